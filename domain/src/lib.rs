@@ -1,1 +1,33 @@
-//! See Cargo.toml.
+//! Types, state machines and policy of Conman.
+//!
+//! Nothing here does I/O, waits, reads a clock or draws random numbers: times and ids come in as arguments. Every
+//! state machine is one enum with one transition function, `next(self, event)`; what a person may do is decided in
+//! [`policy`] and nowhere else.
+
+pub mod access;
+pub mod app;
+pub mod audit;
+pub mod catalog;
+pub mod changeset;
+pub mod deployment;
+pub mod environment;
+pub mod git;
+pub mod id;
+pub mod job;
+pub mod mail;
+pub mod name;
+pub mod path;
+pub mod policy;
+pub mod profile;
+pub mod release;
+pub mod snapshot;
+pub mod state;
+pub mod time;
+pub mod value;
+pub mod workspace;
+pub mod yaml;
+
+pub use git::{BlobId, CommitId, TreeId};
+pub use path::RepoPath;
+pub use state::IllegalTransition;
+pub use time::Timestamp;
