@@ -1,1 +1,31 @@
-fn main() {}
+//! `cargo xtask`: everything that is done to this repository, in one program without dependencies.
+//!
+//! `cargo xtask help` lists the commands; each of them explains itself with `--help`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program talks to its terminal"
+)]
+
+mod commands;
+mod failure;
+mod paths;
+mod servers;
+mod shell;
+mod signals;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    signals::install();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match commands::dispatch(&arguments) {
+        Ok(()) if signals::interrupted() => ExitCode::from(130),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

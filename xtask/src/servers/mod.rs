@@ -1,0 +1,11 @@
+//! The real servers that tests and benches run against: found or installed, started, and stopped again.
+
+mod bson;
+mod mongodb;
+mod postgres;
+mod process;
+mod running;
+mod setup;
+
+pub(crate) use running::Servers;
+pub(crate) use setup::{apt_install, may_install};
