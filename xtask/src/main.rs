@@ -14,6 +14,7 @@ mod paths;
 mod servers;
 mod shell;
 mod signals;
+mod tidy;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::failure::{Failure, Outcome};
+use crate::commands::without_arguments;
+use crate::failure::Outcome;
 use crate::servers::Servers;
 use crate::signals;
 
@@ -15,13 +16,8 @@ what is missing first, prints one `export NAME=URL` line for each on standard ou
     cargo xtask servers > servers.env &     then, in any shell:  . ./servers.env && cargo nextest run -p conman-store";
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
-    match arguments {
-        [] => {}
-        [help] if help == "--help" || help == "-h" => {
-            println!("{HELP}");
-            return Ok(());
-        }
-        _ => return Err(Failure::new(format!("`servers` takes no arguments\n\n{HELP}"))),
+    if without_arguments(arguments, "servers", HELP)?.is_none() {
+        return Ok(());
     }
     let mut servers = Servers::start()?;
     for (name, value) in servers.variables() {
