@@ -1,1 +1,30 @@
-//! workspace
+//! Workspaces: a user's mutable branch of an app, with autosaved working files.
+
+use crate::git::CommitId;
+use crate::id::{AppId, UserId, WorkspaceId};
+use crate::name::{BranchName, Title};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A user's mutable branch of an app.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// The app.
+    pub app_id: AppId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its name for people.
+    pub name: Title,
+    /// 1 for the default workspace, then counting up per user and app.
+    pub number: u32,
+    /// Its branch.
+    pub branch: BranchName,
+    /// The commit that it is compared with: where it started or last synced.
+    pub baseline: CommitId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its record last changed.
+    pub updated_at: Timestamp,
+}
