@@ -1,0 +1,255 @@
+//! The team backend: a MongoDB replica set.
+
+mod schema;
+mod transaction;
+mod wire;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use chrono::{DateTime, Utc};
+use mongodb::options::{ClientOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::{Client, Database};
+
+use self::transaction::Committer;
+use crate::backend::{Backend, Found, Stored};
+use crate::batch::Write;
+use crate::collection::Collection;
+use crate::error::{CommitError, StoreError};
+use crate::query::{Bound, Last, Plan};
+
+/// How long one read may take before the store gives up on the server.
+const READ_TIME: Duration = Duration::from_secs(30);
+/// How long to look for a primary, where the address does not say.
+const SELECTION_TIME: Duration = Duration::from_secs(10);
+/// How many connections one process opens, where the address does not say.
+const CONNECTIONS: u32 = 64;
+/// The oldest server's wire version: MongoDB 6.0, for partial indexes with `$in`.
+const OLDEST_WIRE: i32 = 17;
+
+/// Is an open database of a MongoDB replica set.
+pub(crate) struct MongoBackend {
+    client: Client,
+    database: Database,
+    committer: Committer,
+}
+
+impl MongoBackend {
+    /// Connects, checks that the server can do what the port promises, and makes collections and indexes.
+    pub(crate) async fn open(
+        url: &str,
+        database: &str,
+        collections: &'static [&'static Collection],
+    ) -> Result<Self, StoreError> {
+        let doing = "connecting to MongoDB";
+        let mut options = ClientOptions::parse(url)
+            .await
+            .map_err(StoreError::backend(doing))?;
+        options.app_name.get_or_insert_with(|| "conman".to_owned());
+        options.server_selection_timeout.get_or_insert(SELECTION_TIME);
+        options.max_pool_size.get_or_insert(CONNECTIONS);
+        // What the port promises does not depend on the address's options: acknowledged is on a majority's disks, and
+        // what is read is what was last acknowledged.
+        options.write_concern = Some(durable());
+        options.read_concern = Some(ReadConcern::majority());
+        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        let client = Client::with_options(options).map_err(StoreError::backend(doing))?;
+        let database = client.database(database);
+        check_server(&client).await?;
+        schema::prepare(&database, collections).await?;
+        let committer = Committer::new(client.clone(), database.clone());
+        Ok(Self {
+            client,
+            database,
+            committer,
+        })
+    }
+
+    async fn hello(&self) -> Result<Document, StoreError> {
+        let hello = self.database.run_command(doc! { "hello": 1 });
+        within("asking MongoDB", async move { hello.await }).await
+    }
+}
+
+/// Is the write concern of everything that is acknowledged: on the disks of a majority.
+fn durable() -> WriteConcern {
+    WriteConcern::builder()
+        .w(mongodb::options::Acknowledgment::Majority)
+        .journal(true)
+        .build()
+}
+
+/// Waits for a read, but not for ever: a server that was cut off never answers.
+async fn within<R>(
+    doing: &'static str,
+    read: impl Future<Output = mongodb::error::Result<R>>,
+) -> Result<R, StoreError> {
+    let answered = tokio::time::timeout(READ_TIME, read)
+        .await
+        .map_err(StoreError::backend(doing))?;
+    answered.map_err(StoreError::backend(doing))
+}
+
+async fn check_server(client: &Client) -> Result<(), StoreError> {
+    let admin = client.database("admin");
+    let hello = within("connecting to MongoDB", async {
+        admin.run_command(doc! { "hello": 1 }).await
+    })
+    .await?;
+    let routed = hello.get_str("msg").is_ok_and(|message| message == "isdbgrid");
+    if !routed && !hello.contains_key("setName") {
+        return Err(StoreError::StandAlone);
+    }
+    if hello.get_i32("maxWireVersion").unwrap_or(0) < OLDEST_WIRE {
+        return Err(StoreError::WrongVersion {
+            reason: "MongoDB 6.0 or newer is needed".to_owned(),
+        });
+    }
+    transaction::warn_of_long_lived_transactions(&admin).await;
+    Ok(())
+}
+
+#[async_trait]
+impl Backend for MongoBackend {
+    async fn get(&self, collection: &'static Collection, id: String) -> Result<Option<Stored>, StoreError> {
+        let documents = self.database.collection::<RawDocumentBuf>(collection.name);
+        let found = within("reading the store", async {
+            documents.find_one(doc! { "_id": id }).await
+        })
+        .await?;
+        found.map(|raw| wire::from_bson(collection, &raw)).transpose()
+    }
+
+    async fn find(&self, plan: Plan) -> Result<Found, StoreError> {
+        if plan.limit == Some(0) && !plan.total {
+            return Ok(Found {
+                items: Vec::new(),
+                total: None,
+            });
+        }
+        let raw = within("reading the store", self.page(&plan)).await?;
+        let items = raw
+            .items
+            .iter()
+            .map(|raw| wire::from_bson(plan.collection, raw))
+            .collect::<Result<_, _>>()?;
+        Ok(Found {
+            items,
+            total: raw.total,
+        })
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        self.committer.commit(writes).await
+    }
+
+    async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        let hello = self.hello().await?;
+        let time = hello
+            .get_datetime("localTime")
+            .map_err(StoreError::backend("reading MongoDB's clock"))?;
+        DateTime::from_timestamp_millis(time.timestamp_millis()).ok_or_else(|| {
+            StoreError::backend("reading MongoDB's clock")(format!("the time {time:?} is out of range"))
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // The command goes to the primary: without one there is nobody to write to.
+        self.hello().await.map(drop)
+    }
+
+    async fn close(&self) {
+        self.committer.close().await;
+        self.client.clone().shutdown().immediate(true).await;
+    }
+}
+
+/// Is a page before its documents are taken apart.
+struct RawPage {
+    items: Vec<RawDocumentBuf>,
+    total: Option<u64>,
+}
+
+impl MongoBackend {
+    async fn page(&self, plan: &Plan) -> mongodb::error::Result<RawPage> {
+        let documents = self.database.collection::<RawDocumentBuf>(plan.collection.name);
+        let filter = filter(plan);
+        // With a hint a query that its index cannot serve fails, instead of reading the whole collection.
+        let hint = Hint::Name(plan.index.name.to_owned());
+        // A snapshot session reads all at one moment: no half of a batch, and a total that fits the page.
+        let mut session = self.client.start_session().snapshot(true).await?;
+        let mut items = Vec::new();
+        if plan.limit != Some(0) {
+            let mut find = documents
+                .find(filter.clone())
+                .hint(hint.clone())
+                .sort(order(plan))
+                .skip(plan.skip);
+            if let Some(limit) = plan.limit {
+                find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
+            }
+            let mut cursor = find.session(&mut session).await?;
+            while cursor.advance(&mut session).await? {
+                items.push(cursor.current().to_owned());
+            }
+        }
+        let total = if plan.total {
+            Some(
+                documents
+                    .count_documents(filter)
+                    .hint(hint)
+                    .session(&mut session)
+                    .await?,
+            )
+        } else {
+            None
+        };
+        Ok(RawPage { items, total })
+    }
+}
+
+fn filter(plan: &Plan) -> Document {
+    let mut terms: Vec<Document> = Vec::new();
+    for (field, value) in plan.equal_fields() {
+        terms.push(doc! { wire::field(field): { "$eq": wire::bound(field, value) } });
+    }
+    if let Some(field) = plan.last_field() {
+        let name = wire::field(field);
+        match &plan.last {
+            Last::Free => {}
+            Last::AnyOf(values) => {
+                let values: Vec<Bson> = values.iter().map(|value| wire::bound(field, value)).collect();
+                terms.push(doc! { name: { "$in": values } });
+            }
+            Last::Range { lower, upper } => {
+                let end = |end: &Bound| wire::bound(field, &end.value);
+                let mut range = Document::new();
+                if let Some(lower) = lower {
+                    range.insert(if lower.inclusive { "$gte" } else { "$gt" }, end(lower));
+                }
+                if let Some(upper) = upper {
+                    range.insert(if upper.inclusive { "$lte" } else { "$lt" }, end(upper));
+                }
+                terms.push(doc! { name: range });
+            }
+        }
+    }
+    // MongoDB uses a partial index only where the query implies its condition.
+    terms.extend(schema::coverage(plan.index));
+    match terms.len() {
+        0 => Document::new(),
+        _ => doc! { "$and": terms },
+    }
+}
+
+fn order(plan: &Plan) -> Document {
+    let direction = if plan.descending { -1 } else { 1 };
+    let id = (plan.order_needs_id() || plan.order().is_empty()).then_some("_id");
+    plan.order()
+        .iter()
+        .map(|field| wire::field(field))
+        .chain(id)
+        .map(|name| (name.to_owned(), Bson::Int32(direction)))
+        .collect()
+}
