@@ -1,0 +1,108 @@
+//! What the use cases stand on.
+
+use crate::actor::{Actor, Member};
+use crate::change::Change;
+use crate::error::{Error, Rejection, Result};
+use conman_distribution::Distribution;
+use conman_domain::Timestamp;
+use conman_domain::access::Membership;
+use conman_domain::app::App;
+use conman_domain::id::AppId;
+use conman_git::{Repositories, Repository};
+use conman_store::{Document, Query, Store, Versioned};
+use std::sync::Arc;
+
+/// What the operator decided for the whole server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address under which people reach the server, without a slash at the end.
+    pub public_url: String,
+    /// Whether a mail server is configured: mails are then sent, else they are kept in the outbox.
+    pub sends_mail: bool,
+    /// Whether repositories may be imported from folders of the server itself.
+    pub local_imports: bool,
+}
+
+/// The use cases, over the three memories. Cheap to clone.
+#[derive(Clone)]
+pub struct Workflow(Arc<Parts>);
+
+struct Parts {
+    store: Store,
+    repositories: Repositories,
+    distribution: Arc<dyn Distribution>,
+    settings: Settings,
+    accounts: crate::accounts::Guard,
+}
+
+impl std::fmt::Debug for Workflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workflow").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+impl Workflow {
+    /// Puts the three memories together.
+    pub fn new(store: Store, repositories: Repositories, distribution: Arc<dyn Distribution>, settings: Settings) -> Self {
+        let accounts = crate::accounts::Guard::default();
+        Self(Arc::new(Parts { store, repositories, distribution, settings, accounts }))
+    }
+
+    /// The workflow's memory.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The repositories.
+    pub fn repositories(&self) -> &Repositories {
+        &self.0.repositories
+    }
+
+    /// An app's repository.
+    pub fn repository(&self, app_id: AppId) -> Repository {
+        self.0.repositories.get(app_id)
+    }
+
+    /// What workers read.
+    pub fn distribution(&self) -> &Arc<dyn Distribution> {
+        &self.0.distribution
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// What guards passwords: how many are hashed at once, how many attempts there may be.
+    pub(crate) fn guard(&self) -> &crate::accounts::Guard {
+        &self.0.accounts
+    }
+
+    /// Now, by the store's clock.
+    pub async fn now(&self) -> Result<Timestamp> {
+        Ok(Timestamp::new(self.store().now().await?))
+    }
+
+    /// Proves that an actor is a member of an app; for others the app does not exist.
+    pub async fn member(&self, actor: &Actor, app_id: AppId) -> Result<Member> {
+        let no_app = Error::from(Rejection::NotFound("app"));
+        let query = Query::<Membership>::on(&conman_store::collections::MEMBERSHIP_BY_APP_AND_USER)
+            .eq(app_id.to_string())
+            .eq(actor.user_id.to_string())
+            .limit(1);
+        let Some(membership) = self.store().find(query).await?.items.into_iter().next() else { return Err(no_app) };
+        let Some(app) = self.store().get::<App>(&app_id.to_string()).await? else { return Err(no_app) };
+        Ok(Member { actor: actor.clone(), app, role: membership.doc.role })
+    }
+
+    /// Loads a document, or says that there is none.
+    pub(crate) async fn load<T: Document>(&self, what: &'static str, id: impl ToString) -> Result<Versioned<T>> {
+        let found = self.store().get::<T>(&id.to_string()).await?;
+        found.ok_or_else(|| Rejection::NotFound(what).into())
+    }
+
+    /// Commits a change: the new state with its audit events, jobs and mails, all or nothing.
+    pub async fn commit(&self, change: Change) -> Result<()> {
+        self.store().commit(change.into_batch()).await.map_err(Into::into)
+    }
+}
