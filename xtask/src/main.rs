@@ -10,10 +10,12 @@
 
 mod commands;
 mod failure;
+mod json;
 mod paths;
 mod servers;
 mod shell;
 mod signals;
+mod test;
 mod tidy;
 
 use std::process::ExitCode;

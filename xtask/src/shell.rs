@@ -73,7 +73,7 @@ pub(crate) fn tee(command: &mut Command, mut each_line: impl FnMut(&str) + Send)
         })
         .collect();
     drop(sender);
-    let status = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let printer = scope.spawn(move || {
             let mut out = std::io::stdout();
             for line in receiver {
@@ -90,8 +90,7 @@ pub(crate) fn tee(command: &mut Command, mut each_line: impl FnMut(&str) + Send)
         }
         let _ = printer.join();
         status
-    });
-    status
+    })
 }
 
 fn copy_lines(stream: impl Read, sender: &std::sync::mpsc::Sender<String>) {

@@ -1,13 +1,19 @@
 //! From a word to a command.
 
-use crate::commands::{servers, tidy};
+use crate::commands::{bench, build, fuzz, generate, run, servers, test, tidy};
 use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
 cargo xtask COMMAND
 
-    servers   start the servers that the tests need, until Ctrl-C
+    run       start Conman here, with a sample app, an account per role and a worker
+    test      everything that must hold, on real servers
     tidy      check the arrows between crates and the rules of the house
+    gen       write what is generated from the code
+    bench     measure speed against the floors
+    build     build the binary to ship
+    fuzz      throw random input at the parsers
+    servers   start the servers that the tests need, until Ctrl-C
 
 cargo xtask COMMAND --help says more.";
 
@@ -18,8 +24,14 @@ pub(crate) fn dispatch(arguments: &[String]) -> Outcome<()> {
         None => ("help", arguments),
     };
     match command {
-        "servers" => servers::command(rest),
+        "run" => run::command(rest),
+        "test" => test::command(rest),
         "tidy" => tidy::command(rest),
+        "gen" => generate::command(rest),
+        "bench" => bench::command(rest),
+        "build" => build::command(rest),
+        "fuzz" => fuzz::command(rest),
+        "servers" => servers::command(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -1,9 +1,17 @@
 //! One module per command.
 
 mod arguments;
+mod bench;
+mod build;
+pub(crate) mod cargo;
 mod dispatch;
+mod fuzz;
+mod generate;
+mod run;
 mod servers;
-mod tidy;
+mod test;
+pub(crate) mod tidy;
+mod web_ui;
 
 use arguments::without_arguments;
 pub(crate) use dispatch::dispatch;

@@ -7,5 +7,5 @@ mod process;
 mod running;
 mod setup;
 
-pub(crate) use running::Servers;
-pub(crate) use setup::{apt_install, may_install};
+pub(crate) use running::{Servers, prepare};
+pub(crate) use setup::apt_install;

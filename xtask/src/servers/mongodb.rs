@@ -30,7 +30,7 @@ pub(crate) struct MongoDb {
 impl MongoDb {
     /// Starts the server in the folder and makes it the primary of its own replica set.
     pub(crate) fn start(folder: &Path) -> Outcome<Self> {
-        let program = mongod()?;
+        let program = install()?;
         let data = folder.join("data");
         std::fs::create_dir_all(&data).during(|| format!("cannot make {}", data.display()))?;
         let port = free_port()?;
@@ -170,7 +170,7 @@ fn command(port: u16, body: Document) -> Outcome<Document> {
 }
 
 /// Finds `mongod`: on the PATH, or in the cache, or downloads it there.
-fn mongod() -> Outcome<PathBuf> {
+pub(crate) fn install() -> Outcome<PathBuf> {
     if let Some(found) = paths::program("mongod") {
         return Ok(found);
     }

@@ -25,15 +25,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Makes a cluster in the folder and starts it.
     pub(crate) fn start(folder: &Path) -> Outcome<Self> {
-        let binaries = match binaries() {
-            Some(found) => found,
-            None => {
-                setup::apt_install(&["postgresql"])?;
-                binaries().ok_or_else(|| {
-                    Failure::new("PostgreSQL's initdb is not to be found; install postgresql")
-                })?
-            }
-        };
+        let binaries = install()?;
         std::fs::create_dir(folder).during(|| format!("cannot make {}", folder.display()))?;
         // PostgreSQL refuses to run as root.
         let user = setup::is_root().then_some(USER);
@@ -107,6 +99,15 @@ impl Postgres {
     pub(crate) fn check(&mut self) -> Outcome<()> {
         self.process.check()
     }
+}
+
+/// Finds the folder of PostgreSQL's server programs, installing them if need be.
+pub(crate) fn install() -> Outcome<PathBuf> {
+    if let Some(found) = binaries() {
+        return Ok(found);
+    }
+    setup::apt_install(&["postgresql"])?;
+    binaries().ok_or_else(|| Failure::new("PostgreSQL's initdb is not to be found: install postgresql"))
 }
 
 /// The folder of the newest PostgreSQL's server programs. Debian keeps them out of the PATH, one folder per version.

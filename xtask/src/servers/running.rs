@@ -2,11 +2,27 @@
 
 use crate::failure::Outcome;
 use crate::paths::RunFolder;
-use crate::servers::mongodb::MongoDb;
-use crate::servers::postgres::Postgres;
+use crate::servers::mongodb::{self, MongoDb};
+use crate::servers::postgres::{self, Postgres};
 
 const MONGODB: &str = "CONMAN_TEST_MONGODB";
 const POSTGRES: &str = "CONMAN_TEST_POSTGRES";
+
+/// Installs the servers' programs where they are missing, so that starting them later takes a moment.
+pub(crate) fn prepare() -> Outcome<()> {
+    if given(MONGODB).is_none() {
+        mongodb::install()?;
+    }
+    if given(POSTGRES).is_none() {
+        postgres::install()?;
+    }
+    Ok(())
+}
+
+/// The address of a server that someone else runs.
+fn given(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|url| !url.is_empty())
+}
 
 /// The test servers of one run. They stop, and their data goes, with the value.
 ///
@@ -23,8 +39,8 @@ pub(crate) struct Servers {
 impl Servers {
     /// Starts what the environment does not name.
     pub(crate) fn start() -> Outcome<Self> {
-        let given_mongodb = std::env::var(MONGODB).ok().filter(|url| !url.is_empty());
-        let given_postgres = std::env::var(POSTGRES).ok().filter(|url| !url.is_empty());
+        let given_mongodb = given(MONGODB);
+        let given_postgres = given(POSTGRES);
         if let (Some(mongodb), Some(postgres)) = (&given_mongodb, &given_postgres) {
             let variables = vec![(MONGODB, mongodb.clone()), (POSTGRES, postgres.clone())];
             return Ok(Self {

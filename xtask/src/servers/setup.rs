@@ -14,7 +14,7 @@ pub(crate) fn is_root() -> bool {
 }
 
 /// Tells whether Debian packages can be installed here.
-pub(crate) fn may_install() -> bool {
+fn may_install() -> bool {
     is_root() && paths::program("apt-get").is_some()
 }
 

@@ -203,13 +203,15 @@ pub(crate) fn check_member(folder: &str, manifest: &Manifest) -> Vec<Finding> {
                 );
             }
         }
-        if !dev && let Some(rooms) = confinement(package) {
-            if !rooms.contains(&folder) && folder != "testkit" {
-                find(
-                    line,
-                    format!("`{package}` belongs to {}, not to `{folder}`", list(rooms)),
-                );
-            }
+        if !dev
+            && folder != "testkit"
+            && let Some(rooms) = confinement(package)
+            && !rooms.contains(&folder)
+        {
+            find(
+                line,
+                format!("`{package}` belongs to {}, not to `{folder}`", list(rooms)),
+            );
         }
         if !dev && PURE.contains(&folder) && IMPURE.contains(&package) {
             find(

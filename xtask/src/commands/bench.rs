@@ -1,0 +1,87 @@
+//! `cargo xtask bench`: speed against the floors, one JSON line per configuration.
+
+use crate::commands::arguments::asks_for_help;
+use crate::commands::cargo::cargo;
+use crate::failure::{Failure, Outcome};
+use crate::servers::Servers;
+use crate::shell;
+
+const HELP: &str = "\
+cargo xtask bench NAME [ARGS…]
+
+Builds a bench, optimised, and runs it. Each prints one JSON object per configuration, a line each, on standard output.
+
+    compose      composing releases, against git's own merges      e.g. --files 5000 --changesets 500
+    store        batches and reads of the store, on both backends
+    distribute   from a deployment's commit to the last worker that applied it
+
+The servers that `store` and `distribute` need are started for them, unless CONMAN_TEST_MONGODB and
+CONMAN_TEST_POSTGRES name some.";
+
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    example: &'static str,
+    needs_servers: bool,
+}
+
+const BENCHES: [Bench; 3] = [
+    Bench {
+        name: "compose",
+        package: "conman-git",
+        example: "bench_compose",
+        needs_servers: false,
+    },
+    Bench {
+        name: "store",
+        package: "conman-store",
+        example: "bench_store",
+        needs_servers: true,
+    },
+    Bench {
+        name: "distribute",
+        package: "conman-distribution",
+        example: "bench_distribute",
+        needs_servers: true,
+    },
+];
+
+pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
+    let Some((name, rest)) = arguments
+        .split_first()
+        .filter(|(name, _)| !asks_for_help(&[(*name).clone()]))
+    else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+        return Err(Failure::new(format!("there is no bench `{name}`\n\n{HELP}")));
+    };
+    let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
+    let target = [
+        "--release",
+        "--locked",
+        "--package",
+        bench.package,
+        "--example",
+        bench.example,
+    ];
+    // Built before the servers start: they would idle beside the compiler.
+    let build = cargo().arg("build").args(target).status();
+    if !build.is_ok_and(|status| status.success()) {
+        return Err(Failure::new(format!("cannot build {}", bench.example)));
+    }
+    let servers = bench.needs_servers.then(Servers::start).transpose()?;
+    let mut command = cargo();
+    command.args(["run", "--quiet"]).args(target).arg("--").args(rest);
+    for (variable, url) in servers.iter().flat_map(Servers::variables) {
+        command.env(variable, url);
+    }
+    // Nothing but the bench's own lines goes to standard output: they are read by programs.
+    let status = shell::status(&mut command)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("the bench ended with {status}")))
+    }
+}

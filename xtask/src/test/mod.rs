@@ -1,0 +1,9 @@
+//! `cargo xtask test`, in parts: what is selected, the steps, what they found.
+
+mod report;
+mod selection;
+mod setup;
+mod steps;
+
+pub(crate) use selection::Selection;
+pub(crate) use steps::Run;

@@ -1,0 +1,233 @@
+//! What the steps found.
+
+use std::time::Duration;
+
+use crate::test::selection::Step;
+
+/// Tests counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+impl Counts {
+    /// Adds what a line of nextest's or of the standard test harness's output says in summary.
+    pub(crate) fn read_line(&mut self, line: &str) {
+        let line = without_colours(line);
+        let line = line.trim();
+        let parts = if let Some(rest) = line.strip_prefix("Summary [") {
+            rest.split_once("tests run:")
+                .or_else(|| rest.split_once("test run:"))
+                .map(|(_, parts)| parts)
+        } else if line.starts_with("test result:") {
+            line.split_once(". ").map(|(_, parts)| parts)
+        } else {
+            None
+        };
+        // "12 passed (1 slow), 1 failed, 1 timed out, 2 skipped" or "3 passed; 0 failed; 0 ignored; …"
+        for part in parts.unwrap_or_default().split([',', ';']) {
+            let Some((number, what)) = part.trim().split_once(' ') else {
+                continue;
+            };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
+            match what.split('(').next().unwrap_or(what).trim() {
+                "passed" => self.passed += number,
+                "failed" | "timed out" | "exec failed" => self.failed += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn without_colours(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        out.push_str(before);
+        rest = after
+            .find(|c: char| c.is_ascii_alphabetic())
+            .map_or("", |end| &after[end + 1..]);
+    }
+    out.push_str(rest);
+    out
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    Passed,
+    /// Passed in part: what was left out, and why.
+    Partly(String),
+    Failed(String),
+}
+
+/// The steps that ran, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    steps: Vec<(Step, Ending, Duration, Counts)>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, step: Step, ending: Ending, time: Duration, counts: Counts) {
+        self.steps.push((step, ending, time, counts));
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|(_, ending, _, _)| matches!(ending, Ending::Failed(_)))
+    }
+
+    /// The table of all steps.
+    pub(crate) fn table(&self) -> String {
+        let mut table = String::new();
+        for (step, ending, time, counts) in &self.steps {
+            let seconds = time.as_secs_f64();
+            let (word, note) = match ending {
+                Ending::Passed => ("ok", String::new()),
+                Ending::Partly(note) => ("ok", note.clone()),
+                Ending::Failed(why) => ("FAILED", why.lines().next().unwrap_or_default().to_owned()),
+            };
+            let counted = match counts {
+                Counts { passed: 0, failed: 0 } => String::new(),
+                Counts { passed, failed } => format!("{passed} passed, {failed} failed"),
+            };
+            let notes = [counted, note]
+                .into_iter()
+                .filter(|note| !note.is_empty())
+                .collect::<Vec<_>>()
+                .join("; ");
+            let row = format!("{:<8} {word:<7} {seconds:>8.1} s   {notes}", step.name());
+            table.push_str(row.trim_end());
+            table.push('\n');
+        }
+        table
+    }
+
+    /// The last line: tests counted. A step that failed without a failed test (formatting, a build) counts as one
+    /// failure, so that the line is never better than the run.
+    pub(crate) fn last_line(&self) -> String {
+        let passed: u64 = self.steps.iter().map(|(_, _, _, counts)| counts.passed).sum();
+        let failed: u64 = self
+            .steps
+            .iter()
+            .map(|(_, ending, _, counts)| match ending {
+                Ending::Failed(_) => counts.failed.max(1),
+                Ending::Passed | Ending::Partly(_) => counts.failed,
+            })
+            .sum();
+        format!("{passed} passed, {failed} failed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Counts, Ending, Report};
+    use crate::test::selection::Step;
+
+    fn counts(lines: &[&str]) -> (u64, u64) {
+        let mut counts = Counts::default();
+        for line in lines {
+            counts.read_line(line);
+        }
+        (counts.passed, counts.failed)
+    }
+
+    #[test]
+    fn summaries_are_counted() {
+        assert_eq!(
+            counts(&["     Summary [   0.062s] 29 tests run: 29 passed, 0 skipped\n"]),
+            (29, 0)
+        );
+        assert_eq!(
+            counts(&["     Summary [   0.2s] 5/11 tests run: 3 passed (1 slow), 2 failed, 0 skipped"]),
+            (3, 2)
+        );
+        assert_eq!(
+            counts(&[
+                "Summary [ 9s] 6 tests run: 3 passed (2 flaky), 1 failed, 1 exec failed, 1 timed out, 4 skipped"
+            ]),
+            (3, 3)
+        );
+        assert_eq!(counts(&["Summary [ 9s] 1 test run: 1 passed, 0 skipped"]), (1, 0));
+        assert_eq!(
+            counts(&[
+                "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+                "test result: FAILED. 1 passed; 2 failed; 0 ignored",
+            ]),
+            (4, 2)
+        );
+    }
+
+    #[test]
+    fn colours_do_not_hide_a_summary() {
+        let line = "\u{1b}[31;1m     Summary\u{1b}[0m [   1.0s] \u{1b}[1m2\u{1b}[0m tests run: \u{1b}[1m1\u{1b}[0m \
+                    \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m1\u{1b}[0m \u{1b}[31;1mfailed\u{1b}[0m, 0 skipped";
+        assert_eq!(counts(&[line]), (1, 1));
+    }
+
+    #[test]
+    fn other_lines_count_nothing() {
+        assert_eq!(
+            counts(&[
+                "29 tests run: 29 passed",
+                "PASS [ 0.1s] a::b",
+                "running 3 tests",
+                ""
+            ]),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn a_failed_step_without_tests_is_a_failure_on_the_last_line() {
+        let mut report = Report::default();
+        report.add(
+            Step::Format,
+            Ending::Failed("cargo fmt said no".to_owned()),
+            Duration::ZERO,
+            Counts::default(),
+        );
+        report.add(
+            Step::Unit,
+            Ending::Passed,
+            Duration::ZERO,
+            Counts { passed: 5, failed: 0 },
+        );
+        assert_eq!(report.last_line(), "5 passed, 1 failed");
+        assert!(report.has_failed());
+        report.add(
+            Step::Doc,
+            Ending::Failed("2 failed".to_owned()),
+            Duration::ZERO,
+            Counts { passed: 1, failed: 2 },
+        );
+        assert_eq!(report.last_line(), "6 passed, 3 failed");
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_step() {
+        let mut report = Report::default();
+        report.add(
+            Step::Unit,
+            Ending::Passed,
+            Duration::from_millis(1500),
+            Counts { passed: 5, failed: 0 },
+        );
+        report.add(
+            Step::Deny,
+            Ending::Partly("no advisories".to_owned()),
+            Duration::ZERO,
+            Counts::default(),
+        );
+        assert_eq!(
+            report.table(),
+            "unit     ok           1.5 s   5 passed, 0 failed\ndeny     ok           0.0 s   no advisories\n"
+        );
+    }
+}

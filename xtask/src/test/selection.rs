@@ -1,0 +1,138 @@
+//! Which steps a run has.
+
+use crate::failure::{Failure, Outcome};
+
+/// A step of the test command, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Setup,
+    Format,
+    Tidy,
+    Deny,
+    Clippy,
+    Build,
+    Unit,
+    Doc,
+}
+
+impl Step {
+    pub(crate) const ALL: [Step; 8] = [
+        Step::Setup,
+        Step::Format,
+        Step::Tidy,
+        Step::Deny,
+        Step::Clippy,
+        Step::Build,
+        Step::Unit,
+        Step::Doc,
+    ];
+
+    /// The step's name on the command line and in the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Step::Setup => "setup",
+            Step::Format => "fmt",
+            Step::Tidy => "tidy",
+            Step::Deny => "deny",
+            Step::Clippy => "clippy",
+            Step::Build => "build",
+            Step::Unit => "unit",
+            Step::Doc => "doc",
+        }
+    }
+}
+
+/// The steps of a run, and what nextest is told besides.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Selection {
+    steps: Vec<Step>,
+    pub(crate) nextest_arguments: Vec<String>,
+}
+
+impl Selection {
+    /// Reads `[--only STEP,STEP…] [-- ARGS…]`.
+    pub(crate) fn parse(arguments: &[String]) -> Outcome<Self> {
+        let (own, nextest) = match arguments.iter().position(|argument| argument == "--") {
+            Some(at) => (&arguments[..at], &arguments[at + 1..]),
+            None => (arguments, &[][..]),
+        };
+        let mut steps = Step::ALL.to_vec();
+        let mut own = own.iter();
+        while let Some(argument) = own.next() {
+            let list = match (argument.as_str(), argument.strip_prefix("--only=")) {
+                (_, Some(list)) => list,
+                ("--only", None) => own
+                    .next()
+                    .ok_or_else(|| Failure::new("`--only` needs a list of steps"))?,
+                (other, None) => return Err(Failure::new(format!("`test` does not know `{other}`"))),
+            };
+            steps = only(list)?;
+        }
+        Ok(Self {
+            steps,
+            nextest_arguments: nextest.to_vec(),
+        })
+    }
+
+    pub(crate) fn contains(&self, step: Step) -> bool {
+        self.steps.contains(&step)
+    }
+}
+
+fn only(list: &str) -> Outcome<Vec<Step>> {
+    let mut steps = vec![Step::Setup];
+    for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let step = Step::ALL.into_iter().find(|step| step.name() == name);
+        let step = step.ok_or_else(|| {
+            let known = Step::ALL.map(Step::name).join(", ");
+            Failure::new(format!("there is no step `{name}`; there is: {known}"))
+        })?;
+        // The tests' build also makes the binary that they start.
+        if step == Step::Unit {
+            steps.push(Step::Build);
+        }
+        steps.push(step);
+    }
+    Ok(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Selection, Step};
+
+    fn parse(line: &str) -> Option<Selection> {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Selection::parse(&arguments).ok()
+    }
+
+    #[test]
+    fn everything_runs_unless_steps_are_named() {
+        let all = parse("").unwrap();
+        assert!(Step::ALL.into_iter().all(|step| all.contains(step)));
+        let some = parse("--only fmt,tidy").unwrap();
+        let steps: Vec<&str> = Step::ALL
+            .into_iter()
+            .filter(|step| some.contains(*step))
+            .map(Step::name)
+            .collect();
+        assert_eq!(steps, ["setup", "fmt", "tidy"]);
+        assert!(
+            parse("--only=unit").unwrap().contains(Step::Build),
+            "tests start the binary"
+        );
+    }
+
+    #[test]
+    fn what_follows_the_dashes_goes_to_nextest() {
+        let selection = parse("--only unit -- -p conman-store --only x").unwrap();
+        assert_eq!(selection.nextest_arguments, ["-p", "conman-store", "--only", "x"]);
+        assert!(!selection.contains(Step::Clippy));
+    }
+
+    #[test]
+    fn unknown_steps_and_words_are_refused() {
+        for line in ["--only", "--only walk", "store", "--fast"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+}

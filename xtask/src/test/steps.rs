@@ -1,0 +1,191 @@
+//! The steps of a run.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::commands::cargo::{CLI, FAILPOINTS, build_and_find, cargo, keep_failpoints_binary};
+use crate::commands::tidy;
+use crate::failure::{Failure, Outcome};
+use crate::servers::Servers;
+use crate::test::report::{Counts, Ending, Report};
+use crate::test::selection::{Selection, Step};
+use crate::test::setup::set_up;
+use crate::{shell, signals};
+
+/// One run of the test command: goes on after a failed step, so that one run shows everything.
+pub(crate) struct Run {
+    selection: Selection,
+    report: Report,
+    /// The binary with fault points, once it is built.
+    conman: Option<PathBuf>,
+}
+
+impl Run {
+    pub(crate) fn new(selection: Selection) -> Self {
+        Self {
+            selection,
+            report: Report::default(),
+            conman: None,
+        }
+    }
+
+    /// Runs the selected steps, and gives what they found. Ends early at Ctrl-C.
+    pub(crate) fn all(mut self) -> Report {
+        for step in Step::ALL {
+            if !self.selection.contains(step) || signals::interrupted() {
+                continue;
+            }
+            println!("\n=== {}", step.name());
+            let start = Instant::now();
+            let mut counts = Counts::default();
+            let ending = match self.step(step, &mut counts) {
+                Ok(None) => Ending::Passed,
+                Ok(Some(note)) => Ending::Partly(note),
+                Err(failure) => Ending::Failed(failure.to_string()),
+            };
+            let time = start.elapsed();
+            match &ending {
+                Ending::Failed(why) => println!(
+                    "=== {} failed after {:.1} s: {why}",
+                    step.name(),
+                    time.as_secs_f64()
+                ),
+                Ending::Passed | Ending::Partly(_) => {
+                    println!("=== {} took {:.1} s", step.name(), time.as_secs_f64());
+                }
+            }
+            self.report.add(step, ending, time, counts);
+        }
+        self.report
+    }
+
+    /// Runs one step; a text says what of it was left out.
+    fn step(&mut self, step: Step, counts: &mut Counts) -> Outcome<Option<String>> {
+        match step {
+            Step::Setup => set_up(&self.selection).map(|()| None),
+            Step::Format => shell::run(cargo().args(["fmt", "--all", "--", "--check"])).map(|()| None),
+            Step::Tidy => tidy::run().map(|()| None),
+            Step::Deny => deny(),
+            Step::Clippy => {
+                let mut command = cargo();
+                command.args([
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--locked",
+                    "--",
+                    "-D",
+                    "warnings",
+                ]);
+                shell::run(&mut command).map(|()| None)
+            }
+            Step::Build => self.build().map(|()| None),
+            Step::Unit => self.unit(counts).map(|()| None),
+            Step::Doc => doc(counts).map(|()| None),
+        }
+    }
+
+    /// Builds all tests, and with them the one binary that process tests start and kill: the workspace is built once,
+    /// with fault points in it, which do nothing until they are armed.
+    fn build(&mut self) -> Outcome<()> {
+        let mut command = cargo();
+        command.args([
+            "test",
+            "--no-run",
+            "--workspace",
+            "--locked",
+            "--features",
+            FAILPOINTS,
+        ]);
+        let built = match build_and_find(&mut command, "conman")? {
+            Some(built) => built,
+            // Cargo leaves a binary out of a test build when its package has no integration tests.
+            None => {
+                let mut command = cargo();
+                command.args([
+                    "build",
+                    "--locked",
+                    "--package",
+                    CLI,
+                    "--features",
+                    FAILPOINTS,
+                    "--bin",
+                    "conman",
+                ]);
+                build_and_find(&mut command, "conman")?
+                    .ok_or_else(|| Failure::new("cargo built no conman binary"))?
+            }
+        };
+        self.conman = Some(keep_failpoints_binary(&built)?);
+        Ok(())
+    }
+
+    fn unit(&self, counts: &mut Counts) -> Outcome<()> {
+        let mut servers = Servers::start()?;
+        let mut command = cargo();
+        command.args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "--features",
+            FAILPOINTS,
+            "--no-fail-fast",
+        ]);
+        command.args(&self.selection.nextest_arguments);
+        for (variable, url) in servers.variables() {
+            command.env(variable, url);
+        }
+        if let Some(conman) = &self.conman {
+            command
+                .env("CONMAN_BIN", conman)
+                .env("CONMAN_BIN_FAILPOINTS", conman);
+        }
+        let outcome = count(&mut command, counts);
+        // Tests that fail because a server died under them are better explained by the server.
+        servers.check().and(outcome)
+    }
+}
+
+fn doc(counts: &mut Counts) -> Outcome<()> {
+    let mut command = cargo();
+    command.args([
+        "test",
+        "--doc",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+        "--features",
+        FAILPOINTS,
+    ]);
+    count(&mut command, counts)
+}
+
+fn count(command: &mut Command, counts: &mut Counts) -> Outcome<()> {
+    let line = shell::describe(command);
+    let status = shell::tee(command, |line| counts.read_line(line))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("`{line}` ended with {status}")))
+    }
+}
+
+/// Checks licences, bans and sources always, and advisories when their database can be had.
+fn deny() -> Outcome<Option<String>> {
+    shell::run(cargo().args(["deny", "--locked", "check", "licenses", "bans", "sources"]))?;
+    let mut fetch = cargo();
+    fetch
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .args(["deny", "--locked", "fetch", "db"]);
+    if let Err(failure) = shell::read(&mut fetch) {
+        let note = "advisories not checked: their database cannot be fetched from here";
+        println!(
+            "{failure}\n\nNOT CHECKED: {note}. This is no failure; run it where the network reaches it."
+        );
+        return Ok(Some(note.to_owned()));
+    }
+    shell::run(cargo().args(["deny", "--locked", "check", "--disable-fetch", "advisories"]))?;
+    Ok(None)
+}
