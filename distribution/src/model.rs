@@ -1,0 +1,217 @@
+//! What goes in and what comes out.
+
+use crate::error::DistributionError;
+use conman_domain::Timestamp;
+use conman_domain::catalog::Catalog;
+use conman_domain::id::{AppId, EnvironmentId, WorkerId};
+use conman_domain::name::{EnvironmentName, ParameterName};
+use conman_domain::path::RepoPath;
+use conman_domain::snapshot::{ChangeKind, ConfigVersion, ContentHash, Provenance, SnapshotParameter};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Asks for one environment to run one snapshot.
+///
+/// The config version inside `provenance` was decided by the store; it is applied if it is greater than the active
+/// one. Every hash in `files` must be known to the database by then: see
+/// [`Distribution::put_blobs`](crate::Distribution::put_blobs).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Activation {
+    /// Names the decision behind this: a deployment's, draft's or save's id. Applied at most once, ever.
+    pub source_id: String,
+    /// The app.
+    pub app_id: AppId,
+    /// The environment.
+    pub environment_id: EnvironmentId,
+    /// The environment's name, for people who read the tables.
+    pub environment_name: EnvironmentName,
+    /// Release, tree, profile revision and the config version to become active.
+    pub provenance: Provenance,
+    /// What kind of change this is.
+    pub kind: ChangeKind,
+    /// Every parameter with its resolved value.
+    pub parameters: BTreeMap<ParameterName, SnapshotParameter>,
+    /// Every file, as the hash of its content.
+    pub files: BTreeMap<RepoPath, ContentHash>,
+    /// The catalog that declares the parameters.
+    pub catalog: Catalog,
+    /// Who changed it, as people know them; never empty.
+    pub changed_by: String,
+    /// Who approved it, where that was asked for.
+    pub approved_by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Activation {
+    /// Refuses what no database should be asked to hold.
+    pub(crate) fn check(&self) -> Result<(), DistributionError> {
+        let reason = if self.source_id.is_empty() {
+            "its source id is empty"
+        } else if self.changed_by.is_empty() {
+            "it does not say who changed it"
+        } else if self.approved_by.as_deref() == Some("") {
+            "the approver's name is empty"
+        } else if self.provenance.config_version == ConfigVersion::default() {
+            "config versions count from 1"
+        } else {
+            return Ok(());
+        };
+        Err(DistributionError::Invalid { reason })
+    }
+
+    /// The answer when history has a row of this source id.
+    pub(crate) fn already_applied(&self, row: &HistoryRow) -> Result<Activated, DistributionError> {
+        let same = row.app_id == self.app_id
+            && row.environment_id == self.environment_id
+            && row.provenance.config_version == self.provenance.config_version;
+        if same {
+            Ok(Activated::AlreadyApplied { at: row.at })
+        } else {
+            Err(DistributionError::SourceIdReused)
+        }
+    }
+}
+
+/// What became of an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activated {
+    /// It is active now.
+    Applied {
+        /// When, by the database's clock.
+        at: Timestamp,
+    },
+    /// The same source id was applied before; nothing was changed.
+    AlreadyApplied {
+        /// When it was applied, by the database's clock.
+        at: Timestamp,
+    },
+    /// The environment runs this or a greater version from another source; nothing was changed.
+    Superseded {
+        /// The version it runs.
+        active: ConfigVersion,
+    },
+}
+
+/// Says what an environment runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActiveConfig {
+    /// The app.
+    pub app_id: AppId,
+    /// The environment.
+    pub environment_id: EnvironmentId,
+    /// The environment's name when this was activated.
+    pub environment_name: EnvironmentName,
+    /// Release, tree, profile revision and config version.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// When it became active, by the database's clock.
+    pub activated_at: Timestamp,
+    /// Who changed it.
+    pub changed_by: String,
+}
+
+/// What one parameter was before and after a change; `None` where it did not exist.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ParameterChange {
+    /// Before.
+    pub before: Option<SnapshotParameter>,
+    /// After.
+    pub after: Option<SnapshotParameter>,
+}
+
+/// How many files a change touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCounts {
+    /// Files that were not there before.
+    pub added: u32,
+    /// Files with another content than before.
+    pub changed: u32,
+    /// Files that are there no longer.
+    pub removed: u32,
+}
+
+/// One config version of an environment, and how it came to be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryRow {
+    /// The app.
+    pub app_id: AppId,
+    /// The environment.
+    pub environment_id: EnvironmentId,
+    /// The environment's name at the time.
+    pub environment_name: EnvironmentName,
+    /// Release, tree, profile revision and config version.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// The version that it replaced; 0 for the first.
+    pub base_version: ConfigVersion,
+    /// The decision behind it.
+    pub source_id: String,
+    /// What kind of change it was.
+    pub kind: ChangeKind,
+    /// The parameters that differ from the base version, by name.
+    pub parameters: BTreeMap<ParameterName, ParameterChange>,
+    /// How many files differ from the base version.
+    pub files: FileCounts,
+    /// Who changed it.
+    pub changed_by: String,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When, by the database's clock.
+    pub at: Timestamp,
+}
+
+/// Some rows of an environment's history, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryPage {
+    /// The rows of this page.
+    pub rows: Vec<HistoryRow>,
+    /// How many rows there are on all pages.
+    pub total: u32,
+}
+
+/// What a worker runs, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedConfig {
+    /// Release, tree, profile revision and config version.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// When the worker had it in memory, by the worker's clock.
+    pub applied_at: Timestamp,
+}
+
+/// What a worker says of itself: on every application, on every heartbeat and when it stops.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerReport {
+    /// The worker's session; a new one at every start of the program.
+    pub session_id: WorkerId,
+    /// The worker's name, as its program chose it.
+    pub name: String,
+    /// Library and version, e.g. `conman-worker/0.1.0`.
+    pub library: String,
+    /// When the session began, by the worker's clock.
+    pub started_at: Timestamp,
+    /// What it runs; `None` until it has applied its first snapshot.
+    pub applied: Option<AppliedConfig>,
+    /// When it last received a notification, by the worker's clock.
+    pub last_notify_at: Option<Timestamp>,
+    /// When it made this report, by the worker's clock.
+    pub heartbeat_at: Timestamp,
+    /// Why it does not run what is active, if it knows; never a parameter's value.
+    pub problem: Option<String>,
+    /// True in the last report of a session that ends in order.
+    pub stopped: bool,
+}
+
+/// The latest report of one worker session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkerSession {
+    /// What the worker said.
+    #[serde(flatten)]
+    pub report: WorkerReport,
+    /// When the report was written, by the database's clock.
+    pub heard_at: Timestamp,
+}

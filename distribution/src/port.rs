@@ -1,0 +1,118 @@
+//! The port, and how to get one.
+
+use crate::changes::Changes;
+use crate::error::DistributionError;
+use crate::model::{
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+};
+use crate::{postgres, sqlite};
+use async_trait::async_trait;
+use bytes::Bytes;
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::snapshot::{ContentHash, Snapshot};
+use std::sync::Arc;
+
+/// The names of the fault points in [`Distribution::activate`], armed with the feature `failpoints`.
+///
+/// Both lie on the way of a first application only: before the commit nothing is there, after it everything is, and
+/// the caller has not been answered.
+pub const FAULT_POINTS: [&str; 2] = [
+    "distribution.activate.before_commit",
+    "distribution.activate.after_commit",
+];
+
+/// The longest page of history, in rows.
+pub(crate) const MAX_PAGE: u32 = 200;
+
+/// How many versions back an environment's replaced files can still be read.
+pub(crate) const RECENT_VERSIONS: u32 = 10;
+
+/// Keeps what every environment runs, and tells who listens when it changes.
+#[async_trait]
+pub trait Distribution: Send + Sync {
+    /// Names those of the hashes whose contents the database lacks, each once, in no particular order.
+    async fn missing_blobs(&self, hashes: &[ContentHash]) -> Result<Vec<ContentHash>, DistributionError>;
+
+    /// Stores contents under their hashes; what is there already stays as it is.
+    ///
+    /// Nobody can read a content before an environment's configuration refers to it.
+    async fn put_blobs(&self, contents: Vec<Bytes>) -> Result<(), DistributionError>;
+
+    /// Makes a snapshot the active one, in one transaction with its history row and its notification.
+    ///
+    /// Once per source id: a second call, also a concurrent one, changes nothing. After an error that
+    /// [is transient](DistributionError::is_transient) the outcome is unknown; calling again settles it.
+    async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError>;
+
+    /// Says what an environment runs; `None` before its first activation.
+    async fn active(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Option<ActiveConfig>, DistributionError>;
+
+    /// Reads the whole active configuration as of one instant; `None` before the first activation.
+    async fn snapshot(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Option<Snapshot>, DistributionError>;
+
+    /// Reads the content behind a hash, if this environment runs it or did in one of its last ten versions.
+    async fn file(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        hash: &ContentHash,
+    ) -> Result<Option<Bytes>, DistributionError>;
+
+    /// Reads an environment's history, newest first; pages count from 1, `limit` is at most 200.
+    async fn history(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError>;
+
+    /// Finds the history row of a source id: there exactly if that activation was applied.
+    async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError>;
+
+    /// Hears of every activation from now on, of all apps and environments, after it can be read.
+    fn subscribe(&self) -> Changes;
+
+    /// Writes down what a worker of this environment says of itself.
+    async fn report(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        report: WorkerReport,
+    ) -> Result<(), DistributionError>;
+
+    /// Reads the latest reports of an environment's worker sessions, by name and start.
+    ///
+    /// Sessions that were not heard of for seven days are forgotten when the next one begins.
+    async fn workers(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Vec<WorkerSession>, DistributionError>;
+
+    /// Succeeds if the database answers.
+    async fn ping(&self) -> Result<(), DistributionError>;
+}
+
+/// Opens the distribution database behind a URL, `postgres://…` or `sqlite:PATH`, and brings its tables up to date.
+///
+/// Several servers may open the same PostgreSQL at once.
+pub async fn open(url: &str) -> Result<Arc<dyn Distribution>, DistributionError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Arc::new(postgres::Postgres::open(url).await?));
+    }
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return Ok(Arc::new(sqlite::Sqlite::open(path.as_ref()).await?));
+    }
+    Err(DistributionError::Url {
+        reason: "it begins with neither".to_owned(),
+    })
+}

@@ -1,0 +1,403 @@
+//! One activation, one transaction.
+
+use super::read;
+use crate::changes::ConfigChanged;
+use crate::decode::{self, json_of, word_of};
+use crate::diff::{self, DeclarationChanges, FileChanges, ParameterChanges};
+use crate::error::DistributionError;
+use crate::model::{Activated, Activation};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use conman_domain::Timestamp;
+use conman_domain::snapshot::{ConfigVersion, ContentHash};
+use deadpool_postgres::{Object, Transaction};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::IsolationLevel;
+
+/// How many bytes of contents one statement carries.
+const BATCH_BYTES: usize = 8 << 20;
+
+pub(super) async fn put_blobs(client: &Object, contents: Vec<Bytes>) -> Result<(), DistributionError> {
+    // In the order of their hashes: two writers of the same contents wait for each other instead of dying.
+    let contents: BTreeMap<ContentHash, Bytes> = contents
+        .into_iter()
+        .map(|content| (ContentHash::of(&content), content))
+        .collect();
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO conman.config_blobs (hash, content)
+             SELECT * FROM unnest($1::text[], $2::bytea[]) ON CONFLICT DO NOTHING",
+        )
+        .await?;
+    let (mut hashes, mut bodies, mut size) = (Vec::new(), Vec::new(), 0);
+    let mut left = contents.len();
+    for (hash, content) in &contents {
+        hashes.push(hash.as_str());
+        bodies.push(&content[..]);
+        size += content.len();
+        left -= 1;
+        if size >= BATCH_BYTES || left == 0 {
+            client.execute(&statement, &[&hashes, &bodies]).await?;
+            (hashes, bodies, size) = (Vec::new(), Vec::new(), 0);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn activate(
+    client: &mut Object,
+    activation: &Activation,
+) -> Result<Activated, DistributionError> {
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start()
+        .await?;
+    // From here on this environment is ours. READ COMMITTED: what the previous owner wrote is seen below.
+    let base = lock_environment(&transaction, activation).await?;
+    if let Some(row) = read::history_of(&transaction, &activation.source_id).await? {
+        return activation.already_applied(&row);
+    }
+    if base >= activation.provenance.config_version {
+        return Ok(Activated::Superseded { active: base });
+    }
+
+    let (app, environment) = (activation.app_id, activation.environment_id);
+    let entries = read::entries(&transaction, app, environment).await?;
+    let parameters = diff::parameters(&entries, &activation.parameters);
+    let files = diff::files(
+        &read::files(&transaction, app, environment).await?,
+        &activation.files,
+    );
+    refuse_missing_blobs(&transaction, &files).await?;
+    let (mut rows, mut referred_to) = (BTreeMap::new(), BTreeSet::new());
+    for (name, declaration, referred) in read::catalog_rows(&transaction, app, environment).await? {
+        if referred {
+            referred_to.insert(name.clone());
+        }
+        rows.insert(name, declaration);
+    }
+    let declarations = diff::declarations(&rows, &referred_to, &activation.catalog).map_err(|_| {
+        DistributionError::Invalid {
+            reason: "its catalog is not JSON",
+        }
+    })?;
+
+    let at = write_active(&transaction, activation).await?;
+    write_entries(&transaction, activation, &parameters).await?;
+    write_files(&transaction, activation, &files).await?;
+    write_catalog(&transaction, activation, &declarations, at).await?;
+    write_history(&transaction, activation, base, &parameters, &files, at).await?;
+    notify(&transaction, activation, parameters).await?;
+    fail::fail_point!("distribution.activate.before_commit");
+    transaction.commit().await?;
+    fail::fail_point!("distribution.activate.after_commit");
+    Ok(Activated::Applied {
+        at: Timestamp::new(at),
+    })
+}
+
+/// Locks the environment's row, which is made at first, and tells the active version: 0 if there is none yet.
+async fn lock_environment(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+) -> Result<ConfigVersion, DistributionError> {
+    let provenance = &activation.provenance;
+    let key: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
+        [&activation.app_id.uuid(), &activation.environment_id.uuid()];
+    let lock =
+        "SELECT version FROM conman.active_config WHERE app_id = $1 AND environment_id = $2 FOR UPDATE";
+    if let Some(row) = transaction.query_opt(lock, &key).await? {
+        return decode::version(row.get(0));
+    }
+    // Version 0 is seen by nobody: this transaction raises it or rolls back. Whoever is late waits for the first.
+    transaction
+        .execute(
+            "INSERT INTO conman.active_config (app_id, environment_id, environment_name, version, release_tag,
+                release_commit, tree_id, profile_revision, catalog_rules, updated_by, updated_at)
+             VALUES ($1, $2, $3, 0, $4, $5, $6, $7, '[]', $8, clock_timestamp())
+             ON CONFLICT (app_id, environment_id) DO NOTHING",
+            &[
+                &activation.app_id.uuid(),
+                &activation.environment_id.uuid(),
+                &activation.environment_name.as_str(),
+                &provenance.release_tag.as_str(),
+                &provenance.release_commit.to_string(),
+                &provenance.tree_id.to_string(),
+                &i64::from(provenance.profile_revision),
+                &activation.changed_by,
+            ],
+        )
+        .await?;
+    decode::version(transaction.query_one(lock, &key).await?.get(0))
+}
+
+async fn refuse_missing_blobs(
+    transaction: &Transaction<'_>,
+    files: &FileChanges,
+) -> Result<(), DistributionError> {
+    let needed: Vec<ContentHash> = files.values().filter_map(|change| change.after.clone()).collect();
+    if needed.is_empty() {
+        return Ok(());
+    }
+    match read::missing_blobs(transaction, &needed).await? {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(DistributionError::MissingBlobs(missing)),
+    }
+}
+
+async fn write_active(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+) -> Result<DateTime<Utc>, DistributionError> {
+    let provenance = &activation.provenance;
+    let rules: Vec<String> = activation.catalog.rules.iter().map(ToString::to_string).collect();
+    let row = transaction
+        .query_one(
+            "UPDATE conman.active_config SET environment_name = $3, version = $4, release_tag = $5,
+                release_commit = $6, tree_id = $7, profile_revision = $8, catalog_rules = $9::text::json,
+                updated_by = $10, updated_at = date_trunc('milliseconds', clock_timestamp())
+             WHERE app_id = $1 AND environment_id = $2 RETURNING updated_at",
+            &[
+                &activation.app_id.uuid(),
+                &activation.environment_id.uuid(),
+                &activation.environment_name.as_str(),
+                &i64::from(provenance.config_version.0),
+                &provenance.release_tag.as_str(),
+                &provenance.release_commit.to_string(),
+                &provenance.tree_id.to_string(),
+                &i64::from(provenance.profile_revision),
+                &json_of(&rules),
+                &activation.changed_by,
+            ],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+async fn write_entries(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    changes: &ParameterChanges,
+) -> Result<(), DistributionError> {
+    let (app, environment) = (activation.app_id.uuid(), activation.environment_id.uuid());
+    let (mut names, mut kinds, mut values, mut categories, mut hot, mut gone) = (
+        Vec::new(),
+        Vec::new(),
+        Vec::new(),
+        Vec::new(),
+        Vec::new(),
+        Vec::new(),
+    );
+    for (name, change) in changes {
+        match &change.after {
+            Some(parameter) => {
+                names.push(name.as_str());
+                kinds.push(parameter.kind.name());
+                values.push(parameter.value.to_string());
+                categories.push(parameter.category.as_ref().map(word_of));
+                hot.push(parameter.hot_reloadable);
+            }
+            None => gone.push(name.as_str()),
+        }
+    }
+    if !gone.is_empty() {
+        transaction
+            .execute(
+                "DELETE FROM conman.active_config_entries
+                 WHERE app_id = $1 AND environment_id = $2 AND name = ANY ($3)",
+                &[&app, &environment, &gone],
+            )
+            .await?;
+    }
+    if !names.is_empty() {
+        transaction
+            .execute(
+                "INSERT INTO conman.active_config_entries
+                    (app_id, environment_id, changed_in, name, type, value, category, hot_reloadable)
+                 SELECT $1, $2, $3, name, type, value::json, category, hot_reloadable
+                 FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::bool[])
+                    AS new (name, type, value, category, hot_reloadable)
+                 ON CONFLICT (app_id, environment_id, name) DO UPDATE SET changed_in = excluded.changed_in,
+                    type = excluded.type, value = excluded.value, category = excluded.category,
+                    hot_reloadable = excluded.hot_reloadable",
+                &[
+                    &app,
+                    &environment,
+                    &i64::from(activation.provenance.config_version.0),
+                    &names,
+                    &kinds,
+                    &values,
+                    &categories,
+                    &hot,
+                ],
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+async fn write_files(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    changes: &FileChanges,
+) -> Result<(), DistributionError> {
+    let (app, environment) = (activation.app_id.uuid(), activation.environment_id.uuid());
+    let (mut paths, mut hashes, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+    for (path, change) in changes {
+        match &change.after {
+            Some(hash) => {
+                paths.push(path.as_str());
+                hashes.push(hash.as_str());
+            }
+            None => gone.push(path.as_str()),
+        }
+    }
+    if !gone.is_empty() {
+        transaction
+            .execute(
+                "DELETE FROM conman.active_config_files
+                 WHERE app_id = $1 AND environment_id = $2 AND path = ANY ($3)",
+                &[&app, &environment, &gone],
+            )
+            .await?;
+    }
+    if !paths.is_empty() {
+        transaction
+            .execute(
+                "INSERT INTO conman.active_config_files (app_id, environment_id, changed_in, path, hash)
+                 SELECT $1, $2, $3, path, hash FROM unnest($4::text[], $5::text[]) AS new (path, hash)
+                 ON CONFLICT (app_id, environment_id, path)
+                 DO UPDATE SET changed_in = excluded.changed_in, hash = excluded.hash",
+                &[
+                    &app,
+                    &environment,
+                    &i64::from(activation.provenance.config_version.0),
+                    &paths,
+                    &hashes,
+                ],
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+async fn write_catalog(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    changes: &DeclarationChanges,
+    at: DateTime<Utc>,
+) -> Result<(), DistributionError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let (app, environment) = (activation.app_id.uuid(), activation.environment_id.uuid());
+    let version = i64::from(activation.provenance.config_version.0);
+    let (mut names, mut before, mut after, mut deprecated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (name, change) in changes {
+        names.push(name.as_str());
+        before.push(change.before.as_deref());
+        after.push(change.after.as_deref());
+        deprecated.push(change.deprecated);
+    }
+    transaction
+        .execute(
+            "INSERT INTO conman.variable_catalog
+                (app_id, environment_id, changed_in, name, declaration, deprecated)
+             SELECT $1, $2, $3, name, after::json, deprecated
+             FROM unnest($4::text[], $5::text[], $6::bool[]) AS new (name, after, deprecated)
+             WHERE after IS NOT NULL
+             ON CONFLICT (app_id, environment_id, name) DO UPDATE SET changed_in = excluded.changed_in,
+                declaration = excluded.declaration, deprecated = excluded.deprecated",
+            &[&app, &environment, &version, &names, &after, &deprecated],
+        )
+        .await?;
+    transaction
+        .execute(
+            "DELETE FROM conman.variable_catalog c USING unnest($3::text[], $4::text[]) AS gone (name, after)
+             WHERE c.app_id = $1 AND c.environment_id = $2 AND c.name = gone.name AND gone.after IS NULL",
+            &[&app, &environment, &names, &after],
+        )
+        .await?;
+    transaction
+        .execute(
+            "INSERT INTO conman.variable_catalog_history
+                (app_id, environment_id, version, changed_by, at, name, before, after)
+             SELECT $1, $2, $3, $4, $5, name, before::json, after::json
+             FROM unnest($6::text[], $7::text[], $8::text[]) AS change (name, before, after)",
+            &[
+                &app,
+                &environment,
+                &version,
+                &activation.changed_by,
+                &at,
+                &names,
+                &before,
+                &after,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn write_history(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    base: ConfigVersion,
+    parameters: &ParameterChanges,
+    files: &FileChanges,
+    at: DateTime<Utc>,
+) -> Result<(), DistributionError> {
+    let (provenance, counts) = (&activation.provenance, diff::count(files));
+    transaction
+        .execute(
+            "INSERT INTO conman.config_history (app_id, environment_id, environment_name, version, base_version,
+                source_id, kind, release_tag, release_commit, tree_id, profile_revision, parameters, files,
+                files_added, files_changed, files_removed, changed_by, approved_by, reason, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13::text::json,
+                $14, $15, $16, $17, $18, $19, $20)",
+            &[
+                &activation.app_id.uuid(),
+                &activation.environment_id.uuid(),
+                &activation.environment_name.as_str(),
+                &i64::from(provenance.config_version.0),
+                &i64::from(base.0),
+                &activation.source_id,
+                &word_of(&activation.kind),
+                &provenance.release_tag.as_str(),
+                &provenance.release_commit.to_string(),
+                &provenance.tree_id.to_string(),
+                &i64::from(provenance.profile_revision),
+                &json_of(parameters),
+                &json_of(files),
+                &i64::from(counts.added),
+                &i64::from(counts.changed),
+                &i64::from(counts.removed),
+                &activation.changed_by,
+                &activation.approved_by,
+                &activation.reason,
+                &at,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Joins the notification to the transaction: it goes out with the commit or not at all.
+async fn notify(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    parameters: ParameterChanges,
+) -> Result<(), DistributionError> {
+    let change = ConfigChanged {
+        app_id: activation.app_id,
+        environment_id: activation.environment_id,
+        version: activation.provenance.config_version,
+        changed: parameters.into_keys().collect(),
+        truncated: false,
+    };
+    transaction
+        .execute("SELECT pg_notify('config_changed', $1)", &[&change.payload()])
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The one connection of this process that LISTENs.
+//!
+//! Every (re)connect goes LISTEN first, then reads all active versions, so that no change falls between; what was
+//! missed while away is told then. A notification is a hint: what counts is the version per environment.
+
+use crate::changes::{ConfigChanged, Hub};
+use crate::decode;
+use crate::error::DistributionError;
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::snapshot::ConfigVersion;
+use rand::RngExt;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+
+/// How often the connection is asked whether it is alive, and how long it has for an answer.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Pauses between attempts to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A connection that listens already.
+pub(super) struct Listening {
+    client: Client,
+    payloads: mpsc::UnboundedReceiver<String>,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Listening {
+    /// Connects for the first time: what is active by now was nobody's news.
+    pub(super) async fn start(config: Config, hub: &Hub) -> Result<Self, DistributionError> {
+        let listening = Self::connect(&config).await?;
+        hub.prime(listening.active_versions().await?);
+        Ok(listening)
+    }
+
+    async fn connect(config: &Config) -> Result<Self, DistributionError> {
+        let (client, mut connection) = config.connect(NoTls).await?;
+        let (sender, payloads) = mpsc::unbounded_channel();
+        let driver = tokio::spawn(async move {
+            let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
+            while let Some(Ok(message)) = futures::StreamExt::next(&mut messages).await {
+                if let AsyncMessage::Notification(notification) = message
+                    && sender.send(notification.payload().to_owned()).is_err()
+                {
+                    break;
+                }
+            }
+        });
+        let listening = Self {
+            client,
+            payloads,
+            driver,
+        };
+        listening.client.batch_execute("LISTEN config_changed").await?;
+        Ok(listening)
+    }
+
+    async fn active_versions(&self) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError> {
+        let sql = "SELECT app_id, environment_id, version FROM conman.active_config";
+        let rows = tokio::time::timeout(ANSWER, self.client.query(sql, &[]))
+            .await
+            .map_err(|elapsed| DistributionError::Unavailable(Box::new(elapsed)))??;
+        rows.iter()
+            .map(|row| {
+                let (app, environment): (uuid::Uuid, uuid::Uuid) = (row.get(0), row.get(1));
+                Ok((app.into(), environment.into(), decode::version(row.get(2))?))
+            })
+            .collect()
+    }
+
+    /// Tells whatever became active unheard.
+    async fn catch_up(&self, hub: &Hub) -> Result<(), DistributionError> {
+        for (app_id, environment_id, version) in self.active_versions().await? {
+            hub.tell(ConfigChanged {
+                app_id,
+                environment_id,
+                version,
+                changed: Vec::new(),
+                truncated: true,
+            });
+        }
+        Ok(())
+    }
+
+    /// Tells what it hears, until the connection is lost or no longer answers.
+    async fn follow(&mut self, hub: &Hub) -> DistributionError {
+        let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
+        loop {
+            let outcome = tokio::select! {
+                payload = self.payloads.recv() => match payload.as_deref().map(serde_json::from_str) {
+                    Some(Ok(change)) => {
+                        hub.tell(change);
+                        Ok(())
+                    }
+                    // Somebody else's words on our channel: look for ourselves.
+                    Some(Err(_)) => self.catch_up(hub).await,
+                    None => {
+                        let closed = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                        Err(DistributionError::Unavailable(Box::new(closed)))
+                    }
+                },
+                _ = heartbeat.tick() => self.catch_up(hub).await,
+            };
+            if let Err(error) = outcome {
+                return error;
+            }
+        }
+    }
+}
+
+/// Listens for as long as the process has the distribution database open.
+pub(super) async fn run(config: Config, hub: Hub, first: Listening) {
+    let mut listening = first;
+    loop {
+        let lost = listening.follow(&hub).await;
+        tracing::warn!(event = "listen_reconnect", error = %lost, "the listening connection was lost");
+        drop(listening);
+        listening = reconnect(&config, &hub).await;
+    }
+}
+
+async fn reconnect(config: &Config, hub: &Hub) -> Listening {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let attempt = async {
+            let listening = Listening::connect(config).await?;
+            listening.catch_up(hub).await?;
+            Ok::<_, DistributionError>(listening)
+        };
+        match attempt.await {
+            Ok(listening) => return listening,
+            Err(error) => tracing::debug!(%error, ?pause, "cannot listen yet"),
+        }
+        // Jitter: servers that lost the same database do not come back all at once.
+        let jitter = rand::rng().random_range(0.5..1.5);
+        tokio::time::sleep(pause.mul_f64(jitter)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}

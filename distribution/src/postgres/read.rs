@@ -1,0 +1,299 @@
+//! Everything that only reads.
+
+use crate::decode::{
+    self, ActiveColumns, EntryColumns, HistoryColumns, ProvenanceColumns, parameter_name, repo_path, small,
+};
+use crate::error::DistributionError;
+use crate::model::{ActiveConfig, HistoryPage, HistoryRow};
+use crate::port::{MAX_PAGE, RECENT_VERSIONS};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use conman_domain::Timestamp;
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::name::ParameterName;
+use conman_domain::path::RepoPath;
+use conman_domain::snapshot::{ContentHash, Snapshot, SnapshotParameter};
+use deadpool_postgres::{GenericClient, Object};
+use std::collections::BTreeMap;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{IsolationLevel, Row};
+
+/// Reads five columns that begin at `version`.
+pub(super) fn provenance(row: &Row) -> ProvenanceColumns {
+    ProvenanceColumns {
+        version: row.get("version"),
+        release_tag: row.get("release_tag"),
+        release_commit: row.get("release_commit"),
+        tree_id: row.get("tree_id"),
+        profile_revision: row.get("profile_revision"),
+    }
+}
+
+pub(super) fn instant(row: &Row, column: &str) -> Timestamp {
+    Timestamp::new(row.get::<_, DateTime<Utc>>(column))
+}
+
+pub(super) async fn active(
+    client: &Object,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Option<ActiveConfig>, DistributionError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT version, release_tag, release_commit, tree_id, profile_revision, environment_name,
+                    updated_by, updated_at
+             FROM conman.active_config WHERE app_id = $1 AND environment_id = $2",
+        )
+        .await?;
+    let row = client
+        .query_opt(&statement, &[&app.uuid(), &environment.uuid()])
+        .await?;
+    row.map(|row| {
+        ActiveColumns {
+            environment_name: row.get("environment_name"),
+            provenance: provenance(&row),
+            updated_by: row.get("updated_by"),
+            updated_at: instant(&row, "updated_at"),
+        }
+        .active(app, environment)
+    })
+    .transpose()
+}
+
+pub(super) async fn entries(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<BTreeMap<ParameterName, SnapshotParameter>, DistributionError> {
+    let rows = client
+        .query(
+            "SELECT name, type, value::text AS value, category, hot_reloadable
+             FROM conman.active_config_entries WHERE app_id = $1 AND environment_id = $2",
+            &[&app.uuid(), &environment.uuid()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            EntryColumns {
+                name: row.get("name"),
+                kind: row.get("type"),
+                value: row.get("value"),
+                category: row.get("category"),
+                hot_reloadable: row.get("hot_reloadable"),
+            }
+            .entry()
+        })
+        .collect()
+}
+
+pub(super) async fn files(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<BTreeMap<RepoPath, ContentHash>, DistributionError> {
+    let rows = client
+        .query(
+            "SELECT path, hash FROM conman.active_config_files WHERE app_id = $1 AND environment_id = $2",
+            &[&app.uuid(), &environment.uuid()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                repo_path(row.get("path"))?,
+                ContentHash::from(row.get::<_, String>("hash")),
+            ))
+        })
+        .collect()
+}
+
+pub(super) async fn snapshot(
+    client: &Object,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Option<Snapshot>, DistributionError> {
+    // One statement reads as of one instant, in any isolation level.
+    let statement = client
+        .prepare_cached(
+            "SELECT version, release_tag, release_commit, tree_id, profile_revision, updated_at,
+                (SELECT coalesce(json_object_agg(e.name, json_build_object('value', e.value, 'type', e.type,
+                        'category', e.category, 'hot_reloadable', e.hot_reloadable)), '{}')::text
+                 FROM conman.active_config_entries e
+                 WHERE e.app_id = c.app_id AND e.environment_id = c.environment_id) AS parameters,
+                (SELECT coalesce(json_object_agg(f.path, f.hash), '{}')::text
+                 FROM conman.active_config_files f
+                 WHERE f.app_id = c.app_id AND f.environment_id = c.environment_id) AS files
+             FROM conman.active_config c WHERE app_id = $1 AND environment_id = $2",
+        )
+        .await?;
+    let row = client
+        .query_opt(&statement, &[&app.uuid(), &environment.uuid()])
+        .await?;
+    row.map(|row| {
+        Ok(Snapshot {
+            app_id: app,
+            environment_id: environment,
+            provenance: provenance(&row).provenance()?,
+            activated_at: instant(&row, "updated_at"),
+            parameters: decode::json(row.get("parameters"), "parameters")?,
+            files: decode::json(row.get("files"), "files")?,
+        })
+    })
+    .transpose()
+}
+
+pub(super) async fn missing_blobs(
+    client: &impl GenericClient,
+    hashes: &[ContentHash],
+) -> Result<Vec<ContentHash>, DistributionError> {
+    let asked: Vec<&str> = hashes.iter().map(ContentHash::as_str).collect();
+    let rows = client
+        .query(
+            "SELECT DISTINCT asked.hash FROM unnest($1::text[]) AS asked (hash)
+             WHERE NOT EXISTS (SELECT FROM conman.config_blobs b WHERE b.hash = asked.hash)",
+            &[&asked],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| ContentHash::from(row.get::<_, String>(0)))
+        .collect())
+}
+
+pub(super) async fn file(
+    client: &Object,
+    app: AppId,
+    environment: EnvironmentId,
+    hash: &ContentHash,
+) -> Result<Option<Bytes>, DistributionError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT content FROM conman.config_blobs WHERE hash = $3 AND (
+                EXISTS (SELECT FROM conman.active_config_files f
+                        WHERE f.hash = $3 AND f.app_id = $1 AND f.environment_id = $2)
+                OR EXISTS (SELECT FROM (
+                        SELECT files FROM conman.config_history WHERE app_id = $1 AND environment_id = $2
+                        ORDER BY version DESC LIMIT $4
+                    ) AS h, json_each(h.files) AS f
+                    WHERE f.value ->> 'before' = $3 OR f.value ->> 'after' = $3))",
+        )
+        .await?;
+    let recent = i64::from(RECENT_VERSIONS);
+    let row = client
+        .query_opt(
+            &statement,
+            &[&app.uuid(), &environment.uuid(), &hash.as_str(), &recent],
+        )
+        .await?;
+    Ok(row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))))
+}
+
+const HISTORY: &str = "SELECT version, release_tag, release_commit, tree_id, profile_revision, app_id,
+    environment_id, environment_name, base_version, source_id, kind, parameters::text AS parameters, files_added,
+    files_changed, files_removed, changed_by, approved_by, reason, at FROM conman.config_history";
+
+async fn history_rows(
+    client: &impl GenericClient,
+    condition: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<HistoryRow>, DistributionError> {
+    let rows = client
+        .query(&format!("{HISTORY} WHERE {condition}"), values)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            HistoryColumns {
+                app_id: row.get("app_id"),
+                environment_id: row.get("environment_id"),
+                environment_name: row.get("environment_name"),
+                provenance: provenance(row),
+                base_version: row.get("base_version"),
+                source_id: row.get("source_id"),
+                kind: row.get("kind"),
+                parameters: row.get("parameters"),
+                files: [
+                    row.get("files_added"),
+                    row.get("files_changed"),
+                    row.get("files_removed"),
+                ],
+                changed_by: row.get("changed_by"),
+                approved_by: row.get("approved_by"),
+                reason: row.get("reason"),
+                at: instant(row, "at"),
+            }
+            .row()
+        })
+        .collect()
+}
+
+pub(super) async fn history(
+    client: &mut Object,
+    app: AppId,
+    environment: EnvironmentId,
+    page: u32,
+    limit: u32,
+) -> Result<HistoryPage, DistributionError> {
+    // Both queries as of one instant, so that the total fits the rows.
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    let (app, environment) = (app.uuid(), environment.uuid());
+    let total: i64 = transaction
+        .query_one(
+            "SELECT count(*) FROM conman.config_history WHERE app_id = $1 AND environment_id = $2",
+            &[&app, &environment],
+        )
+        .await?
+        .get(0);
+    let limit = i64::from(limit.clamp(1, MAX_PAGE));
+    let offset = i64::from(page.max(1) - 1) * limit;
+    let rows = history_rows(
+        &transaction,
+        "app_id = $1 AND environment_id = $2 ORDER BY version DESC LIMIT $3 OFFSET $4",
+        &[&app, &environment, &limit, &offset],
+    )
+    .await?;
+    transaction.commit().await?;
+    Ok(HistoryPage {
+        rows,
+        total: small(total)?,
+    })
+}
+
+pub(super) async fn history_of(
+    client: &impl GenericClient,
+    source_id: &str,
+) -> Result<Option<HistoryRow>, DistributionError> {
+    Ok(history_rows(client, "source_id = $1", &[&source_id]).await?.pop())
+}
+
+/// The catalog's rows as JSON, and whether a parameter set refers to each.
+pub(super) async fn catalog_rows(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Vec<(ParameterName, serde_json::Value, bool)>, DistributionError> {
+    // The lock keeps a row from being referred to between this look and its deletion.
+    let rows = client
+        .query(
+            "SELECT name, declaration::text AS declaration,
+                EXISTS (SELECT FROM conman.parameter_set_variables v WHERE v.app_id = c.app_id
+                        AND v.environment_id = c.environment_id AND v.name = c.name) AS referred_to
+             FROM conman.variable_catalog c WHERE app_id = $1 AND environment_id = $2",
+            &[&app.uuid(), &environment.uuid()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let declaration = decode::json(row.get("declaration"), "a catalog row")?;
+            Ok((
+                parameter_name(row.get("name"))?,
+                declaration,
+                row.get("referred_to"),
+            ))
+        })
+        .collect()
+}

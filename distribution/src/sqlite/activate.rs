@@ -1,0 +1,360 @@
+//! Everything that writes.
+
+use super::read;
+use crate::changes::{ConfigChanged, Hub};
+use crate::decode::{json_of, parameter_name, word_of};
+use crate::diff::{self, DeclarationChanges, FileChanges, ParameterChanges};
+use crate::error::DistributionError;
+use crate::model::{Activated, Activation, WorkerReport};
+use bytes::Bytes;
+use conman_domain::Timestamp;
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ConfigVersion, ContentHash};
+use conman_domain::value::Value;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn put_blobs(connection: &mut Connection, contents: &[Bytes]) -> Result<(), DistributionError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut statement = transaction
+            .prepare_cached("INSERT OR IGNORE INTO config_blobs (hash, content) VALUES (?1, ?2)")?;
+        for content in contents {
+            statement.execute(params![ContentHash::of(content).as_str(), &content[..]])?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn activate(
+    connection: &mut Connection,
+    hub: &Hub,
+    activation: &Activation,
+) -> Result<Activated, DistributionError> {
+    let (app, environment) = (activation.app_id, activation.environment_id);
+    // IMMEDIATE: the file's write lock stands in for the lock on the environment's row.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Some(row) = read::history_of(&transaction, &activation.source_id)? {
+        return activation.already_applied(&row);
+    }
+    let base = read::active(&transaction, app, environment)?.map_or(ConfigVersion::default(), |active| {
+        active.provenance.config_version
+    });
+    if base >= activation.provenance.config_version {
+        return Ok(Activated::Superseded { active: base });
+    }
+
+    let parameters = diff::parameters(
+        &read::entries(&transaction, app, environment)?,
+        &activation.parameters,
+    );
+    let files = diff::files(&read::files(&transaction, app, environment)?, &activation.files);
+    refuse_missing_blobs(&transaction, &files)?;
+    let (rows, referred_to) = catalog_rows(&transaction, app, environment)?;
+    let declarations = diff::declarations(&rows, &referred_to, &activation.catalog).map_err(|_| {
+        DistributionError::Invalid {
+            reason: "its catalog is not JSON",
+        }
+    })?;
+
+    let at = write_active(&transaction, activation)?;
+    write_entries(&transaction, activation, &parameters)?;
+    write_files(&transaction, activation, &files)?;
+    write_catalog(&transaction, activation, &declarations, at)?;
+    write_history(&transaction, activation, base, &parameters, &files, at)?;
+    fail::fail_point!("distribution.activate.before_commit");
+    transaction.commit()?;
+    hub.tell(ConfigChanged {
+        app_id: app,
+        environment_id: environment,
+        version: activation.provenance.config_version,
+        changed: parameters.into_keys().collect(),
+        truncated: false,
+    });
+    fail::fail_point!("distribution.activate.after_commit");
+    Ok(Activated::Applied { at })
+}
+
+fn refuse_missing_blobs(transaction: &Transaction<'_>, files: &FileChanges) -> Result<(), DistributionError> {
+    let mut statement = transaction.prepare_cached("SELECT 1 FROM config_blobs WHERE hash = ?1")?;
+    let mut missing = Vec::new();
+    for hash in files
+        .values()
+        .filter_map(|change| change.after.as_ref())
+        .collect::<BTreeSet<_>>()
+    {
+        if !statement.exists([hash.as_str()])? {
+            missing.push(hash.clone());
+        }
+    }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(DistributionError::MissingBlobs(missing))
+    }
+}
+
+/// The catalog's rows as JSON, and the names of those that parameter sets refer to.
+fn catalog_rows(
+    transaction: &Transaction<'_>,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<(BTreeMap<ParameterName, Value>, BTreeSet<ParameterName>), DistributionError> {
+    let key = params![app.to_string(), environment.to_string()];
+    let (mut all, mut referred_to) = (BTreeMap::new(), BTreeSet::new());
+    let mut statement = transaction.prepare_cached(
+        "SELECT name, declaration, EXISTS (SELECT 1 FROM parameter_set_variables AS v
+            WHERE v.app_id = c.app_id AND v.environment_id = c.environment_id AND v.name = c.name)
+         FROM variable_catalog AS c WHERE app_id = ?1 AND environment_id = ?2",
+    )?;
+    let mut rows = statement.query(key)?;
+    while let Some(row) = rows.next()? {
+        let (name, declaration, referred): (String, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let name = parameter_name(&name)?;
+        if referred {
+            referred_to.insert(name.clone());
+        }
+        all.insert(name, crate::decode::json(&declaration, "a catalog row")?);
+    }
+    Ok((all, referred_to))
+}
+
+fn write_active(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+) -> Result<Timestamp, DistributionError> {
+    let provenance = &activation.provenance;
+    let rules: Vec<String> = activation.catalog.rules.iter().map(ToString::to_string).collect();
+    let millis: i64 = transaction.query_row(
+        "INSERT INTO active_config (app_id, environment_id, environment_name, version, release_tag, release_commit,
+            tree_id, profile_revision, catalog_rules, updated_by, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, CAST(round(unixepoch('subsec') * 1000) AS INTEGER))
+         ON CONFLICT (app_id, environment_id) DO UPDATE SET environment_name = excluded.environment_name,
+            version = excluded.version, release_tag = excluded.release_tag,
+            release_commit = excluded.release_commit, tree_id = excluded.tree_id,
+            profile_revision = excluded.profile_revision, catalog_rules = excluded.catalog_rules,
+            updated_by = excluded.updated_by, updated_at = excluded.updated_at
+         RETURNING updated_at",
+        params![
+            activation.app_id.to_string(),
+            activation.environment_id.to_string(),
+            activation.environment_name.as_str(),
+            provenance.config_version.0,
+            provenance.release_tag.as_str(),
+            provenance.release_commit.to_string(),
+            provenance.tree_id.to_string(),
+            provenance.profile_revision,
+            json_of(&rules),
+            activation.changed_by,
+        ],
+        |row| row.get(0),
+    )?;
+    Ok(Timestamp::from_millis(millis))
+}
+
+fn write_entries(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    changes: &ParameterChanges,
+) -> Result<(), DistributionError> {
+    let (app, environment) = (
+        activation.app_id.to_string(),
+        activation.environment_id.to_string(),
+    );
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO active_config_entries
+            (app_id, environment_id, name, type, value, category, hot_reloadable, changed_in)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (app_id, environment_id, name) DO UPDATE SET type = excluded.type, value = excluded.value,
+            category = excluded.category, hot_reloadable = excluded.hot_reloadable,
+            changed_in = excluded.changed_in",
+    )?;
+    let mut delete = transaction.prepare_cached(
+        "DELETE FROM active_config_entries WHERE app_id = ?1 AND environment_id = ?2 AND name = ?3",
+    )?;
+    for (name, change) in changes {
+        match &change.after {
+            Some(parameter) => upsert.execute(params![
+                app,
+                environment,
+                name.as_str(),
+                parameter.kind.name(),
+                parameter.value.to_string(),
+                parameter.category.as_ref().map(word_of),
+                parameter.hot_reloadable,
+                activation.provenance.config_version.0,
+            ])?,
+            None => delete.execute(params![app, environment, name.as_str()])?,
+        };
+    }
+    Ok(())
+}
+
+fn write_files(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    changes: &FileChanges,
+) -> Result<(), DistributionError> {
+    let (app, environment) = (
+        activation.app_id.to_string(),
+        activation.environment_id.to_string(),
+    );
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO active_config_files (app_id, environment_id, path, hash, changed_in)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (app_id, environment_id, path)
+         DO UPDATE SET hash = excluded.hash, changed_in = excluded.changed_in",
+    )?;
+    let mut delete = transaction.prepare_cached(
+        "DELETE FROM active_config_files WHERE app_id = ?1 AND environment_id = ?2 AND path = ?3",
+    )?;
+    for (path, change) in changes {
+        match &change.after {
+            Some(hash) => upsert.execute(params![
+                app,
+                environment,
+                path.as_str(),
+                hash.as_str(),
+                activation.provenance.config_version.0,
+            ])?,
+            None => delete.execute(params![app, environment, path.as_str()])?,
+        };
+    }
+    Ok(())
+}
+
+fn write_catalog(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    changes: &DeclarationChanges,
+    at: Timestamp,
+) -> Result<(), DistributionError> {
+    let (app, environment) = (
+        activation.app_id.to_string(),
+        activation.environment_id.to_string(),
+    );
+    let version = activation.provenance.config_version.0;
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO variable_catalog (app_id, environment_id, name, declaration, deprecated, changed_in)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (app_id, environment_id, name) DO UPDATE SET declaration = excluded.declaration,
+            deprecated = excluded.deprecated, changed_in = excluded.changed_in",
+    )?;
+    let mut delete = transaction.prepare_cached(
+        "DELETE FROM variable_catalog WHERE app_id = ?1 AND environment_id = ?2 AND name = ?3",
+    )?;
+    let mut record = transaction.prepare_cached(
+        "INSERT INTO variable_catalog_history
+            (app_id, environment_id, version, name, before, after, changed_by, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    for (name, change) in changes {
+        match &change.after {
+            Some(declaration) => upsert.execute(params![
+                app,
+                environment,
+                name.as_str(),
+                declaration,
+                change.deprecated,
+                version
+            ])?,
+            None => delete.execute(params![app, environment, name.as_str()])?,
+        };
+        record.execute(params![
+            app,
+            environment,
+            version,
+            name.as_str(),
+            change.before,
+            change.after,
+            activation.changed_by,
+            at.millis(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_history(
+    transaction: &Transaction<'_>,
+    activation: &Activation,
+    base: ConfigVersion,
+    parameters: &ParameterChanges,
+    files: &FileChanges,
+    at: Timestamp,
+) -> Result<(), DistributionError> {
+    let (provenance, counts) = (&activation.provenance, diff::count(files));
+    transaction.execute(
+        "INSERT INTO config_history (app_id, environment_id, environment_name, version, base_version, source_id,
+            kind, release_tag, release_commit, tree_id, profile_revision, parameters, files, files_added,
+            files_changed, files_removed, changed_by, approved_by, reason, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+        params![
+            activation.app_id.to_string(),
+            activation.environment_id.to_string(),
+            activation.environment_name.as_str(),
+            provenance.config_version.0,
+            base.0,
+            activation.source_id,
+            word_of(&activation.kind),
+            provenance.release_tag.as_str(),
+            provenance.release_commit.to_string(),
+            provenance.tree_id.to_string(),
+            provenance.profile_revision,
+            json_of(parameters),
+            json_of(files),
+            counts.added,
+            counts.changed,
+            counts.removed,
+            activation.changed_by,
+            activation.approved_by,
+            activation.reason,
+            at.millis(),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn report(
+    connection: &mut Connection,
+    app: AppId,
+    environment: EnvironmentId,
+    report: &WorkerReport,
+) -> Result<(), DistributionError> {
+    let provenance = report.applied.as_ref().map(|applied| &applied.provenance);
+    // An environment's session is its own: the same id from elsewhere changes nothing.
+    connection
+        .prepare_cached(
+            "INSERT INTO worker_sessions (session_id, app_id, environment_id, name, library, started_at, version,
+                release_tag, release_commit, tree_id, profile_revision, applied_at, last_notify_at, heartbeat_at,
+                problem, stopped, heard_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                CAST(round(unixepoch('subsec') * 1000) AS INTEGER))
+             ON CONFLICT (session_id) DO UPDATE SET name = excluded.name, library = excluded.library,
+                version = excluded.version, release_tag = excluded.release_tag,
+                release_commit = excluded.release_commit, tree_id = excluded.tree_id,
+                profile_revision = excluded.profile_revision, applied_at = excluded.applied_at,
+                last_notify_at = excluded.last_notify_at, heartbeat_at = excluded.heartbeat_at,
+                problem = excluded.problem, stopped = excluded.stopped, heard_at = excluded.heard_at
+             WHERE app_id = excluded.app_id AND environment_id = excluded.environment_id",
+        )?
+        .execute(params![
+            report.session_id.to_string(),
+            app.to_string(),
+            environment.to_string(),
+            report.name,
+            report.library,
+            report.started_at.millis(),
+            provenance.map(|p| p.config_version.0),
+            provenance.map(|p| p.release_tag.as_str().to_owned()),
+            provenance.map(|p| p.release_commit.to_string()),
+            provenance.map(|p| p.tree_id.to_string()),
+            provenance.map(|p| p.profile_revision),
+            report.applied.as_ref().map(|applied| applied.applied_at.millis()),
+            report.last_notify_at.map(Timestamp::millis),
+            report.heartbeat_at.millis(),
+            report.problem,
+            report.stopped,
+        ])?;
+    Ok(())
+}

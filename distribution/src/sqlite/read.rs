@@ -1,0 +1,292 @@
+//! Everything that only reads.
+
+use crate::decode::{
+    ActiveColumns, EntryColumns, HistoryColumns, ProvenanceColumns, SessionColumns, corrupt, repo_path,
+    small, version,
+};
+use crate::error::DistributionError;
+use crate::model::{ActiveConfig, HistoryPage, HistoryRow, WorkerSession};
+use crate::port::{MAX_PAGE, RECENT_VERSIONS};
+use bytes::Bytes;
+use conman_domain::Timestamp;
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::name::ParameterName;
+use conman_domain::path::RepoPath;
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+const PROVENANCE: &str = "version, release_tag, release_commit, tree_id, profile_revision";
+
+/// Reads the five columns of [`PROVENANCE`], which come first.
+fn provenance(row: &Row<'_>) -> rusqlite::Result<ProvenanceColumns> {
+    Ok(ProvenanceColumns {
+        version: row.get(0)?,
+        release_tag: row.get(1)?,
+        release_commit: row.get(2)?,
+        tree_id: row.get(3)?,
+        profile_revision: row.get(4)?,
+    })
+}
+
+fn uuid(text: &str) -> Result<Uuid, DistributionError> {
+    Uuid::try_parse(text).map_err(|_| corrupt("an id"))
+}
+
+pub(super) fn active_versions(
+    connection: &Connection,
+) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError> {
+    let mut statement = connection.prepare("SELECT app_id, environment_id, version FROM active_config")?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (app, environment): (String, String) = (row.get(0)?, row.get(1)?);
+        all.push((
+            uuid(&app)?.into(),
+            uuid(&environment)?.into(),
+            version(row.get(2)?)?,
+        ));
+    }
+    Ok(all)
+}
+
+pub(super) fn active(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Option<ActiveConfig>, DistributionError> {
+    let sql = format!(
+        "SELECT {PROVENANCE}, environment_name, updated_by, updated_at FROM active_config
+         WHERE app_id = ?1 AND environment_id = ?2"
+    );
+    let columns = connection
+        .prepare_cached(&sql)?
+        .query_row(params![app.to_string(), environment.to_string()], |row| {
+            Ok(ActiveColumns {
+                provenance: provenance(row)?,
+                environment_name: row.get(5)?,
+                updated_by: row.get(6)?,
+                updated_at: Timestamp::from_millis(row.get(7)?),
+            })
+        })
+        .optional()?;
+    columns
+        .map(|columns| columns.active(app, environment))
+        .transpose()
+}
+
+pub(super) fn entries(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<BTreeMap<ParameterName, SnapshotParameter>, DistributionError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, type, value, category, hot_reloadable FROM active_config_entries
+         WHERE app_id = ?1 AND environment_id = ?2",
+    )?;
+    let mut rows = statement.query(params![app.to_string(), environment.to_string()])?;
+    let mut entries = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let columns = EntryColumns {
+            name: row.get(0)?,
+            kind: row.get(1)?,
+            value: row.get(2)?,
+            category: row.get(3)?,
+            hot_reloadable: row.get(4)?,
+        };
+        let (name, parameter) = columns.entry()?;
+        entries.insert(name, parameter);
+    }
+    Ok(entries)
+}
+
+pub(super) fn files(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<BTreeMap<RepoPath, ContentHash>, DistributionError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT path, hash FROM active_config_files WHERE app_id = ?1 AND environment_id = ?2",
+    )?;
+    let mut rows = statement.query(params![app.to_string(), environment.to_string()])?;
+    let mut files = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (path, hash): (String, String) = (row.get(0)?, row.get(1)?);
+        files.insert(repo_path(&path)?, ContentHash::from(hash));
+    }
+    Ok(files)
+}
+
+pub(super) fn snapshot(
+    connection: &mut Connection,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Option<Snapshot>, DistributionError> {
+    // One read transaction: all three tables as of one commit.
+    let transaction = connection.transaction()?;
+    let Some(active) = active(&transaction, app, environment)? else {
+        return Ok(None);
+    };
+    Ok(Some(Snapshot {
+        app_id: app,
+        environment_id: environment,
+        provenance: active.provenance,
+        activated_at: active.activated_at,
+        parameters: entries(&transaction, app, environment)?,
+        files: files(&transaction, app, environment)?,
+    }))
+}
+
+pub(super) fn missing_blobs(
+    connection: &mut Connection,
+    hashes: &[ContentHash],
+) -> Result<Vec<ContentHash>, DistributionError> {
+    let transaction = connection.transaction()?;
+    let mut statement = transaction.prepare_cached("SELECT 1 FROM config_blobs WHERE hash = ?1")?;
+    let mut missing = Vec::new();
+    for hash in hashes.iter().collect::<BTreeSet<_>>() {
+        if !statement.exists([hash.as_str()])? {
+            missing.push(hash.clone());
+        }
+    }
+    Ok(missing)
+}
+
+pub(super) fn file(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+    hash: &ContentHash,
+) -> Result<Option<Bytes>, DistributionError> {
+    let content: Option<Vec<u8>> = connection
+        .prepare_cached(
+            "SELECT content FROM config_blobs WHERE hash = ?3 AND (
+                EXISTS (SELECT 1 FROM active_config_files AS f
+                        WHERE f.hash = ?3 AND f.app_id = ?1 AND f.environment_id = ?2)
+                OR EXISTS (SELECT 1 FROM (
+                        SELECT files FROM config_history WHERE app_id = ?1 AND environment_id = ?2
+                        ORDER BY version DESC LIMIT ?4
+                    ) AS h, json_each(h.files) AS f
+                    WHERE f.value ->> 'before' = ?3 OR f.value ->> 'after' = ?3))",
+        )?
+        .query_row(
+            params![
+                app.to_string(),
+                environment.to_string(),
+                hash.as_str(),
+                RECENT_VERSIONS
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(content.map(Bytes::from))
+}
+
+const HISTORY: &str =
+    "version, release_tag, release_commit, tree_id, profile_revision, app_id, environment_id,
+    environment_name, base_version, source_id, kind, parameters, files_added, files_changed, files_removed,
+    changed_by, approved_by, reason, at";
+
+fn history_rows(
+    connection: &Connection,
+    condition: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<HistoryRow>, DistributionError> {
+    let sql = format!("SELECT {HISTORY} FROM config_history WHERE {condition}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(values)?;
+    let mut history = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (app, environment): (String, String) = (row.get(5)?, row.get(6)?);
+        let columns = HistoryColumns {
+            app_id: uuid(&app)?,
+            environment_id: uuid(&environment)?,
+            environment_name: row.get(7)?,
+            provenance: provenance(row)?,
+            base_version: row.get(8)?,
+            source_id: row.get(9)?,
+            kind: row.get(10)?,
+            parameters: row.get(11)?,
+            files: [row.get(12)?, row.get(13)?, row.get(14)?],
+            changed_by: row.get(15)?,
+            approved_by: row.get(16)?,
+            reason: row.get(17)?,
+            at: Timestamp::from_millis(row.get(18)?),
+        };
+        history.push(columns.row()?);
+    }
+    Ok(history)
+}
+
+pub(super) fn history(
+    connection: &mut Connection,
+    app: AppId,
+    environment: EnvironmentId,
+    page: u32,
+    limit: u32,
+) -> Result<HistoryPage, DistributionError> {
+    let transaction = connection.transaction()?;
+    let (app, environment) = (app.to_string(), environment.to_string());
+    let total: i64 = transaction.query_row(
+        "SELECT count(*) FROM config_history WHERE app_id = ?1 AND environment_id = ?2",
+        params![app, environment],
+        |row| row.get(0),
+    )?;
+    let limit = i64::from(limit.clamp(1, MAX_PAGE));
+    let offset = i64::from(page.max(1) - 1) * limit;
+    let rows = history_rows(
+        &transaction,
+        "app_id = ?1 AND environment_id = ?2 ORDER BY version DESC LIMIT ?3 OFFSET ?4",
+        &[&app, &environment, &limit, &offset],
+    )?;
+    Ok(HistoryPage {
+        rows,
+        total: small(total)?,
+    })
+}
+
+pub(super) fn history_of(
+    connection: &Connection,
+    source_id: &str,
+) -> Result<Option<HistoryRow>, DistributionError> {
+    Ok(history_rows(connection, "source_id = ?1", &[&source_id])?.pop())
+}
+
+pub(super) fn workers(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Vec<WorkerSession>, DistributionError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT version, release_tag, release_commit, tree_id, profile_revision, session_id, name, library,
+                started_at, applied_at, last_notify_at, heartbeat_at, problem, stopped, heard_at
+         FROM worker_sessions WHERE app_id = ?1 AND environment_id = ?2
+         ORDER BY name, started_at, session_id",
+    )?;
+    let mut rows = statement.query(params![app.to_string(), environment.to_string()])?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let session_id: String = row.get(5)?;
+        let applied_at: Option<i64> = row.get(9)?;
+        let applied = match applied_at {
+            Some(at) => Some((provenance(row)?, Timestamp::from_millis(at))),
+            None => None,
+        };
+        let last_notify_at: Option<i64> = row.get(10)?;
+        let columns = SessionColumns {
+            session_id: uuid(&session_id)?,
+            name: row.get(6)?,
+            library: row.get(7)?,
+            started_at: Timestamp::from_millis(row.get(8)?),
+            applied,
+            last_notify_at: last_notify_at.map(Timestamp::from_millis),
+            heartbeat_at: Timestamp::from_millis(row.get(11)?),
+            problem: row.get(12)?,
+            stopped: row.get(13)?,
+            heard_at: Timestamp::from_millis(row.get(14)?),
+        };
+        sessions.push(columns.session()?);
+    }
+    Ok(sessions)
+}
