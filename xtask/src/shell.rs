@@ -1,6 +1,7 @@
 //! Running other programs: shown, waited for, and stopped when this program is asked to stop.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -148,7 +149,12 @@ pub(crate) fn stop(child: &mut Child, signum: i32, patience: Duration) {
 
 /// The command as a person would type it.
 pub(crate) fn describe(command: &Command) -> String {
-    let mut line = command.get_program().to_string_lossy().into_owned();
+    let program = Path::new(command.get_program());
+    let mut line = program
+        .file_name()
+        .unwrap_or(program.as_os_str())
+        .to_string_lossy()
+        .into_owned();
     for argument in command.get_args() {
         line.push(' ');
         let argument = argument.to_string_lossy();

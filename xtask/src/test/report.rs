@@ -81,6 +81,13 @@ impl Report {
             .any(|(_, ending, _, _)| matches!(ending, Ending::Failed(_)))
     }
 
+    /// Tells whether this step ran and failed.
+    pub(crate) fn failed(&self, wanted: Step) -> bool {
+        self.steps
+            .iter()
+            .any(|(step, ending, _, _)| *step == wanted && matches!(ending, Ending::Failed(_)))
+    }
+
     /// The table of all steps.
     pub(crate) fn table(&self) -> String {
         let mut table = String::new();

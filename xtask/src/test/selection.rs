@@ -56,6 +56,7 @@ impl Selection {
             Some(at) => (&arguments[..at], &arguments[at + 1..]),
             None => (arguments, &[][..]),
         };
+        let nextest = nextest.to_vec();
         let mut steps = Step::ALL.to_vec();
         let mut own = own.iter();
         while let Some(argument) = own.next() {
@@ -66,7 +67,7 @@ impl Selection {
                     .ok_or_else(|| Failure::new("`--only` needs a list of steps"))?,
                 (other, None) => return Err(Failure::new(format!("`test` does not know `{other}`"))),
             };
-            steps = only(list)?;
+            steps = only(list, packages(&nextest).is_empty())?;
         }
         Ok(Self {
             steps,
@@ -74,12 +75,34 @@ impl Selection {
         })
     }
 
+    /// The packages that nextest is told to test; none for all of them.
+    pub(crate) fn packages(&self) -> Vec<&str> {
+        packages(&self.nextest_arguments)
+    }
+
     pub(crate) fn contains(&self, step: Step) -> bool {
         self.steps.contains(&step)
     }
 }
 
-fn only(list: &str) -> Outcome<Vec<Step>> {
+fn packages(nextest_arguments: &[String]) -> Vec<&str> {
+    let mut packages = Vec::new();
+    let mut arguments = nextest_arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument
+            .strip_prefix("--package=")
+            .or_else(|| argument.strip_prefix("-p"))
+        {
+            Some("") => packages.extend(arguments.next().map(String::as_str)),
+            Some(package) => packages.push(package.trim_start_matches('=')),
+            None if argument == "--package" => packages.extend(arguments.next().map(String::as_str)),
+            None => {}
+        }
+    }
+    packages
+}
+
+fn only(list: &str, whole_workspace: bool) -> Outcome<Vec<Step>> {
     let mut steps = vec![Step::Setup];
     for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let step = Step::ALL.into_iter().find(|step| step.name() == name);
@@ -87,8 +110,8 @@ fn only(list: &str) -> Outcome<Vec<Step>> {
             let known = Step::ALL.map(Step::name).join(", ");
             Failure::new(format!("there is no step `{name}`; there is: {known}"))
         })?;
-        // The tests' build also makes the binary that they start.
-        if step == Step::Unit {
+        // The tests' build also makes the binary that they start; for some packages alone it would build too much.
+        if step == Step::Unit && whole_workspace {
             steps.push(Step::Build);
         }
         steps.push(step);
@@ -127,6 +150,17 @@ mod tests {
         let selection = parse("--only unit -- -p conman-store --only x").unwrap();
         assert_eq!(selection.nextest_arguments, ["-p", "conman-store", "--only", "x"]);
         assert!(!selection.contains(Step::Clippy));
+        assert_eq!(selection.packages(), ["conman-store"]);
+        assert!(
+            !selection.contains(Step::Build),
+            "one package does not need all to be built"
+        );
+    }
+
+    #[test]
+    fn packages_are_named_in_four_ways() {
+        let selection = parse("-- -p a -pb --package c --package=d -E test(e)").unwrap();
+        assert_eq!(selection.packages(), ["a", "b", "c", "d"]);
     }
 
     #[test]

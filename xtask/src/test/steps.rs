@@ -122,17 +122,19 @@ impl Run {
     }
 
     fn unit(&self, counts: &mut Counts) -> Outcome<()> {
+        if self.report.failed(Step::Build) {
+            return Err(Failure::new("not run, because the tests do not build"));
+        }
         let mut servers = Servers::start()?;
         let mut command = cargo();
-        command.args([
-            "nextest",
-            "run",
-            "--workspace",
-            "--locked",
-            "--features",
-            FAILPOINTS,
-            "--no-fail-fast",
-        ]);
+        command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
+        let packages = self.selection.packages();
+        if packages.is_empty() {
+            command.arg("--workspace");
+        }
+        if packages.is_empty() || packages.contains(&CLI) {
+            command.args(["--features", FAILPOINTS]);
+        }
         command.args(&self.selection.nextest_arguments);
         for (variable, url) in servers.variables() {
             command.env(variable, url);

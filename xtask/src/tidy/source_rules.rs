@@ -87,6 +87,9 @@ fn driver(folder: &str, word: &Word<'_>) -> Option<String> {
     }
     let before = word.before.trim_end();
     let after = word.after.trim_start();
+    // A module of this crate that has the driver's name, and was brought into scope under it.
+    let imported = word.before.contains(&format!("::{};", word.text))
+        || word.before.contains(&format!("::{}::{{self", word.text));
     let named = match before.strip_suffix("::") {
         // `conman_store::mongodb` is the driver by a detour; `crate::mongodb` is a module of that name; a path that
         // starts with `::` starts with a crate.
@@ -98,7 +101,7 @@ fn driver(folder: &str, word: &Word<'_>) -> Option<String> {
                 .unwrap_or("");
             owner.is_empty() || owner.starts_with("conman_")
         }
-        None => after.starts_with("::") || before.ends_with("extern crate") || is_used(before),
+        None => (after.starts_with("::") && !imported) || before.ends_with("extern crate") || is_used(before),
     };
     named.then(|| format!("`{package}` is named by {} alone", list(rooms)))
 }
@@ -243,6 +246,8 @@ mod tests {
             "use crate::mongodb::Store;",
             "use self::mongodb::Store;",
             "mod mongodb;",
+            "use crate::backends::mongodb;\nfn f() { mongodb::open() }",
+            "use crate::backends::mongodb::{self, Url};\nfn f() { mongodb::open() }",
         ] {
             assert_eq!(
                 sentences("workflow/src/deploy.rs", source),
