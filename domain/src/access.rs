@@ -246,3 +246,21 @@ pub enum TokenScope {
     /// Everything that the account may do.
     Write,
 }
+
+/// A browser that is signed in; only the hash of its cookie's secret is kept.
+///
+/// It ends with the password that opened it: where `password_set_at` is not the account's, the session is dead, whether
+/// or not it was removed already.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// The hash of the cookie's secret.
+    pub id: TokenHash,
+    /// The account.
+    pub user_id: UserId,
+    /// When the password that opened it was set.
+    pub password_set_at: Timestamp,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// From when on it is refused.
+    pub expires_at: Timestamp,
+}

@@ -3,7 +3,7 @@
 //! A query names one of these indexes, so every query of the product is served by one of the lines below.
 
 use crate::{Collection, Document, Index};
-use conman_domain::access::{Invite, Membership, Token, User};
+use conman_domain::access::{Invite, Membership, Session, Token, User};
 use conman_domain::app::App;
 use conman_domain::audit::AuditEvent;
 use conman_domain::changeset::{
@@ -47,6 +47,12 @@ collections! {
         USER_BY_EMAIL = Index::on("by_email", &["email"]).unique();
         /// One account per handle.
         USER_BY_HANDLE = Index::on("by_handle", &["handle"]).unique();
+    }
+    SESSIONS = "sessions" for Session, id |s| s.id.as_str().to_owned(), {
+        /// An account's sessions.
+        SESSION_BY_USER = Index::on("by_user", &["user_id", "expires_at"]);
+        /// Sessions by the instant at which they end.
+        SESSION_BY_EXPIRY = Index::on("by_expiry", &["expires_at"]);
     }
     TOKENS = "tokens" for Token, id |t| t.id.to_string(), {
         /// The token that somebody shows.

@@ -1,0 +1,106 @@
+//! From credentials to who is asking.
+
+use crate::error::Result;
+use crate::{Actor, Workflow};
+use chrono::TimeDelta;
+use conman_domain::Timestamp;
+use conman_domain::access::{Token, TokenHash, TokenPurpose, TokenScope, User};
+use conman_domain::audit::{AuditActor, RequestContext};
+use conman_domain::id::{AppId, EnvironmentId, TokenId, UserId};
+use conman_domain::name::Title;
+use conman_store::collections::TOKEN_BY_HASH;
+use conman_store::{Batch, Query, Versioned};
+
+/// What the secrets of personal and service tokens begin with.
+pub const AUTHENTICATED_TOKEN_PREFIXES: [&str; 2] = [PERSONAL_PREFIX, SERVICE_PREFIX];
+pub(crate) const PERSONAL_PREFIX: &str = "cpat";
+pub(crate) const SERVICE_PREFIX: &str = "csvc";
+
+/// A program that shows a service token.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The token.
+    pub token_id: TokenId,
+    /// Its name.
+    pub name: Title,
+    /// The app.
+    pub app_id: AppId,
+    /// The only environment that the program may follow.
+    pub environment_id: EnvironmentId,
+}
+
+impl Program {
+    /// How the audit log names the program.
+    pub fn audited(&self) -> AuditActor {
+        AuditActor::Service { name: self.name.as_str().to_owned() }
+    }
+}
+
+/// Who shows a token.
+#[derive(Debug, Clone)]
+pub enum TokenHolder {
+    /// A person, with a personal access token.
+    Person(Box<Actor>),
+    /// A program, with a service token.
+    Program(Program),
+}
+
+impl Workflow {
+    /// Finds the account of a session; none where the password that opened the session is no longer the account's.
+    pub async fn authenticate_session(
+        &self,
+        user_id: UserId,
+        password_set_at: Timestamp,
+        context: RequestContext,
+    ) -> Result<Option<Actor>> {
+        let user = self.user(user_id).await?.filter(|user| user.password_set_at == password_set_at);
+        Ok(user.map(|user| Actor::new(&user, TokenScope::Write, context)))
+    }
+
+    /// Finds who holds a token; none for what is unknown, expired, or no token to sign in with.
+    pub async fn authenticate_token(&self, secret: &str, context: RequestContext) -> Result<Option<TokenHolder>> {
+        let Some(token) = self.token(secret).await? else { return Ok(None) };
+        let now = self.now().await?;
+        if token.expires_at.is_some_and(|end| end <= now) {
+            return Ok(None);
+        }
+        let holder = match &token.purpose {
+            TokenPurpose::Personal { user_id, scope } => {
+                let user = self.user(*user_id).await?;
+                user.map(|user: Versioned<User>| TokenHolder::Person(Box::new(Actor::new(&user, *scope, context))))
+            }
+            TokenPurpose::Service { app_id, environment_id, created_by: _ } => Some(TokenHolder::Program(Program {
+                token_id: token.id,
+                name: token.name.clone(),
+                app_id: *app_id,
+                environment_id: *environment_id,
+            })),
+            TokenPurpose::PasswordReset { .. } | TokenPurpose::FirstSetup => None,
+        };
+        if holder.is_some() {
+            self.remember_use(token, now).await;
+        }
+        Ok(holder)
+    }
+
+    /// Finds a token by its secret.
+    pub(crate) async fn token(&self, secret: &str) -> Result<Option<Versioned<Token>>> {
+        let query = Query::<Token>::on(&TOKEN_BY_HASH).eq(TokenHash::of(secret).as_str()).limit(1);
+        Ok(self.store().find(query).await?.items.into_iter().next())
+    }
+
+    /// Writes down that a token was used, at most once a minute. It is no change of state, so it leaves no event; and
+    /// where somebody else writes the token at the same moment, that is as good.
+    async fn remember_use(&self, token: Versioned<Token>, now: Timestamp) {
+        if token.last_used_at.is_some_and(|last| now.since(last) < TimeDelta::minutes(1)) {
+            return;
+        }
+        let (mut doc, version) = token.into_parts();
+        doc.last_used_at = Some(now);
+        if let Err(error) = self.store().commit(Batch::new().replace(&doc, version)).await
+            && !error.is_conflict()
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a token's last use was not written down");
+        }
+    }
+}
