@@ -54,6 +54,17 @@ impl Activation {
             "the approver's name is empty"
         } else if self.provenance.config_version == ConfigVersion::default() {
             "config versions count from 1"
+        } else if [
+            Some(&self.source_id),
+            Some(&self.changed_by),
+            self.approved_by.as_ref(),
+            self.reason.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .any(|text| text.contains('\0'))
+        {
+            "a text has a NUL"
         } else {
             return Ok(());
         };
@@ -204,6 +215,28 @@ pub struct WorkerReport {
     pub problem: Option<String>,
     /// True in the last report of a session that ends in order.
     pub stopped: bool,
+}
+
+/// The longest name, library or problem of a worker that is kept, in characters.
+const MAX_REPORT_TEXT: usize = 2_000;
+
+impl WorkerReport {
+    /// Cuts texts to what a database can hold and a person would read: a worker's odd words must not silence it.
+    pub(crate) fn tamed(mut self) -> Self {
+        let tame = |text: &mut String| {
+            if text.contains('\0') || text.len() > MAX_REPORT_TEXT {
+                *text = text
+                    .chars()
+                    .filter(|c| *c != '\0')
+                    .take(MAX_REPORT_TEXT)
+                    .collect();
+            }
+        };
+        tame(&mut self.name);
+        tame(&mut self.library);
+        self.problem.iter_mut().for_each(tame);
+        self
+    }
 }
 
 /// The latest report of one worker session.

@@ -79,6 +79,8 @@ pub trait Distribution: Send + Sync {
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError>;
 
     /// Hears of every activation from now on, of all apps and environments, after it can be read.
+    ///
+    /// One that was read just before may still be told.
     fn subscribe(&self) -> Changes;
 
     /// Writes down what a worker of this environment says of itself.

@@ -18,6 +18,9 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 const HEARTBEAT: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How the connection shows in `pg_stat_activity`.
+const LISTENER_NAME: &str = "conman listener";
+
 /// Pauses between attempts to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -44,6 +47,8 @@ impl Listening {
     }
 
     async fn connect(config: &Config) -> Result<Self, DistributionError> {
+        let mut config = config.clone();
+        config.application_name(LISTENER_NAME);
         let (client, mut connection) = config.connect(NoTls).await?;
         let (sender, payloads) = mpsc::unbounded_channel();
         let driver = tokio::spawn(async move {

@@ -110,6 +110,7 @@ impl Distribution for Postgres {
         environment: EnvironmentId,
         report: WorkerReport,
     ) -> Result<(), DistributionError> {
+        let report = report.tamed();
         report::report(&self.pool.get().await?, app, environment, &report).await
     }
 

@@ -177,6 +177,7 @@ impl Distribution for Sqlite {
         environment: EnvironmentId,
         report: WorkerReport,
     ) -> Result<(), DistributionError> {
+        let report = report.tamed();
         self.write(move |connection, _| activate::report(connection, app, environment, &report))
             .await
     }
