@@ -33,8 +33,9 @@ pub(crate) fn canonical_instant(text: &str) -> Option<DateTime<Utc>> {
     let instant = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ")
         .ok()?
         .and_utc();
-    // A leap second, for one, parses and would come back as another text.
-    (canonical_text(instant) == text).then_some(instant)
+    // Signs and short numbers parse too. A leap second even comes back the same, but no count of milliseconds holds it.
+    let is_exact = instant.timestamp_subsec_millis() < 1000 && canonical_text(instant) == text;
+    is_exact.then_some(instant)
 }
 
 /// Writes an instant in its canonical form, cut to the millisecond.

@@ -2,6 +2,7 @@
 
 mod schema;
 mod transaction;
+mod turns;
 mod wire;
 
 use std::time::Duration;
@@ -180,13 +181,16 @@ impl MongoBackend {
         // A snapshot session reads all at one moment: no half of a batch, and a total that fits the page.
         let mut session = self.client.start_session().snapshot(true).await?;
         let mut items = Vec::new();
-        if plan.limit != Some(0) {
+        // The sum of both must fit 64 bits with sign; beyond half of that there is nothing to find.
+        let most = i64::MAX as u64 / 2;
+        let limit = plan.limit.map(|limit| limit.min(most));
+        if limit != Some(0) && plan.skip <= most {
             let mut find = documents
                 .find(filter.clone())
                 .hint(hint.clone())
                 .sort(order(plan))
                 .skip(plan.skip);
-            if let Some(limit) = plan.limit {
+            if let Some(limit) = limit {
                 find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX));
             }
             let mut cursor = find.session(&mut session).await?;

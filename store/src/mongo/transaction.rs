@@ -1,7 +1,6 @@
 //! Commits on MongoDB: one transaction for a batch, repeated while others stand in the way.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +10,10 @@ use futures::TryStreamExt;
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::ReadConcern;
 use mongodb::{Client, ClientSession, Database};
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::turns::{Turn, Turns};
 use super::{durable, schema, wire};
 use crate::batch::{Action, Write};
 use crate::collection::Collection;
@@ -35,7 +35,6 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// How many commits may be under way; [`Committer::close`] waits for all of them.
 const UNDER_WAY: u32 = 4096;
-const STRIPES: u64 = 1024;
 
 /// Commits batches to one database.
 #[derive(Clone)]
@@ -99,8 +98,8 @@ impl Inner {
             let waited_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             CommitError::Store(StoreError::Busy { waited_ms, source })
         };
-        let _turns = match timeout_at(deadline, self.turns.take(writes)).await {
-            Ok(turns) => turns,
+        let mut turn = match timeout_at(deadline, self.turns.take(writes)).await {
+            Ok(turn) => turn?,
             Err(elapsed) => return Err(busy(elapsed.into())),
         };
         let mut session = self.client.start_session().await.map_err(failed)?;
@@ -109,8 +108,11 @@ impl Inner {
             let attempt = timeout_at(deadline, self.attempt(&mut session, &steps, writes)).await;
             let stopped = match attempt {
                 Err(elapsed) => return Err(busy(elapsed.into())),
-                Ok(Ok(())) => match settle(&mut session, deadline).await {
-                    Ok(()) => return Ok(()),
+                Ok(Ok(())) => match settle(&mut session, &mut turn, deadline).await {
+                    Ok(()) => {
+                        turn.end(writes);
+                        return Ok(());
+                    }
                     Err(stopped) => stopped,
                 },
                 Ok(Err(stopped)) => {
@@ -213,7 +215,8 @@ fn judge(step: &Step, writes: &[Write], reply: &Document) -> Result<(), Stopped>
 }
 
 /// Commits the open transaction, and asks again until it is known whether it was committed.
-async fn settle(session: &mut ClientSession, deadline: Instant) -> Result<(), Stopped> {
+async fn settle(session: &mut ClientSession, turn: &mut Turn<'_>, deadline: Instant) -> Result<(), Stopped> {
+    turn.begin();
     let mut pause = SHORTEST_PAUSE;
     loop {
         let unsettled = |source: Box<dyn std::error::Error + Send + Sync>| {
@@ -306,8 +309,8 @@ struct Step {
 
 impl Step {
     fn of(writes: &[Write]) -> Result<Vec<Self>, CommitError> {
-        // A command is one message, and messages end at 48 MB.
-        const LARGEST_COMMAND: usize = 32 * 1024 * 1024;
+        // A command is a document and obeys their limit; one large write fits, since the server allows itself 16 KiB more.
+        const LARGEST_COMMAND: usize = 12 * 1024 * 1024;
         let mut steps = Vec::new();
         let mut first = 0;
         while first < writes.len() {
@@ -401,43 +404,6 @@ fn command(kind: Kind, collection: &Collection, parts: Vec<RawDocumentBuf>) -> R
         Kind::Update => rawdoc! { "update": collection.name, "ordered": true, "updates": list },
         Kind::Delete => rawdoc! { "delete": collection.name, "ordered": true, "deletes": list },
     }
-}
-
-/// Lets the commits of this process that write the same document take turns.
-///
-/// MongoDB lets one of them win and makes the others try again, which costs them all dearly where many want one document.
-/// Other processes' commits still meet in the database. Documents share stripes, so a turn may be waited for in vain.
-struct Turns {
-    stripes: Vec<Mutex<()>>,
-}
-
-impl Turns {
-    fn new() -> Self {
-        Self {
-            stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
-        }
-    }
-
-    async fn take(&self, writes: &[Write]) -> Vec<MutexGuard<'_, ()>> {
-        // Always in the same order, so that no two commits wait for each other.
-        let wanted: BTreeSet<u64> = writes
-            .iter()
-            .filter(|write| write.expects().is_some())
-            .map(stripe)
-            .collect();
-        let mut taken = Vec::with_capacity(wanted.len());
-        for stripe in wanted {
-            let stripe = usize::try_from(stripe).unwrap_or_default();
-            taken.push(self.stripes[stripe].lock().await);
-        }
-        taken
-    }
-}
-
-fn stripe(write: &Write) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (write.collection.name, &write.id).hash(&mut hasher);
-    hasher.finish() % STRIPES
 }
 
 /// Warns where a killed client can hold documents for longer than a commit waits.

@@ -18,7 +18,7 @@ pub(super) struct Readers {
 struct Pool {
     connections: Mutex<Vec<Connection>>,
     // Declared after the connections, so that they are closed before the folder is given up.
-    _folder: Folder,
+    folder: Mutex<Option<Folder>>,
 }
 
 /// How many queries read at once.
@@ -37,7 +37,7 @@ impl Readers {
         }
         let pool = Arc::new(Pool {
             connections: Mutex::new(connections),
-            _folder: folder.clone(),
+            folder: Mutex::new(Some(folder.clone())),
         });
         Ok(Self {
             free: Arc::new(Semaphore::new(CONNECTIONS as usize)),
@@ -74,6 +74,7 @@ impl Readers {
             all.forget();
             self.free.close();
             self.pool.connections.lock().clear();
+            self.pool.folder.lock().take();
         }
     }
 }
