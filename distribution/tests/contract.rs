@@ -1,5 +1,7 @@
 //! What every backend of the distribution port promises.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 mod support;
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! What PostgreSQL alone can do to us: connections that are cut while we use them.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 #[expect(dead_code, reason = "the contract suite uses all of it")]
 mod support;
 
