@@ -11,6 +11,7 @@
 mod commands;
 mod failure;
 mod json;
+mod manifest;
 mod paths;
 mod servers;
 mod shell;

@@ -1,7 +1,7 @@
 //! `cargo xtask build`: the binary to ship.
 
 use crate::commands::arguments::asks_for_help;
-use crate::commands::cargo::{CLI, build_and_find, build_conman, cargo, keep_failpoints_binary};
+use crate::commands::cargo::{build_conman, build_failpoints_binary};
 use crate::commands::web_ui;
 use crate::failure::{Failure, Outcome};
 
@@ -25,22 +25,9 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
             Ok(())
         }
         [flag] if flag == "--failpoints" => {
-            let mut command = cargo();
-            command.args([
-                "build",
-                "--locked",
-                "--package",
-                CLI,
-                "--bin",
-                "conman",
-                "--features",
-                "failpoints",
-            ]);
-            let built = build_and_find(&mut command, "conman")?;
-            let built = built.ok_or_else(|| Failure::new("cargo built no conman binary"))?;
             println!(
                 "export CONMAN_BIN_FAILPOINTS='{}'",
-                keep_failpoints_binary(&built)?.display()
+                build_failpoints_binary()?.display()
             );
             Ok(())
         }

@@ -5,11 +5,13 @@ use std::process::{Command, Stdio};
 
 use crate::failure::{During, Failure, Outcome};
 use crate::json::Json;
+use crate::manifest::Manifest;
 use crate::{paths, shell};
 
-/// The package of the `conman` binary, and its feature that arms fault points.
+/// The package of the `conman` binary.
 pub(crate) const CLI: &str = "conman-cli";
-pub(crate) const FAILPOINTS: &str = "conman-cli/failpoints";
+/// The feature of a package that compiles its fault points in.
+const FAILPOINTS: &str = "failpoints";
 
 /// A cargo command at the root of the repository, with our own tools on its PATH.
 pub(crate) fn cargo() -> Command {
@@ -41,6 +43,36 @@ fn path_with_tools() -> Option<std::ffi::OsString> {
     let path = std::env::var_os("PATH")?;
     let folders = std::iter::once(tools().join("bin")).chain(std::env::split_paths(&path));
     std::env::join_paths(folders).ok()
+}
+
+/// The arguments that compile fault points in, wherever one of these packages has some; of all packages when none is
+/// named.
+pub(crate) fn with_failpoints(packages: &[&str]) -> Outcome<Vec<String>> {
+    let root = paths::root();
+    let mut features = Vec::new();
+    for entry in std::fs::read_dir(root)
+        .during(|| format!("cannot read {}", root.display()))?
+        .flatten()
+    {
+        let Ok(text) = std::fs::read_to_string(entry.path().join("Cargo.toml")) else {
+            continue;
+        };
+        let manifest = Manifest::parse(&text, &Vec::new());
+        let package = manifest
+            .value("package", "name")
+            .unwrap_or_default()
+            .trim_matches('"');
+        let selected = packages.is_empty() || packages.contains(&package);
+        if selected && manifest.value("features", FAILPOINTS).is_some() {
+            features.push(format!("{package}/{FAILPOINTS}"));
+        }
+    }
+    features.sort();
+    if features.is_empty() {
+        Ok(Vec::new())
+    } else {
+        Ok(vec!["--features".to_owned(), features.join(",")])
+    }
 }
 
 /// Runs a building cargo command, and gives the path of the ordinary (not test) binary of this name if the command
@@ -106,6 +138,23 @@ pub(crate) fn build_conman(profile: &str) -> Outcome<PathBuf> {
         profile,
     ]);
     build_and_find(&mut command, "conman")?.ok_or_else(|| Failure::new("cargo built no conman binary"))
+}
+
+/// Builds the `conman` binary with fault points alone, and keeps it.
+pub(crate) fn build_failpoints_binary() -> Outcome<PathBuf> {
+    let mut command = cargo();
+    command.args([
+        "build",
+        "--locked",
+        "--package",
+        CLI,
+        "--bin",
+        "conman",
+        "--features",
+        FAILPOINTS,
+    ]);
+    let built = build_and_find(&mut command, "conman")?;
+    keep_failpoints_binary(&built.ok_or_else(|| Failure::new("cargo built no conman binary"))?)
 }
 
 /// Copies the binary with fault points to a place of its own, where no later build replaces it.

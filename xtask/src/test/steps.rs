@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::commands::cargo::{CLI, FAILPOINTS, build_and_find, cargo, keep_failpoints_binary};
+use crate::commands::cargo::{
+    build_and_find, build_failpoints_binary, cargo, keep_failpoints_binary, with_failpoints,
+};
 use crate::commands::tidy;
 use crate::failure::{Failure, Outcome};
 use crate::servers::Servers;
@@ -67,19 +69,7 @@ impl Run {
             Step::Format => shell::run(cargo().args(["fmt", "--all", "--", "--check"])).map(|()| None),
             Step::Tidy => tidy::run().map(|()| None),
             Step::Deny => deny(),
-            Step::Clippy => {
-                let mut command = cargo();
-                command.args([
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--locked",
-                    "--",
-                    "-D",
-                    "warnings",
-                ]);
-                shell::run(&mut command).map(|()| None)
-            }
+            Step::Clippy => clippy().map(|()| None),
             Step::Build => self.build().map(|()| None),
             Step::Unit => self.unit(counts).map(|()| None),
             Step::Doc => doc(counts).map(|()| None),
@@ -90,34 +80,14 @@ impl Run {
     /// with fault points in it, which do nothing until they are armed.
     fn build(&mut self) -> Outcome<()> {
         let mut command = cargo();
-        command.args([
-            "test",
-            "--no-run",
-            "--workspace",
-            "--locked",
-            "--features",
-            FAILPOINTS,
-        ]);
-        let built = match build_and_find(&mut command, "conman")? {
-            Some(built) => built,
+        command
+            .args(["test", "--no-run", "--workspace", "--locked"])
+            .args(with_failpoints(&[])?);
+        self.conman = Some(match build_and_find(&mut command, "conman")? {
+            Some(built) => keep_failpoints_binary(&built)?,
             // Cargo leaves a binary out of a test build when its package has no integration tests.
-            None => {
-                let mut command = cargo();
-                command.args([
-                    "build",
-                    "--locked",
-                    "--package",
-                    CLI,
-                    "--features",
-                    FAILPOINTS,
-                    "--bin",
-                    "conman",
-                ]);
-                build_and_find(&mut command, "conman")?
-                    .ok_or_else(|| Failure::new("cargo built no conman binary"))?
-            }
-        };
-        self.conman = Some(keep_failpoints_binary(&built)?);
+            None => build_failpoints_binary()?,
+        });
         Ok(())
     }
 
@@ -132,9 +102,7 @@ impl Run {
         if packages.is_empty() {
             command.arg("--workspace");
         }
-        if packages.is_empty() || packages.contains(&CLI) {
-            command.args(["--features", FAILPOINTS]);
-        }
+        command.args(with_failpoints(&packages)?);
         command.args(&self.selection.nextest_arguments);
         for (variable, url) in servers.variables() {
             command.env(variable, url);
@@ -152,16 +120,24 @@ impl Run {
 
 fn doc(counts: &mut Counts) -> Outcome<()> {
     let mut command = cargo();
-    command.args([
-        "test",
-        "--doc",
-        "--workspace",
-        "--locked",
-        "--no-fail-fast",
-        "--features",
-        FAILPOINTS,
-    ]);
+    command
+        .args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"])
+        .args(with_failpoints(&[])?);
     count(&mut command, counts)
+}
+
+/// Lints what is shipped and all tests, and then the tests that only exist with fault points.
+fn clippy() -> Outcome<()> {
+    let lint = |targets: &str, features: &[String]| {
+        let mut command = cargo();
+        command
+            .args(["clippy", "--workspace", targets, "--locked"])
+            .args(features)
+            .args(["--", "-D", "warnings"]);
+        shell::run(&mut command)
+    };
+    lint("--all-targets", &[])?;
+    lint("--tests", &with_failpoints(&[])?)
 }
 
 fn count(command: &mut Command, counts: &mut Counts) -> Outcome<()> {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::failure::Outcome;
+use crate::manifest::{Manifest, renames};
 use crate::tidy::finding::Finding;
-use crate::tidy::manifest::{Manifest, renames};
 use crate::tidy::walk::{TextFile, text_files};
 use crate::tidy::{manifest_rules, source_rules, text_rules};
 

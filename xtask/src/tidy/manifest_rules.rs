@@ -1,7 +1,7 @@
 //! Rules on manifests: the arrows between crates, and who depends on which driver.
 
+use crate::manifest::{Kind, Manifest};
 use crate::tidy::finding::Finding;
-use crate::tidy::manifest::{Kind, Manifest};
 
 /// The rooms, their packages, and which of our packages each may lean on.
 const ROOMS: [Room; 12] = [
@@ -251,7 +251,7 @@ pub(crate) fn list(words: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{ROOMS, check_member, check_workspace};
-    use crate::tidy::manifest::Manifest;
+    use crate::manifest::Manifest;
 
     fn findings(folder: &str, tables: &str) -> Vec<String> {
         let package = ROOMS

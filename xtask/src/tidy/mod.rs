@@ -3,7 +3,6 @@
 
 mod check;
 mod finding;
-mod manifest;
 mod manifest_rules;
 mod masked;
 mod source_rules;

@@ -1,4 +1,4 @@
-//! Reading what tidy needs out of a Cargo.toml: its tables' keys, and its dependencies by their real names.
+//! Reading what this program needs out of a Cargo.toml: its tables' keys, and its dependencies by their real names.
 //!
 //! This reads the TOML that manifests are written in, not all of TOML: a key with a value on a line, inline tables,
 //! arrays over several lines, and `[dependencies.NAME]` tables.
@@ -22,7 +22,7 @@ pub(crate) struct Dependency {
     pub(crate) line: usize,
 }
 
-/// What tidy wants to know of a member's manifest.
+/// What there is to know of a member's manifest.
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
     pub(crate) dependencies: Vec<Dependency>,
