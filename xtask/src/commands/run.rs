@@ -102,15 +102,15 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
         println!("No worker: the server has no service token for `{FOLLOWED}`.");
     }
     parts.push(server);
-    let outcome = watch(&mut parts);
+    let outcome = watch(&mut parts, signals::interrupted);
     println!();
     // The worker first: it would otherwise spend its last moments reconnecting.
     parts.iter_mut().map(Part::stop).fold(outcome, Outcome::and)
 }
 
 /// Shows what the processes print until someone asks to stop; a process that ends by itself is a failure.
-fn watch(parts: &mut [Part]) -> Outcome<()> {
-    while !signals::interrupted() {
+fn watch(parts: &mut [Part], asked_to_stop: impl Fn() -> bool) -> Outcome<()> {
+    while !asked_to_stop() {
         for part in &mut *parts {
             part.show()?;
         }
@@ -176,7 +176,6 @@ impl Part {
             .during(|| format!("cannot look after the {}", self.name))?
         {
             None => Ok(()),
-            Some(_) if signals::interrupted() => Ok(()),
             Some(status) => Err(Failure::new(format!("the {} ended with {status}", self.name))),
         }
     }
@@ -294,9 +293,52 @@ fn welcome(ready: &Json, data: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::process::Command;
 
-    use super::{Options, delete, welcome};
+    use super::{Options, Part, delete, watch, welcome};
     use crate::json::Json;
+
+    fn part(script: &str) -> Part {
+        Part::start("server", Command::new("/bin/sh").arg("-c").arg(script)).unwrap()
+    }
+
+    #[test]
+    fn a_server_is_ready_when_it_says_where_it_listens_and_stops_when_it_is_asked() {
+        let mut server = part(
+            r#"echo starting; echo '{"progress": 1}'; echo '{"url": "u"}'
+            trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done"#,
+        );
+        let ready = server.ready().unwrap().unwrap();
+        assert_eq!(ready.get("url").and_then(Json::text), Some("u"));
+        let looks = std::cell::Cell::new(0);
+        let mut parts = [server];
+        watch(&mut parts, || looks.replace(looks.get() + 1) == 3).unwrap();
+        parts[0].stop().unwrap();
+    }
+
+    #[test]
+    fn a_server_that_ends_by_itself_is_a_failure_before_and_after_it_is_ready() {
+        let failure = part("exit 3").ready().unwrap_err().to_string();
+        assert!(
+            failure.contains("exit status: 3 before it was ready"),
+            "{failure}"
+        );
+        let mut server = part(r#"echo '{"url": "u"}'; exit 4"#);
+        server.ready().unwrap();
+        let failure = watch(&mut [server], || false).unwrap_err().to_string();
+        assert!(failure.contains("exit status: 4"), "{failure}");
+    }
+
+    #[test]
+    fn a_server_that_does_not_stop_well_is_a_failure() {
+        let mut server = part(r#"trap 'exit 5' TERM; echo '{"url": "u"}'; while :; do sleep 0.05; done"#);
+        server.ready().unwrap();
+        let failure = server.stop().unwrap_err().to_string();
+        assert!(
+            failure.contains("exit status: 5 when it was stopped"),
+            "{failure}"
+        );
+    }
 
     fn parse(line: &str) -> Option<Options> {
         let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
