@@ -9,7 +9,6 @@ pub mod collections;
 
 mod backend;
 mod batch;
-
 mod collection;
 mod encode;
 mod error;

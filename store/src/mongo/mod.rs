@@ -129,7 +129,7 @@ impl Backend for MongoBackend {
                 total: None,
             });
         }
-        let raw = within("reading the store", self.page(&plan)).await?;
+        let raw = within("reading the store", self.settled_page(&plan)).await?;
         let items = raw
             .items
             .iter()
@@ -156,8 +156,13 @@ impl Backend for MongoBackend {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        // The command goes to the primary: without one there is nobody to write to.
-        self.hello().await.map(drop)
+        let hello = self.hello().await?;
+        if hello.get_bool("isWritablePrimary").unwrap_or(false) {
+            return Ok(());
+        }
+        Err(StoreError::backend("asking MongoDB")(
+            "the server takes no writes: it is not the primary".to_owned(),
+        ))
     }
 
     async fn close(&self) {
@@ -173,6 +178,26 @@ struct RawPage {
 }
 
 impl MongoBackend {
+    /// Reads a page, again where the moment to read at is not to be had: while an index is made, or after a long read.
+    async fn settled_page(&self, plan: &Plan) -> mongodb::error::Result<RawPage> {
+        const SNAPSHOT_TOO_OLD: i32 = 239;
+        const SNAPSHOT_UNAVAILABLE: i32 = 246;
+        const PAUSE: Duration = Duration::from_millis(50);
+        loop {
+            match self.page(plan).await {
+                Err(error)
+                    if matches!(
+                        schema::code_of(&error),
+                        Some(SNAPSHOT_TOO_OLD | SNAPSHOT_UNAVAILABLE)
+                    ) =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                page => return page,
+            }
+        }
+    }
+
     async fn page(&self, plan: &Plan) -> mongodb::error::Result<RawPage> {
         let documents = self.database.collection::<RawDocumentBuf>(plan.collection.name);
         let filter = filter(plan);

@@ -166,7 +166,8 @@ fn numbers_alike(keys: Document) -> Document {
         .collect()
 }
 
-fn code_of(error: &mongodb::error::Error) -> Option<i32> {
+/// Returns the server's code for why it refused a command.
+pub(super) fn code_of(error: &mongodb::error::Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(command) => Some(command.code),
         _ => None,

@@ -61,6 +61,8 @@ impl Folder {
             // A stranger's database must not run code through its schema.
             connection.pragma_update(None, "trusted_schema", "OFF")?;
             connection.pragma_update(None, "cache_size", -16_384)?;
+            // A burst may let the log grow; it need not stay that large.
+            connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
             connection.set_prepared_statement_cache_capacity(512);
             Ok(connection)
         };

@@ -121,24 +121,24 @@ impl Row {
         }
     }
 
-    fn missing(self) -> CommitError {
+    fn missing(&self) -> CommitError {
         CommitError::Missing {
             collection: self.collection.name,
-            id: self.id,
+            id: self.id.clone(),
         }
     }
 
-    fn changed(self) -> CommitError {
+    fn changed(&self) -> CommitError {
         CommitError::Changed {
             collection: self.collection.name,
-            id: self.id,
+            id: self.id.clone(),
         }
     }
 
-    fn exists(self) -> CommitError {
+    fn exists(&self) -> CommitError {
         CommitError::Exists {
             collection: self.collection.name,
-            id: self.id,
+            id: self.id.clone(),
         }
     }
 }
@@ -146,49 +146,56 @@ impl Row {
 fn serve(connection: &Connection, mut requests: mpsc::Receiver<Request>) {
     let mut group = Vec::new();
     while requests.blocking_recv_many(&mut group, LARGEST_GROUP) > 0 {
-        let requests = std::mem::take(&mut group);
-        let (batches, answers): (Vec<_>, Vec<_>) = requests
-            .into_iter()
+        let (batches, answers): (Vec<_>, Vec<_>) = group
+            .drain(..)
             .map(|request| (request.rows, request.answer))
             .unzip();
-        for (answer, outcome) in answers.into_iter().zip(commit_together(connection, batches)) {
+        for (answer, outcome) in answers.into_iter().zip(commit_all(connection, &batches)) {
             // A committer that went away has no use for the answer; the batch stands all the same.
             let _ = answer.send(outcome);
         }
     }
 }
 
-/// Commits batches together; returns an outcome for each, in their order.
-fn commit_together(connection: &Connection, batches: Vec<Vec<Row>>) -> Vec<Result<(), CommitError>> {
-    let count = batches.len();
-    let mut outcomes = Vec::with_capacity(count);
-    let broken = match run(connection, "BEGIN IMMEDIATE") {
-        Err(error) => Some(Broken::Before(error)),
-        Ok(()) => batches
-            .into_iter()
-            .find_map(|rows| apply(connection, rows).map(|done| outcomes.push(done)).err()),
+/// Commits batches, together where that works; returns an outcome for each, in their order.
+fn commit_all(connection: &Connection, batches: &[Vec<Row>]) -> Vec<Result<(), CommitError>> {
+    let broken = match commit_together(connection, batches) {
+        Ok(outcomes) => return outcomes,
+        Err(broken) => broken,
     };
-    let broken = broken.map_or_else(|| run(connection, "COMMIT").map_err(Broken::During).err(), Some);
-    let Some(broken) = broken else { return outcomes };
     if !connection.is_autocommit()
         && let Err(error) = run(connection, "ROLLBACK")
     {
         tracing::error!(%error, "a transaction of the store could not be rolled back");
     }
-    tracing::error!(error = broken.cause(), "the store could not commit");
-    let broken = Arc::new(broken);
-    // A batch that was refused for its own sake keeps its answer; it has nothing to lose.
-    let mut outcomes = outcomes.into_iter();
-    (0..count)
-        .map(|_| match outcomes.next() {
-            Some(Err(refused)) => Err(refused),
-            Some(Ok(())) | None => Err(broken.answer()),
-        })
-        .collect()
+    match broken {
+        // Nothing was written. One batch too large for the disk must not fail its neighbours: each tries alone.
+        Broken::Before(_) if batches.len() > 1 => batches
+            .iter()
+            .flat_map(|batch| commit_all(connection, std::slice::from_ref(batch)))
+            .collect(),
+        Broken::Before(error) => {
+            tracing::error!(%error, "the store could not commit");
+            vec![Err(StoreError::backend("committing")(error).into())]
+        }
+        // Not even a refusal is certain: it may have been for the sake of a neighbour's writes.
+        Broken::During(error) => {
+            tracing::error!(%error, "the store could not commit");
+            let error = Arc::new(error);
+            batches
+                .iter()
+                .map(|_| {
+                    Err(StoreError::Unsettled {
+                        source: Arc::clone(&error).into(),
+                    }
+                    .into())
+                })
+                .collect()
+        }
+    }
 }
 
-/// Says at which point a whole group failed.
-#[derive(Debug)]
+/// Says at which point a group failed.
 enum Broken {
     /// Before the commit: nothing was written.
     Before(rusqlite::Error),
@@ -196,61 +203,32 @@ enum Broken {
     During(rusqlite::Error),
 }
 
-impl Broken {
-    fn cause(&self) -> &(dyn std::error::Error + 'static) {
-        match self {
-            Self::Before(error) | Self::During(error) => error,
-        }
-    }
-
-    fn answer(self: &Arc<Self>) -> CommitError {
-        let source = Box::new(SharedCause(Arc::clone(self)));
-        match **self {
-            Self::Before(_) => StoreError::Backend {
-                doing: "committing",
-                source,
-            },
-            Self::During(_) => StoreError::Unsettled { source },
-        }
-        .into()
-    }
-}
-
-/// Is the one cause that all batches of a failed group are told.
-#[derive(Debug, thiserror::Error)]
-#[error("the embedded database failed")]
-struct SharedCause(#[source] Arc<Broken>);
-
-impl std::fmt::Display for Broken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self.cause(), f)
-    }
-}
-
-impl std::error::Error for Broken {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause().source()
-    }
+fn commit_together(
+    connection: &Connection,
+    batches: &[Vec<Row>],
+) -> Result<Vec<Result<(), CommitError>>, Broken> {
+    run(connection, "BEGIN IMMEDIATE").map_err(Broken::Before)?;
+    let outcomes = batches
+        .iter()
+        .map(|rows| apply(connection, rows))
+        .collect::<Result<_, _>>()?;
+    run(connection, "COMMIT").map_err(Broken::During)?;
+    Ok(outcomes)
 }
 
 /// Carries out one batch in a savepoint. The outer error ends the whole group.
-fn apply(connection: &Connection, rows: Vec<Row>) -> Result<Result<(), CommitError>, Broken> {
+fn apply(connection: &Connection, rows: &[Row]) -> Result<Result<(), CommitError>, Broken> {
     run(connection, "SAVEPOINT batch").map_err(Broken::Before)?;
     for row in rows {
         match write(connection, row) {
             Ok(()) => {}
-            Err(CommitError::Store(StoreError::Backend { source, doing })) => {
-                // A full disk or a broken file makes SQLite give up the whole transaction.
-                if connection.is_autocommit() {
-                    let error = source
-                        .downcast::<rusqlite::Error>()
-                        .map_or(rusqlite::Error::InvalidQuery, |e| *e);
-                    return Err(Broken::Before(error));
-                }
+            // A broken file makes SQLite give up the whole transaction, and the other batches' writes with it.
+            Err(Failure::Failed(error)) if connection.is_autocommit() => return Err(Broken::Before(error)),
+            Err(Failure::Failed(error)) => {
                 undo(connection)?;
-                return Ok(Err(StoreError::Backend { doing, source }.into()));
+                return Ok(Err(StoreError::backend("committing")(error).into()));
             }
-            Err(refused) => {
+            Err(Failure::Refused(refused)) => {
                 undo(connection)?;
                 return Ok(Err(refused));
             }
@@ -258,6 +236,20 @@ fn apply(connection: &Connection, rows: Vec<Row>) -> Result<Result<(), CommitErr
     }
     run(connection, "RELEASE batch").map_err(Broken::Before)?;
     Ok(Ok(()))
+}
+
+/// Says why a write was not carried out.
+enum Failure {
+    /// It expects what is not so.
+    Refused(CommitError),
+    /// The database could not.
+    Failed(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 fn undo(connection: &Connection) -> Result<(), Broken> {
@@ -269,7 +261,7 @@ fn run(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-fn write(connection: &Connection, row: Row) -> Result<(), CommitError> {
+fn write(connection: &Connection, row: &Row) -> Result<(), Failure> {
     let table = row.collection.name;
     let done = match &row.action {
         RowAction::Insert(doc) => connection
@@ -290,13 +282,13 @@ fn write(connection: &Connection, row: Row) -> Result<(), CommitError> {
         }
     };
     match done {
-        Ok(0) => Err(match version_of(connection, table, &row.id).map_err(failed)? {
+        Ok(0) => Err(Failure::Refused(match version_of(connection, table, &row.id)? {
             None => row.missing(),
             Some(_) => row.changed(),
-        }),
+        })),
         Ok(_) => Ok(()),
         Err(error) if is_constraint(&error) => Err(taken(connection, row, error)),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -307,54 +299,53 @@ fn version_of(connection: &Connection, table: &str, id: &str) -> Result<Option<i
         .optional()
 }
 
-fn failed(error: rusqlite::Error) -> CommitError {
-    StoreError::backend("committing")(error).into()
-}
-
 fn is_constraint(error: &rusqlite::Error) -> bool {
     matches!(error, rusqlite::Error::SqliteFailure(failure, _) if failure.code == ffi::ErrorCode::ConstraintViolation)
 }
 
 /// Finds out which id or unique index refused a document, by asking, since SQLite says it only in prose.
-fn taken(connection: &Connection, row: Row, error: rusqlite::Error) -> CommitError {
-    let (doc, inserted) = match &row.action {
-        RowAction::Insert(doc) => (doc, true),
-        RowAction::Replace(doc, _) => (doc, false),
-        RowAction::Delete(_) | RowAction::Check(_) => return failed(error),
-    };
-    if inserted {
-        match version_of(connection, row.collection.name, &row.id) {
-            Ok(None) => {}
-            Ok(Some(_)) => return row.exists(),
-            Err(error) => return failed(error),
-        }
+fn taken(connection: &Connection, row: &Row, error: rusqlite::Error) -> Failure {
+    match taken_by(connection, row) {
+        Ok(Some(Taken::Id)) => Failure::Refused(row.exists()),
+        Ok(Some(Taken::Index(index))) => Failure::Refused(CommitError::NotUnique {
+            collection: row.collection.name,
+            index,
+        }),
+        Ok(None) => Failure::Failed(error),
+        Err(error) => Failure::Failed(error),
     }
-    let json: Json = match serde_json::from_str(doc) {
-        Ok(json) => json,
-        Err(error) => return StoreError::backend("committing")(error).into(),
+}
+
+/// Is what a new document needs and another one has.
+enum Taken {
+    Id,
+    Index(&'static str),
+}
+
+fn taken_by(connection: &Connection, row: &Row) -> Result<Option<Taken>, rusqlite::Error> {
+    let doc = match &row.action {
+        RowAction::Insert(doc) if version_of(connection, row.collection.name, &row.id)?.is_none() => doc,
+        RowAction::Insert(_) => return Ok(Some(Taken::Id)),
+        RowAction::Replace(doc, _) => doc,
+        RowAction::Delete(_) | RowAction::Check(_) => return Ok(None),
     };
+    let json: Json =
+        serde_json::from_str(doc).expect("the text was made from JSON as the batch was taken on");
     for index in row
         .collection
         .indexes
         .iter()
         .filter(|index| index.unique && index.covers(&json))
     {
-        match holder(connection, row.collection, index, doc, &row.id) {
-            Ok(false) => {}
-            Ok(true) => {
-                return CommitError::NotUnique {
-                    collection: row.collection.name,
-                    index: index.name,
-                };
-            }
-            Err(error) => return failed(error),
+        if is_held(connection, row.collection, index, doc, &row.id)? {
+            return Ok(Some(Taken::Index(index.name)));
         }
     }
-    failed(error)
+    Ok(None)
 }
 
 /// Tells whether another document holds a document's values under a unique index.
-fn holder(
+fn is_held(
     connection: &Connection,
     collection: &Collection,
     index: &Index,
@@ -372,4 +363,111 @@ fn holder(
         terms.join(" AND ")
     );
     connection.prepare_cached(&sql)?.exists(params![doc, id])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NOTES: Collection = Collection::new("notes", &[]);
+
+    fn memory() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE notes (id TEXT PRIMARY KEY, version INTEGER, doc TEXT NOT NULL) STRICT",
+            )
+            .unwrap();
+        connection
+    }
+
+    fn insert(id: &str, size: usize) -> Row {
+        let doc = Json::from("x".repeat(size)).to_string();
+        Row {
+            collection: &NOTES,
+            id: id.to_owned(),
+            action: RowAction::Insert(doc),
+        }
+    }
+
+    fn ids(connection: &Connection) -> Vec<String> {
+        let mut select = connection.prepare("SELECT id FROM notes ORDER BY id").unwrap();
+        select
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_full_disk_fails_the_batch_that_does_not_fit_and_no_other() {
+        let connection = memory();
+        connection.pragma_update(None, "max_page_count", 100).unwrap();
+        let batches = vec![
+            vec![insert("a", 10), insert("b", 10)],
+            vec![insert("c", 10), insert("d", 1 << 20)],
+            vec![insert("e", 10)],
+            vec![insert("f", 10), insert("a", 10)],
+        ];
+        let outcomes = commit_all(&connection, &batches);
+        assert!(matches!(outcomes[0], Ok(())));
+        assert!(
+            matches!(outcomes[1], Err(CommitError::Store(StoreError::Backend { .. }))),
+            "{outcomes:?}"
+        );
+        assert!(matches!(outcomes[2], Ok(())));
+        assert!(matches!(outcomes[3], Err(CommitError::Exists { .. })));
+        assert_eq!(ids(&connection), ["a", "b", "e"]);
+        assert!(connection.is_autocommit(), "no transaction stays open");
+    }
+
+    #[test]
+    fn a_file_that_refuses_writes_fails_each_batch_until_it_takes_them() {
+        let connection = memory();
+        let batches = [vec![insert("a", 1)], vec![insert("b", 1)]];
+        connection.pragma_update(None, "query_only", true).unwrap();
+        for outcome in commit_all(&connection, &batches) {
+            assert!(
+                matches!(outcome, Err(CommitError::Store(StoreError::Backend { .. }))),
+                "{outcome:?}"
+            );
+        }
+        assert!(ids(&connection).is_empty() && connection.is_autocommit());
+        connection.pragma_update(None, "query_only", false).unwrap();
+        // A transaction that somebody left open is in the way of the group, and gone for its batches.
+        connection.execute_batch("BEGIN").unwrap();
+        let outcomes = commit_all(&connection, &batches);
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        assert_eq!(ids(&connection), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_commit_that_fails_leaves_no_answer_certain() {
+        let connection = memory();
+        // A deferred constraint lets the writes pass and the commit fail.
+        connection
+            .execute_batch(
+                "PRAGMA foreign_keys = ON;
+                 CREATE TABLE owners (id INTEGER PRIMARY KEY);
+                 CREATE TABLE owned (owner INTEGER REFERENCES owners (id) DEFERRABLE INITIALLY DEFERRED);
+                 CREATE TRIGGER own AFTER INSERT ON notes WHEN new.id = 'orphan'
+                 BEGIN INSERT INTO owned VALUES (1); END;",
+            )
+            .unwrap();
+        let batches = vec![
+            vec![insert("a", 1)],
+            vec![insert("a", 1)],
+            vec![insert("orphan", 1)],
+        ];
+        let outcomes = commit_all(&connection, &batches);
+        assert_eq!(outcomes.len(), 3);
+        // The second would be refused for the sake of the first, which is not there.
+        for outcome in &outcomes {
+            assert!(
+                matches!(outcome, Err(CommitError::Store(StoreError::Unsettled { .. }))),
+                "{outcome:?}"
+            );
+        }
+        assert!(ids(&connection).is_empty() && connection.is_autocommit());
+    }
 }
