@@ -36,11 +36,13 @@ pub(crate) fn set_up(selection: &Selection) -> Outcome<()> {
         }
     }
     if selection.contains(Step::Deny) && !has("deny") {
-        install("cargo-deny", DENY)?;
+        install("cargo-deny", DENY, &[])?;
     }
     if selection.contains(Step::Unit) {
         if !has("nextest") {
-            install("cargo-nextest", NEXTEST)?;
+            // Without its code for updating itself, which is half of it.
+            let features = ["--no-default-features", "--features", "default-no-update"];
+            install("cargo-nextest", NEXTEST, &features)?;
         }
         servers::prepare()?;
     }
@@ -53,20 +55,14 @@ fn has(subcommand: &str) -> bool {
 
 /// Installs a cargo subcommand for this checkout. Unoptimised: compiling these tools well takes minutes, and they run
 /// for seconds.
-fn install(package: &str, version: &str) -> Outcome<()> {
+fn install(package: &str, version: &str, features: &[&str]) -> Outcome<()> {
     let mut command = cargo();
     // Built in a folder of its own: its dependencies are none of ours.
     command.env_remove("CARGO_TARGET_DIR");
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command
-        .args([
-            "install",
-            package,
-            "--version",
-            version,
-            "--locked",
-            "--debug",
-            "--root",
-        ])
-        .arg(tools());
+        .args(["install", package, "--version", version, "--locked", "--debug"])
+        .args(features);
+    command.arg("--root").arg(tools());
     shell::run(&mut command).map_err(|failure| Failure::new(format!("cannot install {package}: {failure}")))
 }
