@@ -526,7 +526,10 @@ async fn contents_are_sent_once_and_read_by_whom_they_concern(db: Database) {
             .await
             .unwrap();
     }
-    assert_eq!(port.missing_blobs(&asked).await.unwrap(), [b.clone()]);
+    assert_eq!(
+        port.missing_blobs(&asked).await.unwrap(),
+        std::slice::from_ref(&b)
+    );
     // Stored, but nobody's yet.
     assert_eq!(port.file(place.app, place.environment, &a).await.unwrap(), None);
 
