@@ -91,7 +91,7 @@ enum Comparison {
     NotEqual,
 }
 
-/// A coherence rule between two parameters or a parameter and a number, written `low < high`.
+/// A coherence rule between two parameters or a parameter and a number, written `low < high` or `age <= 3d`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     text: String,
@@ -108,7 +108,7 @@ enum Operand {
 
 /// Says that a text is not a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a rule is written `name OP name` or `name OP number`, OP one of < <= > >= == !=")]
+#[error("a rule is written `name OP name`, `name OP number` or `name OP duration`, OP one of < <= > >= == !=")]
 pub struct InvalidRule;
 
 impl FromStr for Rule {
@@ -128,9 +128,12 @@ impl FromStr for Rule {
             "!=" => Comparison::NotEqual,
             _ => return Err(InvalidRule),
         };
-        let right = match right.parse::<f64>() {
-            Ok(number) if number.is_finite() => Operand::Number(number),
-            Ok(_) | Err(_) => Operand::Parameter(right.parse().map_err(|_| InvalidRule)?),
+        let number = right.parse::<f64>().ok().filter(|number| number.is_finite());
+        // A duration literal compares in milliseconds, as durations do.
+        let number = number.or_else(|| crate::value::duration_millis(right).map(|millis| millis as f64));
+        let right = match number {
+            Some(number) => Operand::Number(number),
+            None => Operand::Parameter(right.parse().map_err(|_| InvalidRule)?),
         };
         Ok(Self {
             text: parts.join(" "),
@@ -404,7 +407,7 @@ mod tests {
         Catalog::parse([(&path, text.as_bytes())])
     }
 
-    const GOOD: &str = "parameters:\n  - {name: low, type: number, default: 1, min: 0, max: 10}\n  - {name: high, type: number, default: 2}\n  - {name: mode, type: enum, allowed_values: [a, b], required: true}\n  - {name: wait, type: duration, default: 15m, max: 1h}\nrules: [low < high]\n";
+    const GOOD: &str = "parameters:\n  - {name: low, type: number, default: 1, min: 0, max: 10}\n  - {name: high, type: number, default: 2}\n  - {name: mode, type: enum, allowed_values: [a, b], required: true}\n  - {name: wait, type: duration, default: 15m, max: 1h}\nrules: [low < high, wait <= 1h]\n";
 
     #[test]
     fn resolves_defaults_and_own_values() {

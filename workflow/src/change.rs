@@ -25,6 +25,7 @@ pub struct Change {
     user_id: Option<UserId>,
     context: RequestContext,
     app_id: Option<AppId>,
+    adds_jobs: bool,
 }
 
 /// What a mail says; whom it goes to is said where it is added.
@@ -50,6 +51,7 @@ impl Change {
             user_id: Some(actor.user_id),
             context: actor.context.clone(),
             app_id,
+            adds_jobs: false,
         }
     }
 
@@ -60,7 +62,7 @@ impl Change {
 
     /// Starts a change by somebody who is no account (yet).
     pub fn by_other(actor: AuditActor, context: RequestContext, app_id: Option<AppId>, at: Timestamp) -> Self {
-        Self { batch: Batch::new(), at, actor, user_id: None, context, app_id }
+        Self { batch: Batch::new(), at, actor, user_id: None, context, app_id, adds_jobs: false }
     }
 
     /// When the change is made.
@@ -126,6 +128,7 @@ impl Change {
 
     /// Adds a job, and answers its id.
     pub fn job(&mut self, work: Work) -> JobId {
+        self.adds_jobs = true;
         let id = fresh_id();
         let status = JobStatus::Queued { run_at: self.at };
         let job = Job {
@@ -169,6 +172,11 @@ impl Change {
         self.insert(&mail);
         self.job(Work::SendNotification { mail_id: id });
         self
+    }
+
+    /// Whether the change adds a job.
+    pub(crate) fn adds_jobs(&self) -> bool {
+        self.adds_jobs
     }
 
     /// The batch itself.

@@ -7,7 +7,7 @@ use conman_store::{CommitError, StoreError};
 use serde_json::Value;
 
 /// The result of a use case.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]

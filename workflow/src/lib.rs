@@ -4,15 +4,58 @@
 //! outside the store changes without an intent committed there, and every effect can be repeated.
 
 mod actor;
+mod apps;
+mod audit;
 mod change;
+mod changesets;
+mod comments;
+mod compose;
+mod deploy;
+mod environments;
 mod error;
 mod fresh;
+mod job_context;
+mod mail;
+mod publish;
+mod queue;
+mod releases;
+mod review;
 mod services;
+mod submit;
+mod support;
+mod sync;
+mod validation;
+mod work;
+mod workspaces;
+
+/// The bounds of what one request may ask for.
+pub mod limits {
+    pub use crate::changesets::MAX_DESCRIPTION;
+    pub use crate::comments::MAX_COMMENT;
+    pub use crate::deploy::SKIP_STAGE_APPROVALS;
+    pub use crate::environments::MAX_ENVIRONMENTS;
+    pub use crate::queue::MAX_QUEUE;
+    pub use crate::releases::MAX_MEMBERS;
+    pub use crate::review::MAX_REVIEW_COMMENT;
+    pub use crate::workspaces::{MAX_EDITS, MAX_WORKSPACES};
+}
 
 pub mod accounts;
+pub mod faults;
 
 pub use actor::{Actor, Member, Page};
+pub use apps::{AppSource, NewApp};
+pub use audit::AuditFilter;
 pub use change::{Change, Letter};
+pub use changesets::ChangesetFilter;
+pub use comments::NewComment;
+pub use environments::Stage;
 pub use error::{Conflict, Error, Errored, FieldProblem, Rejection, Result};
 pub use fresh::{fresh_id, random_token};
+pub use job_context::{CANCELED, Fence, JobContext, LOST_LEASE};
+pub use mail::Mailer;
+pub use releases::FullRelease;
+pub use review::Decision;
 pub use services::{Settings, Workflow};
+pub use sync::{ShownConflict, SyncStanding};
+pub use workspaces::{OpenWorkspace, WorkspaceTree};

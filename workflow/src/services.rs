@@ -10,15 +10,15 @@ use conman_domain::app::App;
 use conman_domain::id::AppId;
 use conman_git::{Repositories, Repository};
 use conman_store::{Document, Query, Store, Versioned};
+use crate::mail::Mailer;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// What the operator decided for the whole server.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The address under which people reach the server, without a slash at the end.
     pub public_url: String,
-    /// Whether a mail server is configured: mails are then sent, else they are kept in the outbox.
-    pub sends_mail: bool,
     /// Whether repositories may be imported from folders of the server itself.
     pub local_imports: bool,
 }
@@ -33,6 +33,8 @@ struct Parts {
     distribution: Arc<dyn Distribution>,
     settings: Settings,
     accounts: crate::accounts::Guard,
+    mailer: Option<Arc<dyn Mailer>>,
+    jobs_added: Notify,
 }
 
 impl std::fmt::Debug for Workflow {
@@ -43,9 +45,15 @@ impl std::fmt::Debug for Workflow {
 
 impl Workflow {
     /// Puts the three memories together.
-    pub fn new(store: Store, repositories: Repositories, distribution: Arc<dyn Distribution>, settings: Settings) -> Self {
-        let accounts = crate::accounts::Guard::default();
-        Self(Arc::new(Parts { store, repositories, distribution, settings, accounts }))
+    pub fn new(
+        store: Store,
+        repositories: Repositories,
+        distribution: Arc<dyn Distribution>,
+        mailer: Option<Arc<dyn Mailer>>,
+        settings: Settings,
+    ) -> Self {
+        let (accounts, jobs_added) = (crate::accounts::Guard::default(), Notify::new());
+        Self(Arc::new(Parts { store, repositories, distribution, settings, accounts, mailer, jobs_added }))
     }
 
     /// The workflow's memory.
@@ -103,6 +111,21 @@ impl Workflow {
 
     /// Commits a change: the new state with its audit events, jobs and mails, all or nothing.
     pub async fn commit(&self, change: Change) -> Result<()> {
-        self.store().commit(change.into_batch()).await.map_err(Into::into)
+        let adds_jobs = change.adds_jobs();
+        self.store().commit(change.into_batch()).await?;
+        if adds_jobs {
+            self.0.jobs_added.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Wakes a runner of this process when a job was added in it; other processes find jobs by looking.
+    pub fn jobs_added(&self) -> &Notify {
+        &self.0.jobs_added
+    }
+
+    /// Sends mails, where a mail server is configured.
+    pub(crate) fn mailer(&self) -> Option<&Arc<dyn Mailer>> {
+        self.0.mailer.as_ref()
     }
 }

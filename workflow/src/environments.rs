@@ -1,0 +1,217 @@
+//! The app's pipeline, and the profiles that its environments are built from.
+
+use crate::actor::Member;
+use crate::change::Change;
+use crate::error::{Error, FieldProblem, Rejection, Result};
+use crate::fresh::fresh_id;
+use crate::services::Workflow;
+use conman_domain::Timestamp;
+use conman_domain::catalog::Values;
+use conman_domain::environment::Environment;
+use conman_domain::id::{AppId, EnvironmentId, ProfileId};
+use conman_domain::name::EnvironmentName;
+use conman_domain::policy::AppAction;
+use conman_domain::profile::{ProfileRevision, RuntimeProfile};
+use conman_domain::snapshot::ConfigVersion;
+use conman_store::collections::{ENVIRONMENT_BY_POSITION, PROFILE_BY_NAME, PROFILE_REVISION_BY_PROFILE};
+use conman_store::{Query, Version, Versioned};
+use serde_json::json;
+use std::collections::HashSet;
+
+/// The most environments of one app.
+pub const MAX_ENVIRONMENTS: usize = 50;
+
+/// One stage of the pipeline as an app admin wants it; the order of the list is the order of the stages.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The environment that it is, unless it is new.
+    pub id: Option<EnvironmentId>,
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Whether users see this one.
+    pub canonical: bool,
+}
+
+impl Workflow {
+    /// The app's environments, first stage first.
+    pub async fn environments(&self, app_id: AppId) -> Result<Vec<Versioned<Environment>>> {
+        let query = Query::<Environment>::on(&ENVIRONMENT_BY_POSITION).eq(app_id.to_string()).limit(MAX_ENVIRONMENTS as u64);
+        Ok(self.store().find(query).await?.items)
+    }
+
+    /// One environment of the member's app.
+    pub async fn environment(&self, member: &Member, id: EnvironmentId) -> Result<Versioned<Environment>> {
+        self.environment_of(member.app_id(), id).await
+    }
+
+    pub(crate) async fn environment_of(&self, app_id: AppId, id: EnvironmentId) -> Result<Versioned<Environment>> {
+        let environment: Versioned<Environment> = self.load("environment", id).await?;
+        if environment.doc.app_id == app_id { Ok(environment) } else { Err(Rejection::NotFound("environment").into()) }
+    }
+
+    /// Makes the pipeline what the list says. Ids and history stay; an environment that has run something is not removed.
+    pub async fn set_environments(&self, member: &Member, stages: Vec<Stage>) -> Result<Vec<Versioned<Environment>>> {
+        member.may(AppAction::ManageEnvironments)?;
+        check_stages(&stages)?;
+        let app = self.app_again(member).await?;
+        let present = self.environments(app.doc.id).await?;
+        let at = self.now().await?;
+        let mut change = Change::by(&member.actor, Some(app.doc.id), at);
+        let mut new_app = app.doc.clone();
+        let kept: HashSet<EnvironmentId> = stages.iter().filter_map(|stage| stage.id).collect();
+        for gone in present.iter().filter(|environment| !kept.contains(&environment.doc.id)) {
+            if gone.doc.last_version > ConfigVersion::default() {
+                let message = format!("`{}` has been deployed to; its history would be lost", gone.doc.name);
+                return Err(Error::conflict("environment_in_use", message));
+            }
+            change.delete(gone);
+            let profile: Versioned<RuntimeProfile> = self.load("runtime profile", gone.doc.profile_id).await?;
+            change.delete(&profile);
+            change.audit("environment", gone.doc.id, "environment.removed", json!({"name": gone.doc.name}), json!(null));
+        }
+        // Freed names first: a unique name may wander from one environment to another within one list.
+        for (stage, position) in stages.iter().zip(1_u32..) {
+            let id = match stage.id {
+                Some(id) => {
+                    let Some(old) = present.iter().find(|environment| environment.doc.id == id) else {
+                        return Err(Error::invalid(format!("/environments/{}/id", position - 1), "the app has no such environment"));
+                    };
+                    let mut new = old.doc.clone();
+                    (new.name, new.position, new.canonical) = (stage.name.clone(), position, stage.canonical);
+                    let shown = |e: &Environment| json!({"name": e.name, "position": e.position, "canonical": e.canonical});
+                    if shown(&new) != shown(&old.doc) {
+                        change.replace(&new, old.version);
+                        change.audit("environment", id, "environment.changed", shown(&old.doc), shown(&new));
+                    }
+                    id
+                }
+                None => self.add_environment(&mut change, app.doc.id, stage, position, member),
+            };
+            if stage.canonical {
+                new_app.canonical_environment_id = Some(id);
+            }
+        }
+        change.replace(&new_app, app.version);
+        self.commit(change).await?;
+        self.environments(app.doc.id).await
+    }
+
+    fn add_environment(&self, change: &mut Change, app_id: AppId, stage: &Stage, position: u32, member: &Member) -> EnvironmentId {
+        let at = change.at();
+        let profile = RuntimeProfile {
+            id: fresh_id(),
+            app_id,
+            name: stage.name.clone(),
+            revision: 1,
+            env_vars: Values::new(),
+            updated_at: at,
+        };
+        let environment = Environment {
+            id: fresh_id(),
+            app_id,
+            name: stage.name.clone(),
+            position,
+            canonical: stage.canonical,
+            profile_id: profile.id,
+            last_version: ConfigVersion::default(),
+            running: None,
+            promotion_hold: None,
+            created_at: at,
+        };
+        change.insert(&environment).insert(&profile);
+        change.insert(&revision_of(&profile, member, "The environment was made.".to_owned(), at));
+        let after = json!({"name": stage.name, "position": position, "canonical": stage.canonical});
+        change.audit("environment", environment.id, "environment.created", json!(null), after);
+        environment.id
+    }
+
+    /// The app's runtime profiles by name.
+    pub async fn profiles(&self, member: &Member) -> Result<Vec<Versioned<RuntimeProfile>>> {
+        let query = Query::<RuntimeProfile>::on(&PROFILE_BY_NAME).eq(member.app_id().to_string()).limit(500);
+        Ok(self.store().find(query).await?.items)
+    }
+
+    /// One runtime profile of the member's app.
+    pub async fn profile(&self, member: &Member, id: ProfileId) -> Result<Versioned<RuntimeProfile>> {
+        let profile: Versioned<RuntimeProfile> = self.load("runtime profile", id).await?;
+        if profile.doc.app_id == member.app_id() { Ok(profile) } else { Err(Rejection::NotFound("runtime profile").into()) }
+    }
+
+    /// A profile's revisions, newest first.
+    pub async fn profile_revisions(&self, member: &Member, id: ProfileId) -> Result<Vec<ProfileRevision>> {
+        let profile = self.profile(member, id).await?;
+        let query =
+            Query::<ProfileRevision>::on(&PROFILE_REVISION_BY_PROFILE).eq(profile.doc.id.to_string()).descending().limit(200);
+        Ok(self.store().find(query).await?.items.into_iter().map(|revision| revision.doc).collect())
+    }
+
+    /// Replaces a profile's variables directly, as a new revision. For app admins; the next deployment takes it.
+    pub async fn update_profile(
+        &self,
+        member: &Member,
+        id: ProfileId,
+        expected: Version,
+        env_vars: Values,
+        reason: String,
+    ) -> Result<Versioned<RuntimeProfile>> {
+        member.may(AppAction::EditProfiles)?;
+        if reason.trim().is_empty() {
+            return Err(Error::invalid("/reason", "say why the profile is edited directly"));
+        }
+        let before = self.profile(member, id).await?;
+        let at = self.now().await?;
+        let mut profile = before.doc.clone();
+        profile.revision += 1;
+        profile.env_vars = env_vars;
+        profile.updated_at = at;
+        let changed: Vec<_> = profile
+            .env_vars
+            .keys()
+            .chain(before.doc.env_vars.keys())
+            .filter(|name| profile.env_vars.get(*name) != before.doc.env_vars.get(*name))
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .cloned()
+            .collect();
+        let mut change = Change::by(&member.actor, Some(profile.app_id), at);
+        change.replace(&profile, expected);
+        change.insert(&revision_of(&profile, member, reason.clone(), at));
+        let after = json!({"revision": profile.revision, "changed": changed, "reason": reason});
+        change.audit("runtime_profile", id, "runtime_profile.edited_directly", json!({"revision": before.doc.revision}), after);
+        self.commit(change).await?;
+        self.profile(member, id).await
+    }
+}
+
+fn revision_of(profile: &RuntimeProfile, member: &Member, reason: String, at: Timestamp) -> ProfileRevision {
+    ProfileRevision {
+        profile_id: profile.id,
+        app_id: profile.app_id,
+        revision: profile.revision,
+        env_vars: profile.env_vars.clone(),
+        changed_by: member.actor.user_id,
+        reason,
+        changed_at: at,
+    }
+}
+
+fn check_stages(stages: &[Stage]) -> Result<()> {
+    let mut problems = Vec::new();
+    let mut problem = |pointer: String, message: &str| problems.push(FieldProblem { pointer, message: message.to_owned() });
+    if stages.len() > MAX_ENVIRONMENTS {
+        problem("/environments".to_owned(), "at most 50 environments");
+    }
+    if stages.iter().filter(|stage| stage.canonical).count() != 1 {
+        problem("/environments".to_owned(), "exactly one environment is canonical");
+    }
+    let (mut names, mut ids) = (HashSet::new(), HashSet::new());
+    for (index, stage) in stages.iter().enumerate() {
+        if !names.insert(&stage.name) {
+            problem(format!("/environments/{index}/name"), "this name stands twice in the list");
+        }
+        if stage.id.is_some_and(|id| !ids.insert(id)) {
+            problem(format!("/environments/{index}/id"), "this environment stands twice in the list");
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Rejection::Invalid(problems).into()) }
+}
