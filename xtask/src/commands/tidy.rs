@@ -11,6 +11,7 @@ Fails on what the architecture and the style guide forbid and no compiler sees:
   - an arrow between crates that docs/ARCHITECTURE.md does not draw, in any Cargo.toml;
   - a driver (MongoDB, SQLite, PostgreSQL, libgit2, axum) or anyhow outside the rooms that own it;
   - I/O, async, clocks or randomness in domain and semantic-diff;
+  - HTTP in domain, store, git and workflow, and handlers of 25 lines or more in server;
   - `allow` attributes, `todo!`, ignored tests, `cfg!(test)`;
   - code in lib.rs or mod.rs, and files over 500 lines (tests not counted) without a `//! Long because …` line;
   - members without a licence or without the workspace's lints, and versions outside the workspace's manifest;

@@ -140,6 +140,10 @@ const IMPURE: [&str; 13] = [
 /// The rooms without I/O.
 pub(crate) const PURE: [&str; 2] = ["domain", "semantic-diff"];
 
+/// The rooms that know no HTTP, and what they would know it by.
+const WITHOUT_HTTP: [&str; 4] = ["domain", "git", "store", "workflow"];
+const HTTP: [&str; 5] = ["http", "hyper", "reqwest", "tower", "tower-http"];
+
 /// Checks the workspace's own manifest.
 pub(crate) fn check_workspace(text: &str) -> Vec<Finding> {
     let manifest = Manifest::parse(text, &Vec::new());
@@ -218,6 +222,9 @@ pub(crate) fn check_member(folder: &str, manifest: &Manifest) -> Vec<Finding> {
                 line,
                 format!("`{folder}` is pure: no I/O, async, clock or randomness, so no `{package}`"),
             );
+        }
+        if !dev && WITHOUT_HTTP.contains(&folder) && HTTP.contains(&package) {
+            find(line, format!("`{folder}` knows no HTTP, so no `{package}`"));
         }
         if !dependency.from_workspace {
             find(
@@ -368,6 +375,14 @@ mod tests {
         assert_eq!(depends("semantic-diff", "rand").len(), 1);
         assert_eq!(depends("domain", "serde"), [] as [String; 0]);
         assert_eq!(depends_for_tests("domain", "rand"), [] as [String; 0]);
+    }
+
+    #[test]
+    fn the_use_cases_know_no_http() {
+        assert_eq!(depends("workflow", "http").len(), 1);
+        assert_eq!(depends("workflow", "reqwest").len(), 1);
+        assert_eq!(depends("server", "tower-http"), [] as [String; 0]);
+        assert_eq!(depends("worker", "reqwest"), [] as [String; 0]);
     }
 
     #[test]

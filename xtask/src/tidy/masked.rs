@@ -40,6 +40,24 @@ impl Masked {
         self.test_lines.iter().filter(|is_test| !**is_test).count()
     }
 
+    /// The functions that carry an attribute which starts like this: the line of the attribute, and how many lines the
+    /// body has between its braces. Test code is left out.
+    pub(crate) fn bodies_behind(&self, attribute: &str) -> Vec<(usize, usize)> {
+        let mut bodies = Vec::new();
+        for (start, _) in self.code.match_indices(attribute) {
+            let line = line_of(&self.code, start);
+            if self.test_lines[line - 1] {
+                continue;
+            }
+            let end = item_end(&self.code, closing(&self.code, start + 1));
+            if let Some(open) = body_start(&self.code[..end], start) {
+                let lines = line_of(&self.code, end - 1) - line_of(&self.code, open);
+                bodies.push((line, lines.saturating_sub(1)));
+            }
+        }
+        bodies
+    }
+
     /// All identifiers and keywords, in order.
     pub(crate) fn words(&self) -> Vec<Word<'_>> {
         let bytes = self.code.as_bytes();
@@ -247,6 +265,28 @@ fn item_end(code: &str, from: usize) -> usize {
     bytes.len()
 }
 
+/// The opening brace whose closing brace is the end of this code.
+fn body_start(code: &str, from: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    code.bytes()
+        .enumerate()
+        .skip(from)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .find_map(|(index, byte)| match byte {
+            b'}' => {
+                depth += 1;
+                None
+            }
+            b'{' => {
+                depth = depth.checked_sub(1)?;
+                (depth == 0).then_some(index)
+            }
+            _ => None,
+        })
+}
+
 /// The place after the bracket that closes the one here.
 fn closing(code: &str, open: usize) -> usize {
     let mut depth = 0_usize;
@@ -323,6 +363,14 @@ mod tests {
             let masked = Masked::new(&format!("{attribute} mod x;"));
             assert_eq!(masked.lines_without_tests(), expected, "{attribute}");
         }
+    }
+
+    #[test]
+    fn bodies_are_counted_between_their_braces() {
+        let source = "#[route(get)]\n#[other]\nasync fn a(\n  B { c }: B,\n) -> D<E> {\n  if e {\n  }\n}\n\
+                      #[route(put)]\nfn f() {}\n#[cfg(test)]\nmod tests {\n#[route(x)]\nfn g() {\n1;\n}\n}\n";
+        let masked = Masked::new(source);
+        assert_eq!(masked.bodies_behind("#[route("), [(1, 2), (9, 0)]);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::tidy::masked::{Masked, Word};
 
 /// The most lines, tests not counted, that a file has without giving its reason.
 const LONGEST: usize = 500;
+/// A handler of the HTTP API has fewer lines than this.
+const LONGEST_HANDLER: usize = 25;
 const REASON: &str = "//! Long because ";
 
 /// Checks a source file of one of the crates. The path's first part is the crate's folder.
@@ -39,6 +41,9 @@ pub(crate) fn check(path: &str, source: &str) -> Vec<Finding> {
     if !is_test {
         findings.extend(length(path, source, &masked));
         findings.extend(table_of_contents(path, &masked));
+        if folder == "server" {
+            findings.extend(handlers(path, &masked));
+        }
     }
     findings
 }
@@ -190,6 +195,22 @@ fn table_of_contents(path: &str, masked: &Masked) -> Option<Finding> {
     Some(Finding::new(path, word.line, sentence))
 }
 
+/// A handler extracts, authorises, makes one call and converts: that takes few lines.
+fn handlers(path: &str, masked: &Masked) -> Vec<Finding> {
+    masked
+        .bodies_behind("#[utoipa::path(")
+        .into_iter()
+        .filter(|(_, lines)| *lines >= LONGEST_HANDLER)
+        .map(|(line, lines)| {
+            let sentence = format!(
+                "this handler has {lines} lines, and fewer than {LONGEST_HANDLER} are enough to extract, authorise, \
+                 call the workflow once and convert"
+            );
+            Finding::new(path, line, sentence)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::check;
@@ -327,6 +348,19 @@ mod tests {
         assert_eq!(count("git/tests/x.rs", &long), 0);
         let tests = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{long}}}\n");
         assert_eq!(count("git/src/x.rs", &tests), 0);
+    }
+
+    #[test]
+    fn a_long_handler_is_found() {
+        let handler = |lines: usize| {
+            format!(
+                "#[utoipa::path(get, path = \"/a\")]\nasync fn a() {{\n{}}}\n",
+                "    b();\n".repeat(lines)
+            )
+        };
+        assert_eq!(count("server/src/a.rs", &handler(24)), 0);
+        assert_eq!(count("server/src/a.rs", &handler(25)), 1);
+        assert_eq!(count("server/tests/a.rs", &handler(25)), 0);
     }
 
     #[test]
