@@ -1,0 +1,4 @@
+//! Tests of repositories through the public API, on real Git.
+
+mod common;
+mod composition;
