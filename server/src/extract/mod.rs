@@ -1,0 +1,19 @@
+//! Requests taken apart: who asks, about what, with which body. What does not fit is refused here.
+
+mod actor;
+mod body;
+mod context;
+mod fields;
+mod if_match;
+mod json;
+mod member;
+mod path;
+mod query;
+
+pub use actor::{CurrentActor, CurrentProgram, MaybeActor, SessionActor, Via};
+pub use body::{BodyLimit, JsonBody, RawBody};
+pub use context::ClientContext;
+pub use if_match::{IfMatch, RequiredIfMatch};
+pub use member::AppMember;
+pub use path::{PathId, PathParameter};
+pub use query::{PageLimit, PageNumber, QueryOf};

@@ -1,0 +1,68 @@
+//! Ids in paths.
+
+use crate::problem::Problem;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use conman_domain::id;
+use std::str::FromStr;
+
+/// An id out of the path. What is no id names nothing: 404.
+#[derive(Debug, Clone, Copy)]
+pub struct PathId<T>(pub T);
+
+/// Is an id that stands in paths.
+pub trait PathParameter: FromStr {
+    /// The parameter's name in routes, e.g. `appId`.
+    const NAME: &'static str;
+    /// What it names, for the 404.
+    const WHAT: &'static str;
+}
+
+macro_rules! parameters {
+    ($($id:ident = $name:literal, $what:literal;)*) => {$(
+        impl PathParameter for id::$id {
+            const NAME: &'static str = $name;
+            const WHAT: &'static str = $what;
+        }
+    )*};
+}
+
+parameters! {
+    AppId = "appId", "app";
+    UserId = "userId", "member";
+    InviteId = "inviteId", "invite";
+    TokenId = "tokenId", "token";
+    WorkspaceId = "workspaceId", "workspace";
+    ChangesetId = "changesetId", "changeset";
+    CommentId = "commentId", "comment";
+    ReleaseId = "releaseId", "release";
+    EnvironmentId = "envId", "environment";
+    ProfileId = "profileId", "runtime profile";
+    DeploymentId = "deploymentId", "deployment";
+    JobId = "jobId", "job";
+}
+
+impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let missing = || {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                format!("there is no such {}", T::WHAT),
+            )
+        };
+        let parameters = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| missing())?;
+        let text = parameters
+            .iter()
+            .find(|(name, _)| *name == T::NAME)
+            .map(|(_, text)| text);
+        text.and_then(|text| text.parse().ok())
+            .map(Self)
+            .ok_or_else(missing)
+    }
+}

@@ -1,0 +1,152 @@
+//! What is around every request: ids, counts, the log, the form of refusals, headers of safety.
+
+use super::client::{Peer, client_address};
+use super::user_agent::user_agent;
+use crate::problem::Problem;
+use crate::state::AppState;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use conman_domain::audit::RequestContext;
+use conman_domain::id::RequestId;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+use tracing::Instrument as _;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+);
+/// The page of the API's documentation sets styles from its scripts.
+const DOCS_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'none'; object-src 'none'",
+);
+
+/// Names and counts a request, has it answered, and gives the answer its final form.
+pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let _in_flight = state.metrics.began();
+    let request_id = request_id(&request);
+    // Without a connection, as in tests of the router alone, there is no peer.
+    let peer = request
+        .extensions()
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    let address = client_address(peer, request.headers(), &state.config.trusted_proxies);
+    let context = RequestContext {
+        request_id: Some(request_id),
+        address: Some(address.to_string()),
+        user_agent: user_agent(request.headers()),
+    };
+    request.extensions_mut().insert(context);
+    let method = known_method(request.method().as_str());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched".to_owned(), |path| path.as_str().to_owned());
+    let path = request.uri().path().to_owned();
+    let span = tracing::info_span!("request", id = %request_id, method, route);
+
+    let response = next.run(request).instrument(span.clone()).await;
+
+    let mut response = in_form(response, &path, &request_id.to_string());
+    let status = response.status().as_u16();
+    let took = began.elapsed();
+    state.metrics.answered(&route, method, status, took);
+    span.in_scope(|| tracing::debug!(status, took_ms = took.as_secs_f64() * 1000.0, %address, "answered"));
+    add_headers(&mut response, &path, request_id, state.behind_tls());
+    response
+}
+
+/// The id that the client gave, if it is one; otherwise a new one.
+fn request_id(request: &Request) -> RequestId {
+    let given = request
+        .headers()
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    given
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(conman_workflow::fresh_id)
+}
+
+/// Methods are the client's text; what is counted by them must not grow without end.
+fn known_method(method: &str) -> &'static str {
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or("other")
+}
+
+/// Completes a problem, and makes one of any other refusal.
+fn in_form(mut response: Response, path: &str, request_id: &str) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if has_own_body(&response) => return response,
+        None => Problem::of_status(status),
+    };
+    let mut formed = problem.about(path, request_id).into_response();
+    for (name, value) in response.headers() {
+        if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH)
+            && !formed.headers().contains_key(name)
+        {
+            formed.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    formed
+}
+
+/// Some routes answer a refusal in a form of their own, e.g. readiness.
+fn has_own_body(response: &Response) -> bool {
+    let kind = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    response.status() == StatusCode::SERVICE_UNAVAILABLE && kind.starts_with("application/json")
+        || kind.starts_with("application/x-git-")
+}
+
+fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behind_tls: bool) {
+    let id = HeaderValue::try_from(request_id.to_string()).expect("a UUID is a header value");
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    let docs = path.starts_with("/api/docs");
+    let policy = if docs {
+        DOCS_SECURITY_POLICY
+    } else {
+        CONTENT_SECURITY_POLICY
+    };
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    if behind_tls {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    if !docs {
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
+}

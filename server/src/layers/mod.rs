@@ -1,0 +1,14 @@
+//! What every request passes before its handler, and every answer after it.
+
+mod client;
+mod frame;
+mod overload;
+mod plain_paths;
+mod same_origin;
+mod user_agent;
+
+pub(crate) use client::Peer;
+pub(crate) use frame::frame;
+pub(crate) use overload::overload;
+pub(crate) use plain_paths::plain_paths;
+pub(crate) use same_origin::same_origin;

@@ -1,0 +1,112 @@
+//! The OpenAPI document, generated from the routes.
+
+use crate::problem::ProblemBody;
+use crate::state::AppState;
+use crate::{operations, routes};
+use axum::Router;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{Content, Ref, RefOr};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Conman",
+        description = "A Git-backed workflow server for configuration. Lists answer pages; times are RFC 3339 in UTC; \
+                       ids are UUIDs; refusals are `application/problem+json` with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&Credentials)
+)]
+struct Document;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let cookie =
+            ApiKeyValue::with_description(crate::sessions::COOKIE, "A session, begun by signing in.");
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let none: [&str; 0] = [];
+        document.security = Some(vec![
+            SecurityRequirement::new("session", none),
+            SecurityRequirement::new("token", none),
+        ]);
+    }
+}
+
+/// The document of all routes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented_routes().1
+}
+
+/// All documented routes with their document.
+pub(crate) fn documented_routes() -> (Router<AppState>, utoipa::openapi::OpenApi) {
+    let router = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(operations::routes())
+        .merge(routes::all());
+    let (router, mut document) = router.split_for_parts();
+    for (path, item) in &mut document.paths.paths {
+        let methods = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+            &mut item.options,
+            &mut item.head,
+        ];
+        for operation in methods.into_iter().flatten() {
+            add_refusals(path, operation);
+        }
+    }
+    (router, document)
+}
+
+/// Adds to an operation the problems that it may answer, where it does not describe them itself.
+fn add_refusals(path: &str, operation: &mut Operation) {
+    let public = operation
+        .security
+        .as_ref()
+        .is_some_and(|all| all.contains(&SecurityRequirement::default()));
+    let has_body = operation.request_body.is_some();
+    let within_something = path.contains('{');
+    let refusals = [
+        ("400", true, "What was sent is wrong, field by field"),
+        ("401", !public, "Nobody is signed in"),
+        (
+            "403",
+            !public || has_body,
+            "Not for this account, or not from this site",
+        ),
+        ("404", within_something, "No such thing, or not for this account"),
+        ("408", has_body, "The body did not arrive in time"),
+        ("409", has_body, "It does not fit the present state"),
+        ("412", has_body, "Based on another version than the present one"),
+        ("413", has_body, "Too large"),
+        ("415", has_body, "Not application/json"),
+        ("429", true, "Too many attempts; see Retry-After"),
+        ("500", true, "Something broke on the server"),
+        ("503", true, "Too many requests at once; see Retry-After"),
+    ];
+    for (status, applies, description) in refusals {
+        if applies && !operation.responses.responses.contains_key(status) {
+            let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+            let response = ResponseBuilder::new()
+                .description(description)
+                .content(crate::problem::MEDIA_TYPE, content);
+            operation
+                .responses
+                .responses
+                .insert(status.to_owned(), RefOr::T(response.build()));
+        }
+    }
+}

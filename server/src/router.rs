@@ -1,0 +1,45 @@
+//! All routes, and the layers around them.
+
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::{home, layers, openapi, sessions};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_swagger_ui::SwaggerUi;
+
+/// Makes the whole HTTP side. The layers, from the outside in: who asks from where, and what was answered (ids,
+/// counts, log, problems, headers of safety); panics; overload; odd paths; sessions; foreign sites.
+pub fn router(state: AppState) -> Router {
+    let (routes, document) = openapi::documented_routes();
+    let document_json = document.to_json().expect("the document is plain JSON");
+    let docs: Router<AppState> = SwaggerUi::new("/api/docs")
+        .config(utoipa_swagger_ui::Config::from("/api/openapi.json").try_it_out_enabled(true))
+        .into();
+    routes
+        .merge(docs)
+        .route(
+            "/api/openapi.json",
+            get(move || {
+                let json = document_json.clone();
+                async move { ([(header::CONTENT_TYPE, "application/json")], json) }
+            }),
+        )
+        .route("/", get(home::page))
+        .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
+        .method_not_allowed_fallback(|| async { Problem::of_status(StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(state.clone(), layers::same_origin))
+        .layer(sessions::layer(&state))
+        .layer(from_fn(layers::plain_paths))
+        .layer(from_fn_with_state(state.clone(), layers::overload))
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }))
+        .layer(from_fn_with_state(state.clone(), layers::frame))
+        .with_state(state)
+}

@@ -1,0 +1,46 @@
+//! What every handler can reach.
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use conman_workflow::Workflow;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What every handler can reach. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// The use cases.
+    pub workflow: Workflow,
+    /// What the operator set.
+    pub config: Arc<Config>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Canceled when the server stops: streams end with it.
+    pub stopping: CancellationToken,
+    /// Work that goes on after its request was answered; the server waits for it when it stops.
+    pub tasks: TaskTracker,
+    /// One permit per request that is being served.
+    pub(crate) in_flight: Arc<Semaphore>,
+}
+
+impl AppState {
+    /// Puts together what handlers need.
+    pub fn new(workflow: Workflow, config: Config) -> Self {
+        let in_flight = Arc::new(Semaphore::new(config.limits.in_flight));
+        Self {
+            workflow,
+            config: Arc::new(config),
+            metrics: Arc::new(Metrics::new()),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            in_flight,
+        }
+    }
+
+    /// Tells whether people reach the server through TLS.
+    pub fn behind_tls(&self) -> bool {
+        self.workflow.settings().public_url.starts_with("https://")
+    }
+}
