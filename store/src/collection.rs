@@ -159,6 +159,10 @@ fn check_indexes(collection: &Collection) -> Result<(), String> {
                 "index {name}: \"{path}\" is not a dotted path of plain field names"
             ));
         }
+        // The id has an index of its own, and ends the order of every other one.
+        if index.fields.contains(&"id") {
+            return Err(format!("index {name}: the id needs no index"));
+        }
         if index.fields.is_empty() || index.fields.iter().collect::<BTreeSet<_>>().len() != index.fields.len()
         {
             return Err(format!(
@@ -206,6 +210,7 @@ mod tests {
         static NAMED_BADLY: Collection = Collection::new("Things; drop", &[]);
         static PATH: Collection = Collection::new("paths", &[Index::on("by_a", &["a'b"])]);
         static TWICE: Collection = Collection::new("twice", &[GOOD, GOOD]);
+        static OF_IDS: Collection = Collection::new("of_ids", &[Index::on("by_id", &["a", "id"])]);
         static NOTHING: Collection =
             Collection::new("nothing", &[Index::on("by_a", &["a"]).only_where("s", &[])]);
         static SAME: Collection = Collection::new(
@@ -218,7 +223,7 @@ mod tests {
 
         assert!(check_declarations(&[&FINE]).is_ok());
         assert!(check_declarations(&[&FINE, &FINE]).is_err());
-        for bad in [&NAMED_BADLY, &PATH, &TWICE, &NOTHING, &SAME] {
+        for bad in [&NAMED_BADLY, &PATH, &TWICE, &OF_IDS, &NOTHING, &SAME] {
             assert!(check_declarations(&[bad]).is_err(), "{bad:?} was taken");
         }
     }

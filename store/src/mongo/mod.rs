@@ -10,7 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use chrono::{DateTime, Utc};
-use mongodb::options::{ClientOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{
+    ClientOptions, CollectionOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+};
 use mongodb::{Client, Database};
 
 use self::transaction::Committer;
@@ -43,19 +45,15 @@ impl MongoBackend {
         database: &str,
         collections: &'static [&'static Collection],
     ) -> Result<Self, StoreError> {
-        let doing = "connecting to MongoDB";
-        let mut options = ClientOptions::parse(url)
-            .await
-            .map_err(StoreError::backend(doing))?;
-        options.app_name.get_or_insert_with(|| "conman".to_owned());
-        options.server_selection_timeout.get_or_insert(SELECTION_TIME);
-        options.max_pool_size.get_or_insert(CONNECTIONS);
-        // What the port promises does not depend on the address's options: acknowledged is on a majority's disks, and
-        // what is read is what was last acknowledged.
-        options.write_concern = Some(durable());
-        options.read_concern = Some(ReadConcern::majority());
-        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let client = Client::with_options(options).map_err(StoreError::backend(doing))?;
+        Self::connect(options(url).await?, database, collections).await
+    }
+
+    async fn connect(
+        options: ClientOptions,
+        database: &str,
+        collections: &'static [&'static Collection],
+    ) -> Result<Self, StoreError> {
+        let client = Client::with_options(options).map_err(StoreError::backend("connecting to MongoDB"))?;
         let database = client.database(database);
         check_server(&client).await?;
         schema::prepare(&database, collections).await?;
@@ -71,6 +69,30 @@ impl MongoBackend {
         let hello = self.database.run_command(doc! { "hello": 1 });
         within("asking MongoDB", async move { hello.await }).await
     }
+}
+
+/// Reads an address, and makes sure that what the port promises does not depend on the address's options: acknowledged is
+/// on a majority's disks, and what is read is what was last acknowledged.
+async fn options(url: &str) -> Result<ClientOptions, StoreError> {
+    let mut options = ClientOptions::parse(url)
+        .await
+        .map_err(StoreError::backend("reading MongoDB's address"))?;
+    options.app_name.get_or_insert_with(|| "conman".to_owned());
+    options.server_selection_timeout.get_or_insert(SELECTION_TIME);
+    options.max_pool_size.get_or_insert(CONNECTIONS);
+    options.write_concern = Some(durable());
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    // Each read states its own, since the driver lets the client's override a snapshot session's.
+    options.read_concern = None;
+    Ok(options)
+}
+
+/// Returns a collection whose single reads see what a majority has.
+fn acknowledged<T: Send + Sync>(database: &Database, collection: &Collection) -> mongodb::Collection<T> {
+    let options = CollectionOptions::builder()
+        .read_concern(ReadConcern::majority())
+        .build();
+    database.collection_with_options(collection.name, options)
 }
 
 /// Is the write concern of everything that is acknowledged: on the disks of a majority.
@@ -114,7 +136,7 @@ async fn check_server(client: &Client) -> Result<(), StoreError> {
 #[async_trait]
 impl Backend for MongoBackend {
     async fn get(&self, collection: &'static Collection, id: String) -> Result<Option<Stored>, StoreError> {
-        let documents = self.database.collection::<RawDocumentBuf>(collection.name);
+        let documents = acknowledged::<RawDocumentBuf>(&self.database, collection);
         let found = within("reading the store", async {
             documents.find_one(doc! { "_id": id }).await
         })
@@ -241,15 +263,14 @@ impl MongoBackend {
 fn filter(plan: &Plan) -> Document {
     let mut terms: Vec<Document> = Vec::new();
     for (field, value) in plan.equal_fields() {
-        terms.push(doc! { wire::field(field): { "$eq": wire::bound(field, value) } });
+        terms.push(doc! { field: { "$eq": wire::bound(field, value) } });
     }
     if let Some(field) = plan.last_field() {
-        let name = wire::field(field);
         match &plan.last {
             Last::Free => {}
             Last::AnyOf(values) => {
                 let values: Vec<Bson> = values.iter().map(|value| wire::bound(field, value)).collect();
-                terms.push(doc! { name: { "$in": values } });
+                terms.push(doc! { field: { "$in": values } });
             }
             Last::Range { lower, upper } => {
                 let end = |end: &Bound| wire::bound(field, &end.value);
@@ -260,7 +281,7 @@ fn filter(plan: &Plan) -> Document {
                 if let Some(upper) = upper {
                     range.insert(if upper.inclusive { "$lte" } else { "$lt" }, end(upper));
                 }
-                terms.push(doc! { name: range });
+                terms.push(doc! { field: range });
             }
         }
     }
@@ -272,13 +293,132 @@ fn filter(plan: &Plan) -> Document {
     }
 }
 
+/// Returns what to sort by; nothing where the query finds one document at most.
 fn order(plan: &Plan) -> Document {
-    let direction = if plan.descending { -1 } else { 1 };
-    let id = (plan.order_needs_id() || plan.order().is_empty()).then_some("_id");
+    let direction = Bson::Int32(if plan.descending { -1 } else { 1 });
+    let id = plan.order_needs_id().then_some("_id");
     plan.order()
         .iter()
-        .map(|field| wire::field(field))
+        .copied()
         .chain(id)
-        .map(|name| (name.to_owned(), Bson::Int32(direction)))
+        .map(|name| (name.to_owned(), direction.clone()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mongodb::event::EventHandler;
+    use mongodb::event::command::CommandEvent;
+    use parking_lot::Mutex;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::batch::Batch;
+    use crate::collection::{Document as Kept, Index};
+    use crate::query::Query;
+    use crate::version::Version;
+
+    const BY_TEXT: Index = Index::on("by_text", &["text"]);
+    static NOTES: Collection = Collection::new("notes", &[BY_TEXT]);
+    static ALL: &[&Collection] = &[&NOTES];
+
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Note {
+        id: String,
+        text: String,
+    }
+
+    impl Kept for Note {
+        const COLLECTION: &'static Collection = &NOTES;
+
+        fn id(&self) -> String {
+            self.id.clone()
+        }
+    }
+
+    /// Listens to what is sent, with an address that asks for less than the port promises.
+    #[tokio::test]
+    async fn reads_and_writes_are_acknowledged_by_a_majority_whatever_the_address_says() {
+        let server = std::env::var("CONMAN_TEST_MONGODB")
+            .expect("CONMAN_TEST_MONGODB must name a MongoDB replica set, such as mongodb://127.0.0.1:27017/?replicaSet=rs0");
+        let weak = "w=1&journal=false&readConcernLevel=local&readPreference=nearest";
+        let mut options = options(&format!("{server}&{weak}")).await.unwrap();
+        let sent = Arc::new(Mutex::new(Vec::<Document>::new()));
+        let heard = Arc::clone(&sent);
+        options.command_event_handler = Some(EventHandler::callback(move |event| {
+            if let CommandEvent::Started(started) = event {
+                heard.lock().push(started.command);
+            }
+        }));
+        let name = format!("concerns_{}", uuid::Uuid::now_v7().simple());
+        let backend = MongoBackend::connect(options, &name, ALL).await.unwrap();
+        sent.lock().clear();
+
+        let note = Note {
+            id: "n".to_owned(),
+            text: "t".to_owned(),
+        };
+        backend
+            .commit(Batch::new().insert(&note).into_writes().unwrap())
+            .await
+            .unwrap();
+        let batch = Batch::new().check::<Note>("n", Version::FIRST);
+        backend.commit(batch.into_writes().unwrap()).await.unwrap();
+        backend.get(&NOTES, "n".to_owned()).await.unwrap();
+        let query = Query::<Note>::on(&BY_TEXT).with_total();
+        backend.find(query.into_plan().unwrap()).await.unwrap();
+        backend.database.drop().await.unwrap();
+
+        let sent = sent.lock();
+        let of = |command: &str| {
+            sent.iter()
+                .filter(|sent| sent.contains_key(command))
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        for commit in of("commitTransaction") {
+            assert_eq!(
+                commit.get_document("writeConcern").unwrap(),
+                &doc! { "w": "majority", "j": true }
+            );
+        }
+        for first in of("startTransaction") {
+            assert_eq!(
+                first
+                    .get_document("readConcern")
+                    .unwrap()
+                    .get_str("level")
+                    .unwrap(),
+                "snapshot"
+            );
+        }
+        let finds = of("find");
+        let levels: Vec<&str> = finds
+            .iter()
+            .map(|find| {
+                find.get_document("readConcern")
+                    .unwrap()
+                    .get_str("level")
+                    .unwrap()
+            })
+            .collect();
+        assert_eq!(levels, ["majority", "snapshot"], "a single read, then a page");
+        let counts = of("aggregate");
+        let counted_at = counts[0].get_document("readConcern").unwrap();
+        assert_eq!(counted_at.get_str("level").unwrap(), "snapshot");
+        assert!(
+            counted_at.contains_key("atClusterTime"),
+            "the total is of the page's moment: {counted_at}"
+        );
+        assert_eq!(
+            (
+                of("commitTransaction").len(),
+                of("startTransaction").len(),
+                counts.len()
+            ),
+            (2, 2, 1)
+        );
+    }
 }

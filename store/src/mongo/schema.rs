@@ -7,7 +7,6 @@ use futures::{TryStreamExt, stream};
 use mongodb::Database;
 use mongodb::error::ErrorKind;
 
-use super::wire;
 use crate::collection::{Collection, Index, OnlyWhere};
 use crate::error::StoreError;
 
@@ -106,11 +105,11 @@ async fn prepare_one(
 /// Writes an index as MongoDB takes it.
 fn definition(index: &Index) -> Document {
     // A unique index must not hold the id, which would make everything unique.
-    let id = (!index.unique && !index.fields.contains(&"id")).then_some("_id");
+    let id = (!index.unique).then_some("_id");
     let key: Document = index
         .fields
         .iter()
-        .map(|field| wire::field(field))
+        .copied()
         .chain(id)
         .map(|name| (name.to_owned(), Bson::Int32(1)))
         .collect();
@@ -126,7 +125,7 @@ fn definition(index: &Index) -> Document {
 pub(super) fn coverage(index: &Index) -> Vec<Document> {
     let mut terms = Vec::new();
     if let Some(OnlyWhere { field, any_of }) = index.only_where {
-        terms.push(doc! { wire::field(field): { "$in": any_of.to_vec() } });
+        terms.push(doc! { field: { "$in": any_of.to_vec() } });
     }
     if index.unique {
         // Every kind of value that an indexed field may hold, and so neither null nor nothing.
@@ -135,7 +134,7 @@ pub(super) fn coverage(index: &Index) -> Vec<Document> {
             index
                 .fields
                 .iter()
-                .map(|field| doc! { wire::field(field): { "$type": kinds.to_vec() } }),
+                .map(|field| doc! { *field: { "$type": kinds.to_vec() } }),
         );
     }
     terms
@@ -143,15 +142,15 @@ pub(super) fn coverage(index: &Index) -> Vec<Document> {
 
 /// Finds the unique index that a server's duplicate key report speaks of.
 pub(super) fn violated(collection: &Collection, key_pattern: &Document) -> Option<&'static str> {
-    let names = |index: &&Index| {
+    let is_it = |index: &&Index| {
         index.unique
             && index
                 .fields
                 .iter()
-                .map(|field| wire::field(field))
+                .copied()
                 .eq(key_pattern.keys().map(String::as_str))
     };
-    collection.indexes.iter().find(names).map(|index| index.name)
+    collection.indexes.iter().find(is_it).map(|index| index.name)
 }
 
 /// Writes a key's directions as 32-bit numbers, whatever form the server gives them in.

@@ -171,9 +171,7 @@ impl Inner {
             return Ok(None);
         };
         let ids: Vec<&str> = writes.iter().map(|write| write.id.as_str()).collect();
-        let versions: HashMap<String, i64> = self
-            .database
-            .collection::<Document>(collection.name)
+        let versions: HashMap<String, i64> = super::acknowledged::<Document>(&self.database, collection)
             .find(doc! { "_id": { "$in": ids } })
             .projection(doc! { wire::VERSION: 1 })
             .await?

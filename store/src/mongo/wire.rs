@@ -96,11 +96,6 @@ pub(super) fn from_bson(collection: &'static Collection, raw: &RawDocument) -> R
     })
 }
 
-/// Returns MongoDB's path of an indexed field.
-pub(super) fn field(path: &'static str) -> &'static str {
-    if path == "id" { "_id" } else { path }
-}
-
 /// Returns a query's value as the field at a path stores it.
 pub(super) fn bound(path: &str, value: &FieldValue) -> Bson {
     match value {
@@ -357,13 +352,27 @@ mod tests {
         })
     }
 
+    /// Writes floats by their bits, since 0.0 equals -0.0 and must not become it.
+    fn exact(json: &Json) -> Json {
+        match json {
+            Json::Number(number) if number.is_f64() => {
+                json!({ "bits": number.as_f64().map(|number| number.to_bits().to_string()) })
+            }
+            Json::Array(items) => items.iter().map(exact).collect(),
+            Json::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), exact(value)))
+                .collect(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => json.clone(),
+        }
+    }
+
     proptest! {
         #[test]
         fn any_document_comes_back(fields in prop::collection::btree_map("[$.%_a-z]{0,8}", any_json(), 0..6)) {
             let document = Json::Object(fields.into_iter().collect());
             let back = round_trip("k", &document);
-            // Texts are compared, since 0.0 == -0.0 and one must not become the other.
-            prop_assert_eq!(back.to_string(), document.to_string());
+            prop_assert_eq!(exact(&back), exact(&document));
         }
 
         #[test]

@@ -28,12 +28,7 @@ pub(super) fn one(
 pub(super) fn page(connection: &Connection, plan: &Plan) -> Result<Found, rusqlite::Error> {
     let snapshot = connection.unchecked_transaction()?;
     let filter = Filter::of(plan);
-    let source = format!(
-        "FROM \"{}\" INDEXED BY \"{}\"{}",
-        plan.collection.name,
-        index_name(plan.collection, plan.index),
-        filter.sql
-    );
+    let source = source(plan, &filter);
     let total = if plan.total {
         let count: i64 = snapshot
             .prepare_cached(&format!("SELECT count(*) {source}"))?
@@ -46,16 +41,25 @@ pub(super) fn page(connection: &Connection, plan: &Plan) -> Result<Found, rusqli
     let mut binds = filter.binds;
     binds.push(plan.limit.map_or(Bind::Integer(-1), largest));
     binds.push(largest(plan.skip));
-    let sql = format!(
-        "SELECT id, version, doc {source} ORDER BY {} LIMIT ? OFFSET ?",
-        order(plan)
-    );
     let items = snapshot
-        .prepare_cached(&sql)?
+        .prepare_cached(&select(plan, &source))?
         .query_map(params_from_iter(&binds), stored)?
         .collect::<Result<Vec<Stored>, rusqlite::Error>>()?;
     snapshot.commit()?;
     Ok(Found { items, total })
+}
+
+/// Writes where to look. An index that cannot serve the query makes SQLite refuse it, instead of reading the whole table.
+fn source(plan: &Plan, filter: &Filter) -> String {
+    let index = index_name(plan.collection, plan.index);
+    format!(
+        "FROM \"{}\" INDEXED BY \"{index}\"{}",
+        plan.collection.name, filter.sql
+    )
+}
+
+fn select(plan: &Plan, source: &str) -> String {
+    format!("SELECT id, version, doc {source}{} LIMIT ? OFFSET ?", order(plan))
 }
 
 fn stored(row: &Row<'_>) -> Result<Stored, rusqlite::Error> {
@@ -66,10 +70,11 @@ fn stored(row: &Row<'_>) -> Result<Stored, rusqlite::Error> {
     })
 }
 
+/// Writes what to sort by; nothing where the query finds one document at most.
 fn order(plan: &Plan) -> String {
     let id = plan.order_needs_id().then(|| "id".to_owned());
     let direction = if plan.descending { " DESC" } else { "" };
-    let mut terms: Vec<String> = plan
+    let terms: Vec<String> = plan
         .order()
         .iter()
         .map(|field| expression(field))
@@ -77,10 +82,10 @@ fn order(plan: &Plan) -> String {
         .map(|term| term + direction)
         .collect();
     if terms.is_empty() {
-        // All fields of a unique index are bound: there is at most one document to sort.
-        terms.push("id".to_owned());
+        String::new()
+    } else {
+        format!(" ORDER BY {}", terms.join(", "))
     }
-    terms.join(", ")
 }
 
 /// Is the condition of a plan, with the values to bind to it.
@@ -143,5 +148,85 @@ fn bind(value: &FieldValue) -> Bind {
         FieldValue::Integer(number) => Bind::Integer(*number),
         FieldValue::Real(number) => Bind::Real(*number),
         FieldValue::Text(text) => Bind::Text(text.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::super::schema;
+    use super::*;
+    use crate::collection::{Document, Index};
+    use crate::query::Query;
+
+    const BY_STATE: Index = Index::on("by_state", &["app_id", "status.state", "created_at"]);
+    const BY_NUMBER: Index = Index::on("by_number", &["app_id", "number"]).unique();
+    const ONE_OPEN: Index = Index::on("one_open", &["app_id"])
+        .unique()
+        .only_where("status.state", &["open", "it's"]);
+    static NOTES: Collection = Collection::new("notes", &[BY_STATE, BY_NUMBER, ONE_OPEN]);
+    static ALL: &[&Collection] = &[&NOTES];
+
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Note {
+        id: String,
+    }
+
+    impl Document for Note {
+        const COLLECTION: &'static Collection = &NOTES;
+
+        fn id(&self) -> String {
+            self.id.clone()
+        }
+    }
+
+    #[test]
+    fn every_shape_of_query_is_served_by_its_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::prepare(&mut connection, ALL).unwrap();
+        let all = |index| Query::<Note>::on(index);
+        for (query, is_sorted_in_memory) in [
+            (all(&BY_STATE), false),
+            (all(&BY_STATE).descending(), false),
+            (all(&BY_STATE).eq("a").after("b"), false),
+            (all(&BY_STATE).eq("a").eq(FieldValue::Null).descending(), false),
+            (
+                all(&BY_STATE).eq("a").eq("b").eq("2026-01-01T00:00:00.000Z"),
+                false,
+            ),
+            // What several values find is put in one order.
+            (all(&BY_STATE).eq("a").any_of(["b", "c"]), true),
+            (all(&BY_NUMBER), false),
+            (all(&BY_NUMBER).eq("a").at_most(3).descending(), false),
+            (all(&BY_NUMBER).eq("a").eq(3), false),
+            (all(&ONE_OPEN), false),
+            (all(&ONE_OPEN).eq("a"), false),
+        ] {
+            let plan = query.into_plan().unwrap();
+            let filter = Filter::of(&plan);
+            let sql = format!("EXPLAIN QUERY PLAN {}", select(&plan, &source(&plan, &filter)));
+            let binds = filter
+                .binds
+                .into_iter()
+                .chain([Bind::Integer(-1), Bind::Integer(0)]);
+            let steps: Vec<String> = connection
+                .prepare(&sql)
+                .unwrap()
+                .query_map(params_from_iter(binds), |row| row.get("detail"))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let steps = steps.join("; ");
+            assert!(
+                steps.contains(&format!("USING INDEX notes__{}", plan.index.name)),
+                "{sql}: {steps}"
+            );
+            assert_eq!(
+                steps.contains("TEMP B-TREE"),
+                is_sorted_in_memory,
+                "{sql}: {steps}"
+            );
+        }
     }
 }

@@ -21,6 +21,17 @@ pub(crate) async fn documents_outlive_the_store(place: &'static Place) {
     store.ping().await.unwrap();
 }
 
+pub(crate) async fn the_products_collections_are_sound(place: &'static Place) {
+    place.open(conman_store::collections::ALL).await.close().await;
+    // Again, to find them as they were left.
+    place
+        .open(conman_store::collections::ALL)
+        .await
+        .ping()
+        .await
+        .unwrap();
+}
+
 /// Is a document of the same collection under other declarations, as a newer program has it.
 macro_rules! coin {
     ($name:ident, $collection:ident) => {

@@ -381,3 +381,68 @@ pub(crate) async fn what_no_index_serves_is_refused(place: &'static Place) {
         "{error:?}"
     );
 }
+
+/// Asks in every shape, then has MongoDB's profiler say how each was answered. The embedded store names the index in the
+/// query itself, and SQLite refuses what that index cannot serve.
+pub(crate) async fn every_shape_of_query_is_served_by_its_index(place: &'static Place) {
+    let store = place.open(ALL).await;
+    put(&store, (0..50).map(|n| thing(&format!("t{n:02}")).created(n % 7))).await;
+    let profiler = if place.is_shared() {
+        Some(place.database().await)
+    } else {
+        None
+    };
+    if let Some(database) = &profiler {
+        database.run_command(bson::doc! { "profile": 2 }).await.unwrap();
+    }
+    let at = "2026-01-01T00:03:00.000Z";
+    let all = |index| Query::<Thing>::on(index);
+    let shapes = [
+        all(&BY_CREATED),
+        all(&BY_CREATED).descending(),
+        all(&BY_CREATED).after(at).with_total(),
+        all(&BY_CREATED).eq(at).skip(1).limit(2),
+        all(&BY_STATE).eq("app"),
+        all(&BY_STATE).eq("app").eq("open").before(at).descending(),
+        all(&BY_STATE).eq("app").any_of(["open", "held"]).with_total(),
+        all(&BY_STATE).eq("app").any_of(["open", "held"]).descending(),
+        all(&BY_NUMBER),
+        all(&BY_NUMBER).eq("app").descending(),
+        all(&BY_NUMBER).eq("app").eq(1),
+        all(&BY_NUMBER).eq("app").at_least(1).with_total(),
+        all(&BY_NAME).any_of(["a", "b"]),
+        all(&BY_LABEL).eq("app").eq(FieldValue::Null),
+        all(&BY_RANK).eq(0).any_of([true]),
+        all(&ONE_RUNNING).eq("e").with_total(),
+        all(&ONE_RUNNING),
+        all(&OPEN_BY_RANK).descending().with_total(),
+    ];
+    let count = shapes.len();
+    for query in shapes {
+        store.find(query).await.unwrap();
+    }
+    let Some(database) = profiler else { return };
+    database.run_command(bson::doc! { "profile": 0 }).await.unwrap();
+    let asked =
+        bson::doc! { "ns": format!("{}.things", database.name()), "command.hint": { "$exists": true } };
+    let mut answered = database
+        .collection::<bson::Document>("system.profile")
+        .find(asked)
+        .await
+        .unwrap();
+    let mut seen = 0;
+    while answered.advance().await.unwrap() {
+        let one = answered.deserialize_current().unwrap();
+        let summary = one.get_str("planSummary").unwrap();
+        assert!(
+            !summary.contains("COLLSCAN") && (summary.contains("IXSCAN") || summary.contains("COUNT_SCAN")),
+            "{one}"
+        );
+        // Only values of a unique index, of which each finds one document, are sorted after they are read.
+        let is_sorted_in_memory = one.get_bool("hasSortStage").unwrap_or(false);
+        let is_few = one.get_document("command").unwrap().get_str("hint").unwrap() == "by_name";
+        assert!(!is_sorted_in_memory || is_few, "{one}");
+        seen += 1;
+    }
+    assert!(seen >= count, "{seen} of {count} queries were profiled");
+}
