@@ -388,8 +388,8 @@ impl Engine {
         Instant::now()
             + self
                 .options
-                .report_spread
-                .mul_f64(rand::rng().random_range(0.0..1.0))
+                .report_delay
+                .mul_f64(rand::rng().random_range(1.0..2.0))
     }
 }
 

@@ -88,8 +88,9 @@ pub struct Options {
     pub silence: Duration,
     /// How long [`Follower::connect`](crate::Follower::connect) tries to reach an unreachable source: 30 s.
     pub connect_within: Duration,
-    /// Over how long the reports of an application are spread, so that many workers do not report at once: 250 ms.
-    pub report_spread: Duration,
+    /// An application is reported between one and two of these later, so that the first of many workers do not keep
+    /// the database from the last: 200 ms.
+    pub report_delay: Duration,
 }
 
 impl Options {
@@ -102,7 +103,7 @@ impl Options {
             answer_within: Duration::from_secs(10),
             silence: Duration::from_secs(45),
             connect_within: Duration::from_secs(30),
-            report_spread: Duration::from_millis(250),
+            report_delay: Duration::from_millis(200),
         }
     }
 }

@@ -147,7 +147,7 @@ impl With for Activation {
 
 pub(crate) fn options(name: &str) -> Options {
     Options {
-        report_spread: Duration::from_millis(20),
+        report_delay: Duration::from_millis(10),
         ..Options::new(name)
     }
 }
