@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use conman_store::{Batch, Collection, Document, Index, Store, StoreUrl, Version};
+use futures::FutureExt;
+use futures::future::{BoxFuture, try_join_all};
 use mongodb::bson::{self, doc};
 use mongodb::options::{Acknowledgment, ReadConcern, WriteConcern};
 use rusqlite::{Connection, params};
@@ -118,28 +120,81 @@ fn change(client: usize) -> Change {
     }
 }
 
-/// Does a client's commits one after the other; returns how many a second all clients did together.
-async fn measure<F>(clients: usize, time: Duration, work: impl Fn(usize, Version) -> F) -> Outcome<f64>
-where
-    F: Future<Output = Outcome<()>> + Send + 'static,
-{
-    let count = AtomicU64::new(0);
-    let start = Instant::now();
-    let each = (0..clients).map(|client| {
-        let (work, count) = (&work, &count);
-        async move {
-            let mut version = Version::FIRST;
-            while start.elapsed() < time {
-                tokio::spawn(work(client, version)).await??;
-                version = version.next();
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-            Outcome::Ok(())
+/// Is one of the two sides that are compared: how it commits, and how far its clients have come.
+struct Side {
+    commit: Box<dyn Fn(Decision) -> BoxFuture<'static, Outcome<()>>>,
+    versions: Vec<AtomicU64>,
+    commits: AtomicU64,
+    time: Duration,
+}
+
+impl Side {
+    fn new<F>(clients: usize, commit: impl Fn(Decision) -> F + 'static) -> Self
+    where
+        F: Future<Output = Outcome<()>> + Send + 'static,
+    {
+        Self {
+            commit: Box::new(move |decision| commit(decision).boxed()),
+            versions: (0..clients)
+                .map(|_| AtomicU64::new(Version::FIRST.get()))
+                .collect(),
+            commits: AtomicU64::new(0),
+            time: Duration::ZERO,
         }
+    }
+
+    /// Has each client commit one decision after the other for a while.
+    async fn run(&mut self, slice: Duration) -> Outcome<()> {
+        let start = Instant::now();
+        let side = &*self;
+        let clients = side
+            .versions
+            .iter()
+            .enumerate()
+            .map(|(client, version)| async move {
+                while start.elapsed() < slice {
+                    let at = Version::new(version.load(Ordering::Relaxed));
+                    tokio::spawn((side.commit)(Decision::new(client, at))).await??;
+                    version.store(at.next().get(), Ordering::Relaxed);
+                    side.commits.fetch_add(1, Ordering::Relaxed);
+                }
+                Outcome::Ok(())
+            });
+        try_join_all(clients).await?;
+        self.time += start.elapsed();
+        Ok(())
+    }
+
+    fn rate(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate is not exact anyway")]
+        let commits = self.commits.load(Ordering::Relaxed) as f64;
+        commits / self.time.as_secs_f64()
+    }
+}
+
+/// Lets the sides take turns in short slices, so that whatever else the machine does meets both alike.
+async fn compare(
+    backend: &str,
+    clients: usize,
+    time: Duration,
+    mut floor: Side,
+    mut ours: Side,
+) -> Outcome<()> {
+    const SLICES: u32 = 8;
+    for _ in 0..SLICES {
+        floor.run(time / SLICES).await?;
+        ours.run(time / SLICES).await?;
+    }
+    let (ours, floor) = (ours.rate(), floor.rate());
+    let line = serde_json::json!({
+        "bench": "store",
+        "backend": backend,
+        "clients": clients,
+        "ours_tps": ours.round(),
+        "floor_tps": floor.round(),
+        "ratio_tps": (ours / floor * 100.0).round() / 100.0,
     });
-    futures::future::try_join_all(each).await?;
-    #[expect(clippy::cast_precision_loss, reason = "a rate is not exact anyway")]
-    Ok(count.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
 /// Opens a store that holds each client's document.
@@ -150,15 +205,12 @@ async fn prepared(url: &StoreUrl, clients: usize) -> Outcome<Store> {
     Ok(store)
 }
 
-async fn ours(url: &StoreUrl, clients: usize, time: Duration) -> Outcome<f64> {
+async fn ours(url: &StoreUrl, clients: usize) -> Outcome<Side> {
     let store = prepared(url, clients).await?;
-    let rate = measure(clients, time, |client, version| {
+    Ok(Side::new(clients, move |decision| {
         let store = store.clone();
-        async move { Ok(store.commit(Decision::new(client, version).into_batch()).await?) }
-    })
-    .await?;
-    store.close().await;
-    Ok(rate)
+        async move { Ok(store.commit(decision.into_batch()).await?) }
+    }))
 }
 
 /// Is a bare request to the writing thread of the SQLite floor: the rows as text.
@@ -227,15 +279,16 @@ fn commit_together(connection: &Connection, group: &[Request]) -> Result<(), rus
     run("COMMIT").map(drop)
 }
 
-async fn sqlite_floor(folder: &std::path::Path, clients: usize, time: Duration) -> Outcome<f64> {
+async fn sqlite_floor(folder: &std::path::Path, clients: usize) -> Outcome<Side> {
     // The store makes the same tables and indexes; then only the bare driver touches them.
     prepared(&StoreUrl::sqlite(folder), clients).await?.close().await;
     let connection = Connection::open(folder.join("store.sqlite"))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
     connection.set_prepared_statement_cache_capacity(64);
     let (queue, mut requests) = mpsc::channel::<Request>(1024);
-    let writer = std::thread::spawn(move || {
+    std::thread::spawn(move || {
         let mut group = Vec::new();
         while requests.blocking_recv_many(&mut group, 256) > 0 {
             let done = commit_together(&connection, &group).map_err(|error| error.to_string());
@@ -245,33 +298,26 @@ async fn sqlite_floor(folder: &std::path::Path, clients: usize, time: Duration) 
             }
         }
     });
-    let rate = measure(clients, time, |client, version| {
+    Ok(Side::new(clients, move |decision| {
         let queue = queue.clone();
         async move {
-            let (request, answered) = Request::new(&Decision::new(client, version))?;
+            let (request, answered) = Request::new(&decision)?;
             queue.send(request).await?;
             Ok(answered.await??)
         }
-    })
-    .await?;
-    drop(queue);
-    writer.join().map_err(|_| "the writer panicked")?;
-    Ok(rate)
+    }))
 }
 
-async fn mongodb_floor(url: &str, name: &str, clients: usize, time: Duration) -> Outcome<f64> {
+async fn mongodb_floor(url: &str, name: &str, clients: usize) -> Outcome<Side> {
     prepared(&url.parse()?, clients).await?.close().await;
     let mut options = mongodb::options::ClientOptions::parse(url).await?;
     options.max_pool_size = Some(64);
     let client = mongodb::Client::with_options(options)?;
     let database = client.database(name);
-    let rate = measure(clients, time, |at, version| {
+    Ok(Side::new(clients, move |decision| {
         let (client, database) = (client.clone(), database.clone());
-        async move { Ok(bare_transaction(&client, &database, Decision::new(at, version)).await?) }
-    })
-    .await?;
-    client.shutdown().await;
-    Ok(rate)
+        async move { Ok(bare_transaction(&client, &database, decision).await?) }
+    }))
 }
 
 async fn bare_transaction(
@@ -328,27 +374,15 @@ async fn bare_transaction(
     session.commit_transaction().await
 }
 
-fn report(backend: &str, clients: usize, ours: f64, floor: f64) -> Outcome<()> {
-    let line = serde_json::json!({
-        "bench": "store",
-        "backend": backend,
-        "clients": clients,
-        "ours_tps": ours.round(),
-        "floor_tps": floor.round(),
-        "ratio_tps": (ours / floor * 100.0).round() / 100.0,
-    });
-    Ok(writeln!(std::io::stdout(), "{line}")?)
-}
-
 const CLIENTS: [usize; 3] = [1, 8, 32];
 
 async fn bench_sqlite(time: Duration) -> Outcome<()> {
     for clients in CLIENTS {
         // On the disk that the program runs on: a memory disk would flush nothing.
         let folder = tempfile::tempdir_in(".")?;
-        let floor = sqlite_floor(&folder.path().join("floor"), clients, time).await?;
-        let ours = ours(&StoreUrl::sqlite(folder.path().join("ours")), clients, time).await?;
-        report("sqlite", clients, ours, floor)?;
+        let floor = sqlite_floor(&folder.path().join("floor"), clients).await?;
+        let ours = ours(&StoreUrl::sqlite(folder.path().join("ours")), clients).await?;
+        compare("sqlite", clients, time, floor, ours).await?;
     }
     Ok(())
 }
@@ -359,25 +393,27 @@ async fn bench_mongodb(time: Duration) -> Outcome<()> {
     let (hosts, options) = server
         .split_once("/?")
         .unwrap_or((server.trim_end_matches('/'), ""));
+    let fresh = |kind: &str| {
+        let name = format!("bench_{kind}_{}", uuid::Uuid::now_v7().simple());
+        (format!("{hosts}/{name}?{options}"), name)
+    };
     for clients in CLIENTS {
-        let mut rates = Vec::new();
-        for kind in ["floor", "ours"] {
-            let name = format!("bench_{kind}_{}", uuid::Uuid::now_v7().simple());
-            let url = format!("{hosts}/{name}?{options}");
-            rates.push(if kind == "floor" {
-                mongodb_floor(&url, &name, clients, time).await
-            } else {
-                ours(&url.parse()?, clients, time).await
-            });
-            mongodb::Client::with_uri_str(&url)
-                .await?
-                .database(&name)
-                .drop()
-                .await?;
+        let (floor_url, floor_name) = fresh("floor");
+        let (ours_url, ours_name) = fresh("ours");
+        let floor = mongodb_floor(&floor_url, &floor_name, clients).await?;
+        let compared = compare(
+            "mongodb",
+            clients,
+            time,
+            floor,
+            ours(&ours_url.parse()?, clients).await?,
+        )
+        .await;
+        let client = mongodb::Client::with_uri_str(&server).await?;
+        for name in [floor_name, ours_name] {
+            client.database(&name).drop().await?;
         }
-        let ours = rates.pop().ok_or("no rate")??;
-        let floor = rates.pop().ok_or("no rate")??;
-        report("mongodb", clients, ours, floor)?;
+        compared?;
     }
     Ok(())
 }
@@ -385,7 +421,7 @@ async fn bench_mongodb(time: Duration) -> Outcome<()> {
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut seconds = 3;
+    let mut seconds = 4;
     let mut backends = Vec::new();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
