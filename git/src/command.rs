@@ -228,7 +228,7 @@ impl Running {
             code: status.code(),
             stdout: Vec::new(),
             status: status.to_string(),
-            stderr: String::from_utf8_lossy(&messages).trim().to_owned(),
+            stderr: readable(&messages),
             verb: self.verb,
         })
     }
@@ -238,6 +238,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         stop(&mut self.child);
     }
+}
+
+/// A command's messages, without the one that the repositories' own settings cause every time.
+fn readable(messages: &[u8]) -> String {
+    let text = String::from_utf8_lossy(messages);
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with("warning: core.fsyncObjectFiles is deprecated"));
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 fn stop(child: &mut Child) {

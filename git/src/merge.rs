@@ -43,7 +43,7 @@ pub(crate) enum Merged {
     Clean {
         tree: Oid,
     },
-    /// The tree holds Git's best attempt.
+    /// The tree is Git's best attempt, beside the repository still.
     Conflicted {
         tree: Oid,
         conflicts: Vec<Conflict>,

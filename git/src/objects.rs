@@ -1,15 +1,15 @@
 //! Objects: ids, encodings, and an overlay that holds new objects in memory until they are stored together.
 
 use crate::repository::Handle;
-use crate::tree::Tree;
+use crate::tree::{self, Tree};
 use crate::{GitError, Missing, NewCommit, Result, pack};
 use conman_domain::git::{Signature, TagId};
 use conman_domain::{BlobId, CommitId, Timestamp, TreeId};
 use git2::{ObjectType, Oid};
 use sha1::{Digest, Sha1};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// Converts between this crate's typed ids and the library's untyped one.
 pub(crate) trait ObjectName: Copy {
@@ -143,8 +143,8 @@ pub(crate) struct NewObject {
 pub(crate) struct Objects<'h> {
     handle: &'h Handle,
     odb: git2::Odb<'h>,
-    /// Objects that a `git` command wrote beside the repository.
-    beside: Vec<git2::Odb<'static>>,
+    /// Objects that a `git` command wrote beside the repository; the folders go away with this value.
+    beside: Vec<(git2::Odb<'static>, Arc<TempDir>)>,
     new: Vec<NewObject>,
     index: HashMap<Oid, usize>,
     trees: HashMap<Oid, Arc<Tree>>,
@@ -164,13 +164,14 @@ impl<'h> Objects<'h> {
     }
 
     /// Also reads from another folder of objects.
-    pub(crate) fn add_beside(&mut self, folder: &Path) -> Result<()> {
+    pub(crate) fn add_beside(&mut self, folder: Arc<TempDir>) -> Result<()> {
         let odb = git2::Odb::new()?;
-        let folder = folder
+        let path = folder
+            .path()
             .to_str()
             .ok_or_else(|| GitError::corrupt("the repositories' folder is not UTF-8"))?;
-        odb.add_disk_alternate(folder)?;
-        self.beside.push(odb);
+        odb.add_disk_alternate(path)?;
+        self.beside.push((odb, folder));
         Ok(())
     }
 
@@ -185,7 +186,7 @@ impl<'h> Objects<'h> {
             Err(error) if error.code() == git2::ErrorCode::NotFound => {}
             Err(error) => return Err(error.into()),
         }
-        for odb in &self.beside {
+        for (odb, _) in &self.beside {
             match odb.read(id) {
                 Ok(object) => return Ok(Some((object.kind(), object.data().to_vec()))),
                 Err(error) if error.code() == git2::ErrorCode::NotFound => {}
@@ -275,34 +276,37 @@ impl<'h> Objects<'h> {
     }
 
     /// Copies into the overlay what is reachable from a tree and lies only beside the repository.
-    pub(crate) fn adopt(&mut self, tree: Oid, like: Option<Oid>) -> Result<()> {
+    ///
+    /// Answers the tree's id, which is another one only if entries had to be left out: those of the null id, which Git's
+    /// attempt at a conflict may hold. `None` when nothing is left.
+    pub(crate) fn adopt(&mut self, tree: Oid, like: Option<Oid>) -> Result<Option<Oid>> {
         if self.index.contains_key(&tree) || self.stored(tree) {
-            return Ok(());
+            return Ok(Some(tree));
         }
         let parsed = self.tree(tree)?;
         let old = like.map(|id| self.tree(id)).transpose()?;
-        for entry in parsed.entries() {
+        let mut kept = Vec::with_capacity(parsed.len());
+        for mut entry in parsed.entries().filter(|entry| !entry.id.is_zero()) {
             let was = old.as_ref().and_then(|old| old.find(entry.name));
             if entry.is_tree() {
-                self.adopt(entry.id, was.filter(|was| was.is_tree()).map(|was| was.id))?;
-            } else if !entry.is_link() && !self.index.contains_key(&entry.id) && !self.stored(entry.id) {
-                let bytes = self.blob(entry.id)?;
-                self.put(
-                    ObjectType::Blob,
-                    bytes,
-                    was.filter(|was| !was.is_tree()).map(|was| was.id),
-                );
+                let like = was.filter(|was| was.is_tree()).map(|was| was.id);
+                let Some(id) = self.adopt(entry.id, like)? else {
+                    continue;
+                };
+                entry.id = id;
+            } else if !entry.is_link() {
+                self.adopt_blob(entry.id, was.filter(|was| !was.is_tree()).map(|was| was.id))?;
             }
+            kept.push(entry);
         }
-        self.put(ObjectType::Tree, parsed.bytes().to_vec(), like);
-        Ok(())
+        Ok((!kept.is_empty()).then(|| self.put(ObjectType::Tree, tree::encode(&kept), like)))
     }
 
     /// Copies a blob into the overlay if it lies only beside the repository.
-    pub(crate) fn adopt_blob(&mut self, id: Oid) -> Result<()> {
+    pub(crate) fn adopt_blob(&mut self, id: Oid, like: Option<Oid>) -> Result<()> {
         if !self.index.contains_key(&id) && !self.stored(id) {
             let bytes = self.blob(id)?;
-            self.put(ObjectType::Blob, bytes, None);
+            self.put(ObjectType::Blob, bytes, like);
         }
         Ok(())
     }

@@ -1,26 +1,27 @@
 //! Merges by Git's own machinery, for what the fast way leaves to it.
 //!
 //! `git merge-tree` works on objects alone. New objects that it has to see, and those that it makes, lie in a folder of
-//! their own beside the repository, which goes away with this value.
+//! their own beside the repository, which goes away with the overlay that reads them.
 
 use crate::command::GitCommand;
 use crate::merge::{Conflict, Merged};
-use crate::objects::{Objects, commit_bytes};
+use crate::objects::{Objects, commit_bytes, object_id};
 use crate::pack::{self, Durability};
 use crate::repository::Handle;
-use crate::tree::Leaf;
+use crate::tree::{Leaf, or_empty};
 use crate::{GitError, NewCommit, Result};
 use conman_domain::Timestamp;
 use conman_domain::git::Signature;
 use git2::{ObjectType, Oid};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Runs merges outside this process.
 pub(crate) struct Outside {
     git_dir: PathBuf,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     /// How many of the overlay's objects lie in the folder.
     shown: usize,
     joined: bool,
@@ -35,7 +36,7 @@ impl Outside {
             .map_err(GitError::io(root))?;
         Ok(Self {
             git_dir: handle.path().to_owned(),
-            folder,
+            folder: Arc::new(folder),
             shown: 0,
             joined: false,
         })
@@ -92,7 +93,7 @@ impl Outside {
         }
         self.shown = objects.mark();
         if !self.joined {
-            objects.add_beside(self.folder.path())?;
+            objects.add_beside(self.folder.clone())?;
             self.joined = true;
         }
         Ok(())
@@ -128,12 +129,23 @@ impl Outside {
             .and_then(|id| std::str::from_utf8(id).ok())
             .and_then(|id| Oid::from_str(id).ok());
         let tree = id.ok_or_else(bad)?;
-        objects.adopt(tree, Some(our_tree))?;
         if clean {
-            return Ok(Merged::Clean { tree });
+            return match objects.adopt(tree, Some(our_tree))? {
+                Some(adopted) if adopted == tree => Ok(Merged::Clean { tree }),
+                None if tree == object_id(ObjectType::Tree, b"") => Ok(Merged::Clean {
+                    tree: or_empty(objects, None),
+                }),
+                Some(_) | None => Err(bad()),
+            };
         }
         let mut conflicts: BTreeMap<Vec<u8>, Conflict> = BTreeMap::new();
-        for part in parts.filter(|part| !part.is_empty()) {
+        let nothing = |path: &[u8]| Conflict {
+            path: path.to_vec(),
+            base: None,
+            ours: None,
+            theirs: None,
+        };
+        for part in parts.by_ref().take_while(|part| !part.is_empty()) {
             let tab = part.iter().position(|b| *b == b'\t').ok_or_else(bad)?;
             let (head, path) = (
                 std::str::from_utf8(&part[..tab]).map_err(|_| bad())?,
@@ -148,19 +160,28 @@ impl Outside {
                 .next()
                 .and_then(|id| Oid::from_str(id).ok())
                 .ok_or_else(bad)?;
-            let conflict = conflicts.entry(path.to_vec()).or_insert_with(|| Conflict {
-                path: path.to_vec(),
-                base: None,
-                ours: None,
-                theirs: None,
-            });
+            let conflict = conflicts.entry(path.to_vec()).or_insert_with(|| nothing(path));
             let slot = match words.next() {
                 Some("1") => &mut conflict.base,
                 Some("2") => &mut conflict.ours,
                 Some("3") => &mut conflict.theirs,
                 Some(_) | None => return Err(bad()),
             };
-            *slot = Some(Leaf { mode, id });
+            *slot = Some(Leaf { mode, id }).filter(|leaf| !leaf.id.is_zero());
+        }
+        if conflicts.is_empty() {
+            // Where folders are renamed against files Git may leave no file in conflict: its messages name the paths.
+            while let Some(count) = parts.next().filter(|count| !count.is_empty()) {
+                let count: usize = std::str::from_utf8(count)
+                    .ok()
+                    .and_then(|n| n.parse().ok())
+                    .ok_or_else(bad)?;
+                let paths: Vec<&[u8]> = parts.by_ref().take(count).collect();
+                let (kind, _text) = (parts.next().ok_or_else(bad)?, parts.next());
+                if kind.starts_with(b"CONFLICT") {
+                    conflicts.extend(paths.into_iter().map(|path| (path.to_vec(), nothing(path))));
+                }
+            }
         }
         if conflicts.is_empty() {
             return Err(bad());

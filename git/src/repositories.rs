@@ -347,7 +347,9 @@ pub(crate) fn initialise(path: &Path, branch: &BranchName) -> Result<()> {
     config.set_i32("gc.auto", 0)?;
     config.set_i32("receive.unpackLimit", 1)?;
     drop(git);
-    Ok(())
+    // The library puts a sample there.
+    let hooks = path.join("hooks");
+    fs::remove_dir_all(&hooks).map_err(GitError::io(&hooks))
 }
 
 /// Syncs every file and folder beneath a folder.

@@ -350,6 +350,8 @@ impl Run<'_> {
         conflicts: Vec<Conflict>,
     ) -> Result<Step> {
         let blob = |leaf: Option<Leaf>| leaf.map(|leaf| BlobId::of(leaf.id));
+        let merged = self.objects.adopt(merged, None)?;
+        let merged = or_empty(&mut self.objects, merged);
         let mut stored: Vec<StoredConflict> = Vec::with_capacity(conflicts.len());
         for conflict in conflicts {
             // Contents that Git made up for a common ancestor lie beside the repository: they are needed here.
@@ -357,7 +359,7 @@ impl Run<'_> {
                 .into_iter()
                 .flatten()
             {
-                self.objects.adopt_blob(leaf.id)?;
+                self.objects.adopt_blob(leaf.id, None)?;
             }
             // Replaying, Git calls the workspace's commit theirs.
             let (ours, theirs) = match replaying {

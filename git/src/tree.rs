@@ -115,10 +115,6 @@ impl Tree {
         Some(Self { bytes, slots })
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -308,7 +304,8 @@ impl Changes {
     }
 }
 
-fn encode(entries: &[Entry<'_>]) -> Vec<u8> {
+/// The bytes of a tree with these entries, which are in order.
+pub(crate) fn encode(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(entries.iter().map(|entry| entry.name.len() + 28).sum());
     for entry in entries {
         match entry.mode {

@@ -69,7 +69,21 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) async fn new(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), files).await
+    }
+
+    /// In memory where the machine has such a folder: for tests of many cases that are not about the disk.
+    pub(crate) async fn in_memory(files: &[(&str, &str)]) -> Self {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            TempDir::new_in(memory)
+        } else {
+            TempDir::new()
+        };
+        Self::within(folder.unwrap(), files).await
+    }
+
+    async fn within(folder: TempDir, files: &[(&str, &str)]) -> Self {
         let repositories = Repositories::open(&folder.path().join("repos"), Ownership::Exclusive)
             .await
             .unwrap();

@@ -384,7 +384,10 @@ fn expected(work: &Path, count: usize) -> Vec<Expected> {
             // A file that gives way to a folder is called after its side by Git; ours keeps its name.
             .map(|(_, path)| path.split_once('~').map_or(path, |(own, _)| own).to_owned())
             .collect();
-        assert!(!paths.is_empty(), "{}", String::from_utf8_lossy(&done.stdout));
+        assert!(
+            String::from_utf8_lossy(&done.stdout).contains("CONFLICT"),
+            "{done:?}"
+        );
         outcomes.push(Expected::Conflicted(paths));
         git_ok(work, &["reset", "-q", "--hard"]);
         git_ok(work, &["clean", "-fdxq"]);
@@ -393,7 +396,7 @@ fn expected(work: &Path, count: usize) -> Vec<Expected> {
 }
 
 async fn compare(script: &Script) {
-    let lab = Lab::new(&[]).await;
+    let lab = Lab::in_memory(&[]).await;
     build(&lab.git_dir(), script);
     let work = lab.folder.path().join("work");
     let source = lab.git_dir();
@@ -445,7 +448,14 @@ async fn compare(script: &Script) {
             ),
         });
     }
-    assert_eq!(trees, expected(&work, script.members.len()));
+    let expected = expected(&work, script.members.len());
+    for (ours, gits) in trees.iter().zip(&expected) {
+        match (ours, gits) {
+            // Git itself may leave no path in conflict where folders are renamed against files: then any path will do.
+            (Expected::Conflicted(_), Expected::Conflicted(paths)) if paths.is_empty() => {}
+            (ours, gits) => assert_eq!(ours, gits, "{trees:?} {expected:?}"),
+        }
+    }
     // Authors, times and messages are the same, so the whole history must be.
     assert_eq!(composed.commit.to_string(), git_ok(&work, &["rev-parse", "HEAD"]));
     assert_eq!(lab.tree(composed.commit).await, composed.tree);
