@@ -52,6 +52,7 @@ mod inbox;
 mod layered;
 mod options;
 mod postgres;
+mod server;
 mod sse;
 mod transport;
 mod view;

@@ -3,6 +3,7 @@
 use crate::error::ConnectError;
 use crate::inbox::Inbox;
 use crate::options::Options;
+use crate::server::{Messages, Server};
 use crate::transport::{Delta, Fetched, Transport, TransportError};
 use crate::wire::WorkerReport;
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::name::{ParameterName, ReleaseTag};
 use conman_domain::path::RepoPath;
 use conman_domain::snapshot::{ConfigVersion, ContentHash, Provenance, Snapshot, SnapshotParameter};
+use futures::StreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, Row, Statement};
 
 /// With more versions than this to catch up with, the whole snapshot is read instead.
 const MOST_VERSIONS: i64 = 32;
@@ -60,7 +62,7 @@ const REPORT: &str = "INSERT INTO conman.worker_sessions AS w (session_id, app_i
     WHERE w.app_id = excluded.app_id AND w.environment_id = excluded.environment_id";
 
 pub(crate) struct Postgres {
-    config: Config,
+    server: Server,
     app_id: AppId,
     environment_id: EnvironmentId,
     connection: Option<Connection>,
@@ -101,11 +103,8 @@ impl Postgres {
         environment_id: EnvironmentId,
         options: &Options,
     ) -> Result<Self, ConnectError> {
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| ConnectError::Setup {
-                reason: format!("the database's URL: {error}"),
-            })?;
+        let mut server = Server::parse(url)?;
+        let config = &mut server.config;
         if config.get_application_name().is_none() {
             config.application_name("conman worker");
         }
@@ -117,7 +116,7 @@ impl Postgres {
             .keepalives_idle(options.heartbeat.max(Duration::from_secs(1)))
             .tcp_user_timeout(options.heartbeat + options.answer_within);
         Ok(Self {
-            config,
+            server,
             app_id,
             environment_id,
             connection: None,
@@ -174,10 +173,10 @@ impl Postgres {
 impl Transport for Postgres {
     async fn connect(&mut self, applied: Option<ConfigVersion>) -> Result<(), TransportError> {
         self.connection = None;
-        let (client, connection) = self.config.connect(NoTls).await.map_err(broken)?;
+        let (client, messages) = self.server.connect().await.map_err(broken)?;
         let inbox = Arc::new(Inbox::new(applied));
         let driver = tokio::spawn(drive(
-            connection,
+            messages,
             Arc::clone(&inbox),
             self.app_id,
             self.environment_id,
@@ -316,29 +315,17 @@ impl Transport for Postgres {
 }
 
 /// Moves the connection's bytes, and puts what concerns this environment into the inbox.
-async fn drive<S>(
-    mut connection: tokio_postgres::Connection<tokio_postgres::Socket, S>,
-    inbox: Arc<Inbox>,
-    app_id: AppId,
-    environment_id: EnvironmentId,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    loop {
-        let message = std::future::poll_fn(|context| connection.poll_message(context)).await;
-        match message {
-            Some(Ok(AsyncMessage::Notification(notification))) => {
-                match serde_json::from_str::<Hint>(notification.payload()) {
-                    Ok(hint) if hint.app_id == app_id && hint.environment_id == environment_id => {
-                        inbox.hint(Some(hint.version));
-                    }
-                    Ok(_) => {}
-                    // Not understood, so perhaps ours.
-                    Err(_) => inbox.hint(None),
+async fn drive(mut messages: Messages, inbox: Arc<Inbox>, app_id: AppId, environment_id: EnvironmentId) {
+    while let Some(Ok(message)) = messages.next().await {
+        if let AsyncMessage::Notification(notification) = message {
+            match serde_json::from_str::<Hint>(notification.payload()) {
+                Ok(hint) if hint.app_id == app_id && hint.environment_id == environment_id => {
+                    inbox.hint(Some(hint.version));
                 }
+                Ok(_) => {}
+                // Not understood, so perhaps ours.
+                Err(_) => inbox.hint(None),
             }
-            Some(Ok(_)) => {}
-            Some(Err(_)) | None => break,
         }
     }
     inbox.close();

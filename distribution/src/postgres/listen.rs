@@ -3,16 +3,18 @@
 //! Every (re)connect goes LISTEN first, then reads all active versions, so that no change falls between; what was
 //! missed while away is told then. A notification is a hint: what counts is the version per environment.
 
+use super::server::Server;
 use crate::changes::{ConfigChanged, Hub};
 use crate::decode;
 use crate::error::DistributionError;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::ConfigVersion;
+use futures::StreamExt;
 use rand::RngExt;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client};
 
 /// How often the connection is asked whether it is alive, and how long it has for an answer.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -40,20 +42,19 @@ impl Drop for Listening {
 
 impl Listening {
     /// Connects for the first time: what is active by now was nobody's news.
-    pub(super) async fn start(config: Config, hub: &Hub) -> Result<Self, DistributionError> {
-        let listening = Self::connect(&config).await?;
+    pub(super) async fn start(server: &Server, hub: &Hub) -> Result<Self, DistributionError> {
+        let listening = Self::connect(server).await?;
         hub.prime(listening.active_versions().await?);
         Ok(listening)
     }
 
-    async fn connect(config: &Config) -> Result<Self, DistributionError> {
-        let mut config = config.clone();
-        config.application_name(LISTENER_NAME);
-        let (client, mut connection) = config.connect(NoTls).await?;
+    async fn connect(server: &Server) -> Result<Self, DistributionError> {
+        let mut server = server.clone();
+        server.config.application_name(LISTENER_NAME);
+        let (client, mut messages) = server.connect().await?;
         let (sender, payloads) = mpsc::unbounded_channel();
         let driver = tokio::spawn(async move {
-            let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
-            while let Some(Ok(message)) = futures::StreamExt::next(&mut messages).await {
+            while let Some(Ok(message)) = messages.next().await {
                 if let AsyncMessage::Notification(notification) = message
                     && sender.send(notification.payload().to_owned()).is_err()
                 {
@@ -124,21 +125,21 @@ impl Listening {
 }
 
 /// Listens for as long as the process has the distribution database open.
-pub(super) async fn run(config: Config, hub: Hub, first: Listening) {
+pub(super) async fn run(server: Server, hub: Hub, first: Listening) {
     let mut listening = first;
     loop {
         let lost = listening.follow(&hub).await;
         tracing::warn!(event = "listen_reconnect", error = %lost, "the listening connection was lost");
         drop(listening);
-        listening = reconnect(&config, &hub).await;
+        listening = reconnect(&server, &hub).await;
     }
 }
 
-async fn reconnect(config: &Config, hub: &Hub) -> Listening {
+async fn reconnect(server: &Server, hub: &Hub) -> Listening {
     let mut pause = FIRST_PAUSE;
     loop {
         let attempt = async {
-            let listening = Listening::connect(config).await?;
+            let listening = Listening::connect(server).await?;
             listening.catch_up(hub).await?;
             Ok::<_, DistributionError>(listening)
         };

@@ -6,6 +6,7 @@ mod activate;
 mod listen;
 mod read;
 mod report;
+mod server;
 mod setup;
 
 use crate::changes::{Changes, Hub};
@@ -30,12 +31,12 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     pub(crate) async fn open(url: &str) -> Result<Self, DistributionError> {
-        let config = setup::config(url)?;
-        let pool = setup::pool(config.clone())?;
+        let server = setup::server(url)?;
+        let pool = setup::pool(&server)?;
         setup::migrate(&mut pool.get().await?).await?;
         let hub = Hub::new();
-        let listening = listen::Listening::start(config.clone(), &hub).await?;
-        let listener = tokio::spawn(listen::run(config, hub.clone(), listening));
+        let listening = listen::Listening::start(&server, &hub).await?;
+        let listener = tokio::spawn(listen::run(server, hub.clone(), listening));
         Ok(Self { pool, hub, listener })
     }
 }

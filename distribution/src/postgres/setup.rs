@@ -1,10 +1,11 @@
 //! Connections, the pool, and bringing the tables up to date.
 
+use super::server::Server;
 use crate::error::DistributionError;
 use crate::migrations;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use std::time::Duration;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::NoTls;
 
 /// Connections of one server process, besides the one that listens.
 const POOL_SIZE: usize = 16;
@@ -19,12 +20,9 @@ const LIMITS: &str =
 /// The key of the advisory lock under which tables are set up.
 const SETUP_LOCK: i64 = 0x636f_6e6d_616e_0001;
 
-pub(super) fn config(url: &str) -> Result<Config, DistributionError> {
-    let mut config: Config = url
-        .parse()
-        .map_err(|error: tokio_postgres::Error| DistributionError::Url {
-            reason: error.to_string(),
-        })?;
+pub(super) fn server(url: &str) -> Result<Server, DistributionError> {
+    let mut server = Server::parse(url)?;
+    let config = &mut server.config;
     let options = match config.get_options() {
         // Later options win: what the URL asks for stays.
         Some(own) => format!("{LIMITS} {own}"),
@@ -44,17 +42,20 @@ pub(super) fn config(url: &str) -> Result<Config, DistributionError> {
         .keepalives_interval(Duration::from_secs(5))
         .keepalives_retries(3)
         .tcp_user_timeout(Duration::from_secs(30));
-    Ok(config)
+    Ok(server)
 }
 
-pub(super) fn pool(config: Config) -> Result<Pool, DistributionError> {
-    let manager = Manager::from_config(
-        config,
-        NoTls,
+pub(super) fn pool(server: &Server) -> Result<Pool, DistributionError> {
+    let (config, settings) = (
+        server.config.clone(),
         ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         },
     );
+    let manager = match &server.tls {
+        Some(tls) => Manager::from_config(config, tls.clone(), settings),
+        None => Manager::from_config(config, NoTls, settings),
+    };
     Pool::builder(manager)
         .max_size(POOL_SIZE)
         .runtime(Runtime::Tokio1)
