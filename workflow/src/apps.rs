@@ -126,6 +126,9 @@ impl Workflow {
         if settings.integration_branch != before.doc.settings.integration_branch {
             return Err(Error::invalid("/integration_branch", "the integration branch is fixed once the app exists"));
         }
+        if before.version != expected {
+            return Err(Error::stale(before.version));
+        }
         let mut app = before.doc.clone();
         (app.name, app.settings) = (name, settings);
         let mut change = Change::by(&member.actor, Some(app.id), self.now().await?);

@@ -118,6 +118,9 @@ impl Workflow {
         check_description(&description)?;
         let before = self.changeset(member, id).await?;
         policy::changeset(member.viewer(), &before.doc, ChangesetAction::Edit)?;
+        if before.version != expected {
+            return Err(Error::stale(before.version));
+        }
         let mut changeset = before.doc.clone();
         let at = self.now().await?;
         (changeset.title, changeset.description, changeset.updated_at) = (title, description, at);

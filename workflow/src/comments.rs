@@ -81,13 +81,16 @@ impl Workflow {
     }
 
     /// Edits one's own comment; the earlier text stays on record.
-    pub async fn edit_comment(&self, member: &Member, id: ChangesetId, comment: CommentId, expected: Version, body: String) -> Result<Versioned<Comment>> {
+    pub async fn edit_comment(&self, member: &Member, id: ChangesetId, comment: CommentId, expected: Option<Version>, body: String) -> Result<Versioned<Comment>> {
         self.changeset(member, id).await?;
         let before = self.comment_of(id, comment).await?;
         if before.doc.author_id != member.actor.user_id {
             return Err(Rejection::Forbidden("only its author edits a comment".to_owned()).into());
         }
         check_body(&body)?;
+        if expected.is_some_and(|expected| expected != before.version) {
+            return Err(Error::stale(before.version));
+        }
         let at = self.now().await?;
         let old = CommentRevision {
             comment_id: comment,
@@ -97,7 +100,7 @@ impl Workflow {
         };
         let after = Comment { body, revision: before.doc.revision + 1, updated_at: at, ..before.doc.clone() };
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
-        change.insert(&old).replace(&after, expected);
+        change.insert(&old).replace(&after, before.version);
         change.audit("comment", comment, "comment.edited", json!({"revision": old.revision}), json!({"revision": after.revision}));
         self.commit(change).await?;
         self.load("comment", comment).await

@@ -318,8 +318,9 @@ impl Workflow {
             }
         }
         let files = self.publish_files(deployment, publication).await?;
-        let people = [deployment.requested_by].into_iter().chain(deployment.approvals.iter().map(|a| a.user_id));
-        let names = self.user_names(people).await?;
+        let mut people = vec![deployment.requested_by];
+        people.extend(deployment.approvals.iter().map(|a| a.user_id));
+        let names = self.user_names(&people).await?;
         let name = |id| names.get(&id).cloned().unwrap_or_else(|| "somebody".to_owned());
         let approvers: Vec<String> = deployment.approvals.iter().map(|a| name(a.user_id)).collect();
         Ok(Ok(Activation {

@@ -159,6 +159,9 @@ impl Workflow {
             return Err(Error::invalid("/reason", "say why the profile is edited directly"));
         }
         let before = self.profile(member, id).await?;
+        if before.version != expected {
+            return Err(Error::stale(before.version));
+        }
         let at = self.now().await?;
         let mut profile = before.doc.clone();
         profile.revision += 1;

@@ -3,7 +3,7 @@
 use conman_domain::IllegalTransition;
 use conman_domain::path::InvalidPath;
 use conman_domain::policy::{Denied, DeniedKind};
-use conman_store::{CommitError, StoreError};
+use conman_store::{CommitError, StoreError, Version};
 use serde_json::Value;
 
 /// The result of a use case.
@@ -99,6 +99,12 @@ impl Error {
     /// A conflict with what a client needs to go on.
     pub fn conflict_with(code: &'static str, message: impl Into<String>, details: Value) -> Self {
         Rejection::Conflict(Conflict { code, message: message.into(), details }).into()
+    }
+
+    /// The refusal of a write that is based on another version than the present one.
+    pub fn stale(current: Version) -> Self {
+        let details = serde_json::json!({"version": u32::try_from(current.get()).unwrap_or(u32::MAX)});
+        Self::conflict_with("stale_version", "this was changed since you loaded it; load it again and retry", details)
     }
 
     /// One wrong field.

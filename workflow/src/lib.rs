@@ -20,6 +20,7 @@ mod publish;
 mod queue;
 mod releases;
 mod review;
+mod running;
 mod services;
 mod submit;
 mod support;

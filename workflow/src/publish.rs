@@ -195,7 +195,7 @@ impl Workflow {
         let mut notes = String::new();
         for member in merged(full) {
             let changeset: Versioned<Changeset> = self.load("changeset", member.doc.changeset_id).await?;
-            let names = self.user_names([changeset.doc.author_id]).await?;
+            let names = self.user_names(&[changeset.doc.author_id]).await?;
             let author = names.get(&changeset.doc.author_id).map_or("somebody", String::as_str);
             notes.push_str(&format!("- #{} {} ({author})\n", changeset.doc.number, changeset.doc.title));
         }

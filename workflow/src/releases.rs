@@ -61,17 +61,38 @@ impl Workflow {
     ) -> Result<FullRelease> {
         let full = self.release(member, id).await?;
         policy::release(member.viewer(), &full.release.doc, ReleaseAction::Edit)?;
+        if expected.is_some_and(|expected| expected != full.release.version) {
+            return Err(Error::stale(full.release.version));
+        }
         let at = self.now().await?;
         let mut release = full.release.doc.clone();
         release.status = release.status.next(ReleaseEvent::Edit)?;
         release.updated_at = at;
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
-        change.replace(&release, expected.unwrap_or(full.release.version));
+        change.replace(&release, full.release.version);
         let numbers = self.pick(&mut change, member, &release, &full.members, changesets).await?;
         let before: Vec<u32> = full.members.iter().map(|m| m.doc.number).collect();
         change.audit("release", id, "release.members_changed", json!({"members": before}), json!({"members": numbers}));
         self.commit(change).await.map_err(held_elsewhere)?;
         self.release(member, id).await
+    }
+
+    /// Puts the members of a draft into a new order; the list must name exactly its members.
+    pub async fn reorder_members(
+        &self,
+        member: &Member,
+        id: ReleaseId,
+        expected: Option<Version>,
+        order: &[ChangesetId],
+    ) -> Result<FullRelease> {
+        let full = self.release(member, id).await?;
+        let present: Vec<ChangesetId> = full.members.iter().map(|m| m.doc.changeset_id).collect();
+        let same = order.len() == present.len() && present.iter().all(|id| order.contains(id));
+        if !same {
+            let message = "the release has other members; load it again and put it in order again";
+            return Err(Error::conflict_with("members_changed", message, json!({"changeset_ids": present})));
+        }
+        self.set_members(member, id, expected, order).await
     }
 
     /// Adds the members that a list names to a change, and lets go of the others.
@@ -130,6 +151,9 @@ impl Workflow {
         policy::release(member.viewer(), &full.release.doc, ReleaseAction::Edit)?;
         if notes.len() > 100_000 {
             return Err(Error::invalid("/notes", "at most 100,000 bytes"));
+        }
+        if full.release.version != expected {
+            return Err(Error::stale(full.release.version));
         }
         let mut release = full.release.doc.clone();
         (release.notes, release.updated_at) = (notes, self.now().await?);

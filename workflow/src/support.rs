@@ -68,9 +68,9 @@ impl Workflow {
     }
 
     /// The names of accounts, for showing; unknown ids are left out.
-    pub async fn user_names(&self, ids: impl IntoIterator<Item = UserId>) -> Result<HashMap<UserId, String>> {
+    pub async fn user_names(&self, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
         let mut names = HashMap::new();
-        for id in ids {
+        for &id in ids {
             if let std::collections::hash_map::Entry::Vacant(vacant) = names.entry(id)
                 && let Some(user) = self.store().get::<User>(&id.to_string()).await?
             {

@@ -99,3 +99,27 @@ impl From<RoleName> for Role {
         }
     }
 }
+
+/// An empty object: what is posted where there is nothing to say.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// How a diff is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DiffMode {
+    /// Line by line.
+    #[default]
+    Raw,
+}
+
+/// How a diff is wanted.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DiffQuery {
+    /// `raw`, which is also the default.
+    #[serde(default)]
+    pub mode: DiffMode,
+}

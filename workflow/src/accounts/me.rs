@@ -99,9 +99,5 @@ impl Workflow {
 
 /// The answer to a write that is based on another version than the present one.
 pub(crate) fn stale(current: Version) -> Error {
-    Error::conflict_with(
-        "stale_version",
-        "this was changed since you loaded it; load it again and retry",
-        json!({"version": u32::try_from(current.get()).unwrap_or(u32::MAX)}),
-    )
+    Error::stale(current)
 }

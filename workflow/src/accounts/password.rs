@@ -90,7 +90,7 @@ fn is_repetition(text: &str) -> bool {
     let repeats = |unit: usize| chars.iter().enumerate().all(|(at, c)| *c == chars[at % unit]);
     let short = (1..=6.min(chars.len() / 2)).any(repeats);
     let listed = (7..=chars.len() / 2)
-        .any(|unit| chars.len() % unit == 0 && repeats(unit) && is_listed(&chars[..unit].iter().collect::<String>()));
+        .any(|unit| chars.len().is_multiple_of(unit) && repeats(unit) && is_listed(&chars[..unit].iter().collect::<String>()));
     short || listed
 }
 

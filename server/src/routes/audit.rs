@@ -1,0 +1,170 @@
+//! The audit log and the outbox.
+
+use super::shared::{List, Paging};
+use crate::extract::{CurrentActor, PageLimit, PageNumber, QueryOf};
+use crate::problem::{Answer, FieldError, Problem};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::State;
+use conman_domain::audit::{AuditActor, AuditEvent};
+use conman_domain::id::AppId;
+use conman_domain::mail::{Mail, MailStatus};
+use conman_workflow::AuditFilter;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list_audit_events)).routes(routes!(list_outbox))
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEvent)]
+struct AuditEventBody {
+    id: Uuid,
+    #[schema(format = DateTime)]
+    happened_at: String,
+    app_id: Option<Uuid>,
+    /// The name of who acted; `system` for the server itself, `anonymous` for nobody who was signed in.
+    actor: String,
+    actor_id: Option<Uuid>,
+    /// What kind of thing, e.g. `changeset`.
+    entity: String,
+    entity_id: String,
+    /// What was done, e.g. `changeset.submitted`.
+    action: String,
+    before: Option<Value>,
+    after: Option<Value>,
+    commit: Option<String>,
+    request_id: Option<Uuid>,
+    address: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl From<AuditEvent> for AuditEventBody {
+    fn from(event: AuditEvent) -> Self {
+        let (actor, actor_id) = match event.actor {
+            AuditActor::User { user_id, name } => (name, Some(user_id.uuid())),
+            AuditActor::Service { name } => (name, None),
+            AuditActor::System => ("system".to_owned(), None),
+            AuditActor::Anonymous => ("anonymous".to_owned(), None),
+        };
+        Self {
+            id: event.id.uuid(),
+            happened_at: event.happened_at.to_string(),
+            app_id: event.app_id.map(|id| id.uuid()),
+            actor,
+            actor_id,
+            entity: event.entity,
+            entity_id: event.entity_id,
+            action: event.action,
+            before: event.before,
+            after: event.after,
+            commit: event.commit.map(|commit| commit.to_string()),
+            request_id: event.context.request_id.map(|id| id.uuid()),
+            address: event.context.address,
+            user_agent: event.context.user_agent,
+        }
+    }
+}
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AuditQuery {
+    /// The app; all apps, for instance admins, if left out.
+    #[serde(default)]
+    app: Option<Uuid>,
+    /// Only those of one thing, by its id; not together with `action`.
+    #[serde(default)]
+    entity: Option<String>,
+    /// Only those of one action, e.g. `changeset.submitted`.
+    #[serde(default)]
+    action: Option<String>,
+    /// The page's number, from 1.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, default = 1)]
+    page: PageNumber,
+    /// How many rows a page has, 1 to 200.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
+    limit: PageLimit,
+}
+
+/// Lists audit events, newest first.
+#[utoipa::path(get, path = "/api/audit", operation_id = "list_audit_events", tag = "audit", params(AuditQuery),
+    responses((status = 200, description = "The events", body = List<AuditEventBody>)))]
+async fn list_audit_events(
+    State(state): State<AppState>,
+    actor: CurrentActor,
+    QueryOf(query): QueryOf<AuditQuery>,
+) -> Answer<Json<List<AuditEventBody>>> {
+    let page = query.page.of(query.limit);
+    let (events, total) = match query.app {
+        Some(app) => {
+            let member = state.workflow.member(&actor, AppId::new(app)).await?;
+            let filter = AuditFilter { entity_id: query.entity, action: query.action };
+            state.workflow.audit(&member, &filter, page).await?
+        }
+        None if query.entity.is_some() || query.action.is_some() => {
+            let message = "name the app whose events are to be searched".to_owned();
+            return Err(Problem::invalid(vec![FieldError { pointer: "/app".to_owned(), message }]));
+        }
+        None => state.workflow.audit_all(&actor, page).await?,
+    };
+    Ok(Json(List::of(page, total, events.into_iter().map(AuditEventBody::from).collect())))
+}
+
+/// A mail.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Mail)]
+struct MailBody {
+    id: Uuid,
+    to: String,
+    /// What it tells of, e.g. `changeset.approved`.
+    event: String,
+    subject: String,
+    text: String,
+    /// The one link, as a path on the server; a mail that was sent does not keep it.
+    link: Option<String>,
+    /// `waiting`, `sent` or `failed`.
+    state: &'static str,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+impl From<Mail> for MailBody {
+    fn from(mail: Mail) -> Self {
+        Self {
+            id: mail.id.uuid(),
+            to: mail.to.to_string(),
+            event: mail.event,
+            subject: mail.subject,
+            text: mail.text,
+            link: mail.link,
+            state: match mail.status {
+                MailStatus::Waiting => "waiting",
+                MailStatus::Sent { .. } => "sent",
+                MailStatus::Failed { .. } => "failed",
+            },
+            created_at: mail.created_at.to_string(),
+        }
+    }
+}
+
+/// Lists the mails, newest first; for instance admins.
+#[utoipa::path(get, path = "/api/outbox", operation_id = "list_outbox", tag = "audit", params(Paging),
+    responses((status = 200, description = "The mails", body = List<MailBody>)))]
+async fn list_outbox(
+    State(state): State<AppState>,
+    actor: CurrentActor,
+    QueryOf(paging): QueryOf<Paging>,
+) -> Answer<Json<List<MailBody>>> {
+    let (mails, total) = state.workflow.outbox(&actor, paging.page()).await?;
+    Ok(Json(List::of(paging.page(), total, mails.into_iter().map(MailBody::from).collect())))
+}

@@ -1,0 +1,394 @@
+//! Environments, the profiles they are built from, and what they run.
+
+use super::deployments::DeploymentBody;
+use super::shared::{List, Paging};
+use super::views::People;
+use crate::etag::Tagged;
+use crate::extract::{AppMember, JsonBody, PathId, QueryOf, RequiredIfMatch};
+use crate::problem::{Answer, Problem};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use conman_domain::catalog::Values;
+use conman_domain::environment::{Environment, Running};
+use conman_domain::id::{EnvironmentId, ProfileId};
+use conman_domain::name::EnvironmentName;
+use conman_domain::policy::AppAction;
+use conman_domain::profile::RuntimeProfile;
+use conman_store::Versioned;
+use conman_workflow::{Member, Stage};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_environments, set_environments))
+        .routes(routes!(get_environment_config))
+        .routes(routes!(get_environment_history))
+        .routes(routes!(list_workers))
+        .routes(routes!(list_profiles))
+        .routes(routes!(get_profile, update_profile))
+        .routes(routes!(list_profile_revisions))
+}
+
+/// An environment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Environment)]
+struct EnvironmentBody {
+    id: Uuid,
+    name: String,
+    /// Its stage, from 1.
+    position: u32,
+    /// Whether users see this one.
+    canonical: bool,
+    profile_id: Uuid,
+    /// What it runs; null before the first deployment.
+    running: Option<RunningBody>,
+    /// The deployment under way, if there is one.
+    active_deployment: Option<DeploymentBody>,
+    /// Why automatic promotion into it is held, if it is.
+    promotion_hold: Option<String>,
+    allowed_actions: Vec<String>,
+}
+
+/// What an environment runs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Running)]
+struct RunningBody {
+    release_id: Uuid,
+    deployment_id: Uuid,
+    release_tag: String,
+    release_commit: String,
+    tree_id: String,
+    profile_revision: u32,
+    config_version: u32,
+    #[schema(format = DateTime)]
+    activated_at: String,
+}
+
+impl From<&Running> for RunningBody {
+    fn from(running: &Running) -> Self {
+        let provenance = &running.provenance;
+        Self {
+            release_id: running.release_id.uuid(),
+            deployment_id: running.deployment_id.uuid(),
+            release_tag: provenance.release_tag.to_string(),
+            release_commit: provenance.release_commit.to_string(),
+            tree_id: provenance.tree_id.to_string(),
+            profile_revision: provenance.profile_revision,
+            config_version: provenance.config_version.0,
+            activated_at: running.activated_at.to_string(),
+        }
+    }
+}
+
+/// The app's pipeline.
+#[derive(Debug, Serialize, ToSchema)]
+struct Environments {
+    /// First stage first.
+    data: Vec<EnvironmentBody>,
+}
+
+async fn show_all(state: &AppState, member: &Member, environments: Vec<Versioned<Environment>>) -> Answer<Environments> {
+    let mut data = Vec::new();
+    for environment in &environments {
+        let active = state.workflow.active_deployment(environment.doc.id).await?;
+        let active_deployment = match active {
+            Some(deployment) => Some(DeploymentBody::of(state, member, &deployment.doc).await?),
+            None => None,
+        };
+        let environment = &environment.doc;
+        let mut actions = Vec::new();
+        if member.may(AppAction::Deploy).is_ok() {
+            actions.extend(["deploy", "promote"].map(str::to_owned));
+            if environment.running.is_some() {
+                actions.push("rollback".to_owned());
+            }
+        }
+        data.push(EnvironmentBody {
+            id: environment.id.uuid(),
+            name: environment.name.to_string(),
+            position: environment.position,
+            canonical: environment.canonical,
+            profile_id: environment.profile_id.uuid(),
+            running: environment.running.as_ref().map(RunningBody::from),
+            active_deployment,
+            promotion_hold: environment.promotion_hold.clone(),
+            allowed_actions: actions,
+        });
+    }
+    Ok(Environments { data })
+}
+
+/// Lists the environments, first stage first.
+#[utoipa::path(get, path = "/api/apps/{appId}/environments", operation_id = "list_environments", tag = "environments",
+    params(("appId" = Uuid, Path, description = "The app")),
+    responses((status = 200, description = "The environments", body = Environments)))]
+async fn list_environments(State(state): State<AppState>, member: AppMember) -> Answer<Json<Environments>> {
+    let environments = state.workflow.environments(member.app_id()).await?;
+    Ok(Json(show_all(&state, &member, environments).await?))
+}
+
+/// The whole pipeline as it is wanted; its order is the order of the stages.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SetEnvironments {
+    environments: Vec<StageBody>,
+}
+
+/// One stage.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Stage)]
+struct StageBody {
+    /// The environment that it is; none for a new one.
+    #[serde(default)]
+    id: Option<Uuid>,
+    #[schema(value_type = String)]
+    name: EnvironmentName,
+    canonical: bool,
+}
+
+/// Replaces the pipeline; environments that stay keep their ids and history. For app admins.
+#[utoipa::path(patch, path = "/api/apps/{appId}/environments", operation_id = "set_environments", tag = "environments",
+    params(("appId" = Uuid, Path, description = "The app")), request_body = SetEnvironments,
+    responses((status = 200, description = "The environments", body = Environments)))]
+async fn set_environments(
+    State(state): State<AppState>,
+    member: AppMember,
+    JsonBody(body): JsonBody<SetEnvironments>,
+) -> Answer<Json<Environments>> {
+    let stage = |s: StageBody| Stage { id: s.id.map(EnvironmentId::new), name: s.name, canonical: s.canonical };
+    let stages = body.environments.into_iter().map(stage).collect();
+    let environments = state.workflow.set_environments(&member, stages).await?;
+    Ok(Json(show_all(&state, &member, environments).await?))
+}
+
+/// The configuration that an environment runs.
+#[derive(Debug, Serialize, ToSchema)]
+struct EnvironmentConfig {
+    release_tag: String,
+    release_commit: String,
+    tree_id: String,
+    profile_revision: u32,
+    config_version: u32,
+    #[schema(format = DateTime)]
+    activated_at: String,
+    parameters: BTreeMap<String, ParameterBody>,
+}
+
+/// A parameter's value, and what decides when a worker may take a new one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ParameterValue)]
+struct ParameterBody {
+    value: Value,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[schema(value_type = Option<String>)]
+    category: Option<conman_domain::catalog::Category>,
+    hot_reloadable: bool,
+}
+
+/// Reads the configuration that an environment runs.
+#[utoipa::path(get, path = "/api/apps/{appId}/environments/{envId}/config", operation_id = "get_environment_config",
+    tag = "environments",
+    params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment")),
+    responses((status = 200, description = "What it runs", body = EnvironmentConfig)))]
+async fn get_environment_config(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<EnvironmentId>,
+) -> Answer<Json<EnvironmentConfig>> {
+    let environment = state.workflow.environment(&member, id).await?;
+    let snapshot = state.workflow.snapshot(environment.doc.app_id, id).await?;
+    let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "the environment runs nothing yet");
+    let snapshot = snapshot.ok_or_else(none)?;
+    let show = |p: conman_domain::snapshot::SnapshotParameter| ParameterBody {
+        value: p.value,
+        kind: p.kind.name(),
+        category: p.category,
+        hot_reloadable: p.hot_reloadable,
+    };
+    Ok(Json(EnvironmentConfig {
+        release_tag: snapshot.provenance.release_tag.to_string(),
+        release_commit: snapshot.provenance.release_commit.to_string(),
+        tree_id: snapshot.provenance.tree_id.to_string(),
+        profile_revision: snapshot.provenance.profile_revision,
+        config_version: snapshot.provenance.config_version.0,
+        activated_at: snapshot.activated_at.to_string(),
+        parameters: snapshot.parameters.into_iter().map(|(name, p)| (name.to_string(), show(p))).collect(),
+    }))
+}
+
+/// Lists an environment's config versions, newest first.
+#[utoipa::path(get, path = "/api/apps/{appId}/environments/{envId}/history", operation_id = "get_environment_history",
+    tag = "environments",
+    params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment"), Paging),
+    responses((status = 200, description = "The versions", body = List<Value>)))]
+async fn get_environment_history(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<EnvironmentId>,
+    QueryOf(paging): QueryOf<Paging>,
+) -> Answer<Json<List<Value>>> {
+    let environment = state.workflow.environment(&member, id).await?;
+    let history = state.workflow.history(environment.doc.app_id, id, paging.page()).await?;
+    let data = history.rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect();
+    Ok(Json(List::of(paging.page(), history.total.into(), data)))
+}
+
+/// The worker sessions of an environment.
+#[derive(Debug, Serialize, ToSchema)]
+struct Workers {
+    #[schema(value_type = Vec<Object>)]
+    data: Vec<conman_distribution::WorkerSession>,
+}
+
+/// Lists what the environment's workers last said of themselves.
+#[utoipa::path(get, path = "/api/apps/{appId}/environments/{envId}/workers", operation_id = "list_workers",
+    tag = "environments",
+    params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment")),
+    responses((status = 200, description = "The workers", body = Workers)))]
+async fn list_workers(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<EnvironmentId>,
+) -> Answer<Json<Workers>> {
+    let environment = state.workflow.environment(&member, id).await?;
+    Ok(Json(Workers { data: state.workflow.workers(environment.doc.app_id, id).await? }))
+}
+
+/// A runtime profile.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RuntimeProfile)]
+struct ProfileBody {
+    id: Uuid,
+    name: String,
+    revision: u32,
+    /// Typed variables; those named like a parameter are its value.
+    #[schema(value_type = BTreeMap<String, Value>)]
+    env_vars: Values,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    allowed_actions: Vec<String>,
+}
+
+impl ProfileBody {
+    fn of(member: &Member, profile: &RuntimeProfile) -> Self {
+        let edit = member.may(AppAction::EditProfiles).is_ok();
+        Self {
+            id: profile.id.uuid(),
+            name: profile.name.to_string(),
+            revision: profile.revision,
+            env_vars: profile.env_vars.clone(),
+            updated_at: profile.updated_at.to_string(),
+            allowed_actions: if edit { vec!["edit".to_owned()] } else { Vec::new() },
+        }
+    }
+}
+
+/// The app's runtime profiles.
+#[derive(Debug, Serialize, ToSchema)]
+struct Profiles {
+    /// By name.
+    data: Vec<ProfileBody>,
+}
+
+/// Lists the runtime profiles.
+#[utoipa::path(get, path = "/api/apps/{appId}/runtime-profiles", operation_id = "list_profiles", tag = "profiles",
+    params(("appId" = Uuid, Path, description = "The app")),
+    responses((status = 200, description = "The profiles", body = Profiles)))]
+async fn list_profiles(State(state): State<AppState>, member: AppMember) -> Answer<Json<Profiles>> {
+    let profiles = state.workflow.profiles(&member).await?;
+    Ok(Json(Profiles { data: profiles.iter().map(|profile| ProfileBody::of(&member, &profile.doc)).collect() }))
+}
+
+/// Reads a runtime profile.
+#[utoipa::path(get, path = "/api/apps/{appId}/runtime-profiles/{profileId}", operation_id = "get_profile", tag = "profiles",
+    params(("appId" = Uuid, Path, description = "The app"), ("profileId" = Uuid, Path, description = "The profile")),
+    responses((status = 200, description = "The profile", body = ProfileBody)))]
+async fn get_profile(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<ProfileId>,
+) -> Answer<Tagged<ProfileBody>> {
+    let profile = state.workflow.profile(&member, id).await?;
+    Ok(Tagged(profile.version, ProfileBody::of(&member, &profile.doc)))
+}
+
+/// A profile's variables, whole, and why they are edited directly.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateProfile {
+    #[schema(value_type = BTreeMap<String, Value>)]
+    env_vars: Values,
+    reason: String,
+}
+
+/// Replaces a profile's variables directly, as a new revision; the next deployment takes it. For app admins.
+#[utoipa::path(patch, path = "/api/apps/{appId}/runtime-profiles/{profileId}", operation_id = "update_profile", tag = "profiles",
+    params(("appId" = Uuid, Path, description = "The app"), ("profileId" = Uuid, Path, description = "The profile"),
+        ("If-Match" = String, Header, description = "The ETag read")),
+    request_body = UpdateProfile, responses((status = 200, description = "Changed", body = ProfileBody)))]
+async fn update_profile(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<ProfileId>,
+    RequiredIfMatch(expected): RequiredIfMatch,
+    JsonBody(body): JsonBody<UpdateProfile>,
+) -> Answer<Tagged<ProfileBody>> {
+    let profile = state.workflow.update_profile(&member, id, expected, body.env_vars, body.reason).await?;
+    Ok(Tagged(profile.version, ProfileBody::of(&member, &profile.doc)))
+}
+
+/// A profile's revisions.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProfileRevisions {
+    /// Newest first.
+    data: Vec<ProfileRevisionBody>,
+}
+
+/// One revision of a profile.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProfileRevision)]
+struct ProfileRevisionBody {
+    revision: u32,
+    #[schema(value_type = BTreeMap<String, Value>)]
+    env_vars: Values,
+    changed_by: super::views::PersonBody,
+    reason: String,
+    #[schema(format = DateTime)]
+    changed_at: String,
+}
+
+/// Lists a profile's revisions, newest first.
+#[utoipa::path(get, path = "/api/apps/{appId}/runtime-profiles/{profileId}/revisions", operation_id = "list_profile_revisions",
+    tag = "profiles",
+    params(("appId" = Uuid, Path, description = "The app"), ("profileId" = Uuid, Path, description = "The profile")),
+    responses((status = 200, description = "The revisions", body = ProfileRevisions)))]
+async fn list_profile_revisions(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<ProfileId>,
+) -> Answer<Json<ProfileRevisions>> {
+    let revisions = state.workflow.profile_revisions(&member, id).await?;
+    let ids: Vec<_> = revisions.iter().map(|revision| revision.changed_by).collect();
+    let people = People::of(&state, &ids).await?;
+    let data = revisions
+        .into_iter()
+        .map(|revision| ProfileRevisionBody {
+            revision: revision.revision,
+            env_vars: revision.env_vars,
+            changed_by: people.person(revision.changed_by),
+            reason: revision.reason,
+            changed_at: revision.changed_at.to_string(),
+        })
+        .collect();
+    Ok(Json(ProfileRevisions { data }))
+}

@@ -1,0 +1,207 @@
+//! Parts that several resources show in the same way.
+
+use crate::problem::Answer;
+use crate::state::AppState;
+use conman_domain::changeset::{Approval, Collision, Finding};
+use conman_domain::id::UserId;
+use conman_domain::policy::Denied;
+use conman_git::{ChangeKind, DiffLine, FileDiff, Hunk, LineKind, RawDiff};
+use serde::Serialize;
+use std::collections::HashMap;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Somebody, as shown beside what they did.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Person)]
+pub(super) struct PersonBody {
+    id: Uuid,
+    /// Empty for an account that is gone.
+    name: String,
+}
+
+/// The names of the people whom an answer shows.
+pub(super) struct People(HashMap<UserId, String>);
+
+impl People {
+    /// Looks the names up.
+    pub(super) async fn of(state: &AppState, ids: &[UserId]) -> Answer<Self> {
+        Ok(Self(state.workflow.user_names(ids).await?))
+    }
+
+    /// One of them.
+    pub(super) fn person(&self, id: UserId) -> PersonBody {
+        PersonBody { id: id.uuid(), name: self.0.get(&id).cloned().unwrap_or_default() }
+    }
+
+    /// Approvals with the names of who gave them.
+    pub(super) fn approvals(&self, approvals: &[Approval]) -> Vec<ApprovalBody> {
+        let shown = |a: &Approval| ApprovalBody { user: self.person(a.user_id), approved_at: a.approved_at.to_string() };
+        approvals.iter().map(shown).collect()
+    }
+}
+
+/// An approval.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Approval)]
+pub(super) struct ApprovalBody {
+    user: PersonBody,
+    #[schema(format = DateTime)]
+    approved_at: String,
+}
+
+/// Something that a validation found.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Finding)]
+pub(super) struct FindingBody {
+    /// The rule, e.g. `yaml`.
+    rule: String,
+    /// The file, if it is about one.
+    path: Option<String>,
+    /// From 1, where known.
+    line: Option<u32>,
+    message: String,
+}
+
+impl From<&Finding> for FindingBody {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            rule: finding.rule.clone(),
+            path: finding.path.as_ref().map(ToString::to_string),
+            line: finding.line,
+            message: finding.message.clone(),
+        }
+    }
+}
+
+/// A file in which two changes collide.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Collision)]
+pub(super) struct CollisionBody {
+    path: String,
+    /// The key in the file, where there is one.
+    key: Option<String>,
+    /// A changeset such as `#12`, or a commit.
+    with: String,
+    reason: String,
+}
+
+impl From<&Collision> for CollisionBody {
+    fn from(collision: &Collision) -> Self {
+        let Collision { path, key, with, reason } = collision.clone();
+        Self { path, key, with, reason }
+    }
+}
+
+/// The names of the actions that the policy allows.
+pub(super) fn allowed<A: Copy>(all: &[A], name: fn(A) -> &'static str, decide: impl Fn(A) -> Result<(), Denied>) -> Vec<String> {
+    all.iter().filter(|action| decide(**action).is_ok()).map(|action| name(*action).to_owned()).collect()
+}
+
+/// A job that was started.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StartedJob {
+    pub(super) job_id: Uuid,
+}
+
+/// A line diff of two trees.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RawDiff)]
+pub(super) struct RawDiffBody {
+    files: Vec<FileDiffBody>,
+    /// Whether there was more than is shown.
+    truncated: bool,
+}
+
+/// The line diff of one file.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FileDiff)]
+struct FileDiffBody {
+    /// `added`, `modified`, `deleted` or `renamed`.
+    kind: &'static str,
+    path: String,
+    old_path: Option<String>,
+    old_blob: Option<String>,
+    new_blob: Option<String>,
+    binary: bool,
+    truncated: bool,
+    hunks: Vec<HunkBody>,
+}
+
+/// Lines that changed, with their surroundings.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Hunk)]
+struct HunkBody {
+    old_start: u32,
+    old_lines: u32,
+    new_start: u32,
+    new_lines: u32,
+    header: String,
+    lines: Vec<LineBody>,
+}
+
+/// One line.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DiffLine)]
+struct LineBody {
+    /// `context`, `added` or `deleted`.
+    kind: &'static str,
+    old_no: Option<u32>,
+    new_no: Option<u32>,
+    text: String,
+    /// Whether bytes that are no UTF-8 were replaced for showing.
+    lossy: bool,
+    /// Whether the file ends here without a line break.
+    no_newline: bool,
+}
+
+/// The name under which a kind of change is shown.
+pub(super) fn kind_name(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Modified => "modified",
+        ChangeKind::Deleted => "deleted",
+        ChangeKind::Renamed => "renamed",
+    }
+}
+
+impl From<RawDiff> for RawDiffBody {
+    fn from(diff: RawDiff) -> Self {
+        Self { files: diff.files.into_iter().map(FileDiffBody::from).collect(), truncated: diff.truncated }
+    }
+}
+
+impl From<FileDiff> for FileDiffBody {
+    fn from(file: FileDiff) -> Self {
+        Self {
+            kind: kind_name(file.change.kind),
+            path: file.change.path.to_string(),
+            old_path: file.change.old_path.map(|path| path.to_string()),
+            old_blob: file.change.old_blob.map(|blob| blob.to_string()),
+            new_blob: file.change.new_blob.map(|blob| blob.to_string()),
+            binary: file.binary,
+            truncated: file.truncated,
+            hunks: file.hunks.into_iter().map(HunkBody::from).collect(),
+        }
+    }
+}
+
+impl From<Hunk> for HunkBody {
+    fn from(hunk: Hunk) -> Self {
+        let Hunk { old_start, old_lines, new_start, new_lines, header, lines } = hunk;
+        let lines = lines.into_iter().map(LineBody::from).collect();
+        Self { old_start, old_lines, new_start, new_lines, header, lines }
+    }
+}
+
+impl From<DiffLine> for LineBody {
+    fn from(line: DiffLine) -> Self {
+        let kind = match line.kind {
+            LineKind::Context => "context",
+            LineKind::Added => "added",
+            LineKind::Deleted => "deleted",
+        };
+        let DiffLine { old_no, new_no, text, lossy, no_newline, .. } = line;
+        Self { kind, old_no, new_no, text, lossy, no_newline }
+    }
+}

@@ -1,0 +1,42 @@
+//! What environments run, and what their workers say: reads and reports of the distribution database.
+
+use crate::actor::Page;
+use crate::error::Result;
+use crate::services::Workflow;
+use bytes::Bytes;
+use conman_distribution::{HistoryPage, WorkerReport, WorkerSession};
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::snapshot::{ContentHash, Snapshot};
+
+impl Workflow {
+    /// The whole configuration that an environment runs; none before its first deployment.
+    pub async fn snapshot(&self, app_id: AppId, environment: EnvironmentId) -> Result<Option<Snapshot>> {
+        Ok(self.distribution().snapshot(app_id, environment).await?)
+    }
+
+    /// The config version that an environment runs; none before its first deployment.
+    pub async fn active_version(&self, app_id: AppId, environment: EnvironmentId) -> Result<Option<u32>> {
+        let active = self.distribution().active(app_id, environment).await?;
+        Ok(active.map(|active| active.provenance.config_version.0))
+    }
+
+    /// An environment's config versions, newest first.
+    pub async fn history(&self, app_id: AppId, environment: EnvironmentId, page: Page) -> Result<HistoryPage> {
+        Ok(self.distribution().history(app_id, environment, page.page, page.limit).await?)
+    }
+
+    /// A file's content by its hash, as far as the environment runs it or did lately.
+    pub async fn file(&self, app_id: AppId, environment: EnvironmentId, hash: &ContentHash) -> Result<Option<Bytes>> {
+        Ok(self.distribution().file(app_id, environment, hash).await?)
+    }
+
+    /// What the environment's workers last said of themselves.
+    pub async fn workers(&self, app_id: AppId, environment: EnvironmentId) -> Result<Vec<WorkerSession>> {
+        Ok(self.distribution().workers(app_id, environment).await?)
+    }
+
+    /// Writes down what a worker says of itself.
+    pub async fn report(&self, app_id: AppId, environment: EnvironmentId, report: WorkerReport) -> Result<()> {
+        Ok(self.distribution().report(app_id, environment, report).await?)
+    }
+}
