@@ -8,11 +8,12 @@ use crate::services::Workflow;
 use conman_domain::app::{App, BaselineMode, BlockedPaths};
 use conman_domain::id::WorkspaceId;
 use conman_domain::name::{BranchName, Title};
-use conman_domain::policy::{self, WorkspaceAction};
+use conman_domain::changeset::Changeset;
+use conman_domain::policy::{self, ChangesetAction, WorkspaceAction};
 use conman_domain::workspace::Workspace;
 use conman_domain::{CommitId, RepoPath, TreeId};
 use conman_git::{DiffLimits, Edit, FileContent, FileEntry, GitError, NewCommit, PathChange, RawDiff, Repository, Working, WriteRules};
-use conman_store::collections::WORKSPACE_BY_OWNER;
+use conman_store::collections::{CHANGESET_OPEN, WORKSPACE_BY_OWNER};
 use conman_store::{Query, Versioned};
 use serde_json::json;
 use std::sync::Arc;
@@ -206,7 +207,8 @@ impl Workflow {
         Ok(Error::conflict_with("stale_content", message, json!({"path": path, "current_blob": current, "current_content": text})))
     }
 
-    /// Commits the working files to the workspace's branch.
+    /// Commits the working files to the workspace's branch. Where a changeset of the workspace waits for review, the
+    /// commit is its next revision.
     pub async fn checkpoint(&self, member: &Member, id: WorkspaceId, message: &str) -> Result<OpenWorkspace> {
         let open = self.workspace(member, id, WorkspaceAction::Edit).await?;
         let message = if message.trim().is_empty() { "Checkpoint" } else { message.trim() };
@@ -217,6 +219,12 @@ impl Workflow {
         let mut change = Change::by(&member.actor, Some(member.app_id()), self.now().await?);
         change.audit_commit("workspace", id, "workspace.checkpointed", json!(null), json!({"message": message}), Some(commit));
         self.commit(change).await?;
+        let query = Query::<Changeset>::on(&CHANGESET_OPEN).eq(id.to_string()).limit(1);
+        if let Some(open) = self.store().find(query).await?.items.into_iter().next()
+            && policy::changeset(member.viewer(), &open.doc, ChangesetAction::Resubmit).is_ok()
+        {
+            self.submit_changeset(member, open.doc.id, ChangesetAction::Resubmit).await?;
+        }
         self.workspace(member, id, WorkspaceAction::Read).await
     }
 
