@@ -1,5 +1,6 @@
 //! The demo's scenario: a clinical laboratory's configuration, its history, its people and what they propose.
 
+use super::git::git;
 use anyhow::{Context, Result};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 #[derive(RustEmbed)]
 #[folder = "../fixtures/clinical-lab"]
@@ -71,6 +72,14 @@ pub(crate) struct ChangesetSketch {
     pub(crate) moves: BTreeMap<String, String>,
     /// The earlier changeset that it cannot be merged with, if there is one.
     pub(crate) conflicts_with: Option<String>,
+    /// Where the two collide.
+    pub(crate) conflict: Option<ConflictSketch>,
+}
+
+/// Where two changesets collide.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ConflictSketch {
+    pub(crate) paths: Vec<String>,
 }
 
 /// A file of the fixture.
@@ -85,18 +94,28 @@ impl Scenario {
         serde_json::from_slice(&content("scenario.json")?).context("the fixture's scenario does not load")
     }
 
-    /// The people with a role, in the scenario's order.
-    pub(crate) fn with_role<'a>(&'a self, role: &'a str) -> impl Iterator<Item = &'a Person> {
-        self.people.iter().filter(move |person| person.role == role)
-    }
-
     /// Writes the laboratory's repository, with its history, as a `git bundle` file.
     pub(crate) fn write_bundle(&self, folder: &Path) -> Result<std::path::PathBuf> {
         let (repository, bundle) = (folder.join("lab.git"), folder.join("lab.bundle"));
-        git(Command::new("git").arg("init").arg("--quiet").arg("--bare").arg(&repository), None)?;
-        let stream = self.fast_import()?;
-        git(Command::new("git").arg("-C").arg(&repository).args(["fast-import", "--quiet"]), Some(&stream))?;
-        git(Command::new("git").arg("-C").arg(&repository).args(["bundle", "create", "--quiet"]).arg(&bundle).arg("main"), None)?;
+        git(
+            Command::new("git")
+                .args(["init", "--quiet", "--bare"])
+                .arg(&repository),
+            None,
+        )?;
+        let inside = |words: &[&str]| {
+            let mut command = Command::new("git");
+            command.arg("-C").arg(&repository).args(words);
+            command
+        };
+        git(
+            &mut inside(&["fast-import", "--quiet"]),
+            Some(&self.fast_import()?),
+        )?;
+        git(
+            inside(&["bundle", "create", "--quiet"]).arg(&bundle).arg("main"),
+            None,
+        )?;
         Ok(bundle)
     }
 
@@ -131,7 +150,11 @@ impl Scenario {
         let message = format!("{}\n", commit.message.trim_end());
         writeln!(stream, "commit refs/heads/main")?;
         for role in ["author", "committer"] {
-            writeln!(stream, "{role} {} <{}> {seconds} +0000", person.name, person.email)?;
+            writeln!(
+                stream,
+                "{role} {} <{}> {seconds} +0000",
+                person.name, person.email
+            )?;
         }
         writeln!(stream, "data {}\n{message}", message.len())?;
         Ok(())
@@ -155,23 +178,11 @@ fn quoted(path: &str) -> String {
             }
             b' '..=b'~' => text.push(char::from(byte)),
             other => {
+                // Writing to a text does not fail.
                 let _ = write!(text, "\\{other:03o}");
             }
         }
     }
     text.push('"');
     text
-}
-
-fn git(command: &mut Command, input: Option<&[u8]>) -> Result<()> {
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("HOME", "/nonexistent");
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().context("`git` could not be started; it must be installed")?;
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        stdin.write_all(input)?;
-    }
-    let output = child.wait_with_output()?;
-    anyhow::ensure!(output.status.success(), "git failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(())
 }

@@ -1,0 +1,118 @@
+//! `conman worker run`: follows an environment and shows what it runs.
+
+use crate::arguments::{Output, WorkerArguments};
+use crate::ending::{Ending, Outcome};
+use crate::{print, signals};
+use anyhow::{Context as _, anyhow};
+use conman_worker::{Applied, ConnectError, Follower, Options, Source};
+use serde_json::json;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How long to wait before a source that was not reached is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Follows an environment until told to stop, and prints each version as it applies.
+pub(crate) async fn run(arguments: WorkerArguments) -> Outcome {
+    let shutdown = signals::shutdown().map_err(Ending::CannotStart)?;
+    let output = arguments.output;
+    let name = arguments
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("worker-{}", std::process::id()));
+    let source = source(arguments)?;
+    let Some(follower) = connected(&source, &name, &shutdown).await? else {
+        return Ok(());
+    };
+    let outcome = follow(&follower, output, &shutdown).await;
+    follower.shutdown().await;
+    outcome
+}
+
+fn source(arguments: WorkerArguments) -> Outcome<Source> {
+    match arguments {
+        WorkerArguments {
+            server: Some(server_url),
+            token: Some(token),
+            ..
+        } => Ok(Source::Http { server_url, token }),
+        WorkerArguments {
+            distribution: Some(url),
+            app: Some(app),
+            environment: Some(environment),
+            ..
+        } => Ok(Source::Postgres {
+            url,
+            app_id: app.into(),
+            environment_id: environment.into(),
+        }),
+        _ => Err(Ending::cannot_start(anyhow!(
+            "say --server and --token, or --distribution, --app and --environment"
+        ))),
+    }
+}
+
+/// Connects, however long it takes; `None` if told to stop before.
+async fn connected(source: &Source, name: &str, shutdown: &CancellationToken) -> Outcome<Option<Follower>> {
+    loop {
+        let connecting = Follower::connect(source.clone(), Options::new(name));
+        let connected = tokio::select! {
+            () = shutdown.cancelled() => return Ok(None),
+            connected = connecting => connected,
+        };
+        match connected {
+            Ok(follower) => return Ok(Some(follower)),
+            Err(error @ ConnectError::Setup { .. }) => return Err(Ending::cannot_start(error)),
+            Err(error @ (ConnectError::Refused { .. } | ConnectError::Stopped)) => {
+                return Err(Ending::Failed(error.into()));
+            }
+            Err(error @ ConnectError::Unreachable { .. }) => {
+                print::progress(format!("{error}; trying again"));
+                tokio::select! {
+                    () = shutdown.cancelled() => return Ok(None),
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn follow(follower: &Follower, output: Output, shutdown: &CancellationToken) -> Outcome {
+    loop {
+        let applied = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            applied = follower.changed() => applied,
+        };
+        let Some(applied) = applied else {
+            return Err(Ending::Failed(anyhow!("the worker stopped by itself")));
+        };
+        print::line(&shown(&applied, output)).context("nobody reads what is printed")?;
+    }
+}
+
+/// One version on one line.
+fn shown(applied: &Applied, output: Output) -> String {
+    let runs = &applied.provenance;
+    let after = applied.at.since(applied.activated_at).num_milliseconds();
+    match output {
+        Output::Table => format!(
+            "{}  version {:<4}  {}  commit {}  profile revision {}  applied {after} ms after its commit",
+            applied.at,
+            runs.config_version.to_string(),
+            runs.release_tag,
+            runs.release_commit.short(),
+            runs.profile_revision,
+        ),
+        Output::Json => json!({
+            "config_version": runs.config_version,
+            "release_tag": runs.release_tag,
+            "release_commit": runs.release_commit,
+            "tree_id": runs.tree_id,
+            "profile_revision": runs.profile_revision,
+            "activated_at": applied.activated_at,
+            "applied_at": applied.at,
+            "applied_after_ms": after,
+        })
+        .to_string(),
+    }
+}
