@@ -10,12 +10,12 @@ use crate::support::retrying;
 use crate::workspaces::OpenWorkspace;
 use conman_domain::access::{Role, User};
 use conman_domain::changeset::{Changeset, ChangesetEvent, Finding, Revision, RevisionRecord, Validation};
-use conman_domain::id::{ChangesetId, UserId};
+use conman_domain::id::{ChangesetId, UserId, WorkspaceId};
 use conman_domain::job::Work;
 use conman_domain::policy::{self, ChangesetAction, WorkspaceAction};
 use conman_domain::{CommitId, Timestamp};
 use conman_git::{KeepName, LogPage, Repository};
-use conman_store::collections::{USER_BY_EMAIL, revision_id};
+use conman_store::collections::{CHANGESET_BY_WORKSPACE, USER_BY_EMAIL, revision_id};
 use conman_store::{Query, Versioned};
 use serde_json::json;
 
@@ -58,7 +58,7 @@ impl Workflow {
     /// What the workspace's head would be as the changeset's next revision.
     pub(crate) async fn freeze(&self, member: &Member, changeset: &Changeset, open: &OpenWorkspace) -> Result<Revision> {
         let repository = self.repository(member.app_id());
-        let (head, base) = (open.working.head, open.workspace.doc.baseline);
+        let (head, base) = (open.working.head, open.baseline);
         let tree = self.tree_of(&repository, head).await?;
         if tree == self.tree_of(&repository, base).await? {
             return Err(Error::conflict("nothing_to_submit", "the workspace holds no change against its baseline"));
@@ -181,12 +181,8 @@ impl Workflow {
     /// After a sync moved the workspace's branch: the open or approved changeset gets a revision of its own.
     ///
     /// Where the changeset's own diff is the same as before, its approvals stay; else they start from zero.
-    pub(crate) async fn follow_sync(&self, member: &Member, open: &OpenWorkspace, head_before: CommitId, base_before: CommitId) -> Result<()> {
-        let query = Query::<Changeset>::on(&conman_store::collections::CHANGESET_BY_WORKSPACE)
-            .eq(open.workspace.doc.id.to_string())
-            .descending()
-            .limit(1);
-        let Some(before) = self.store().find(query).await?.items.into_iter().next() else { return Ok(()) };
+    pub(crate) async fn follow_sync(&self, member: &Member, open: &OpenWorkspace, head_before: CommitId) -> Result<()> {
+        let Some(before) = self.newest_changeset(open.workspace.doc.id).await? else { return Ok(()) };
         let Some(revision) = before.doc.revision.clone() else { return Ok(()) };
         let follows = matches!(before.doc.status.name(), "submitted" | "in_review" | "changes_requested" | "approved");
         // A branch that had gone on since the revision brings work that nobody has seen: its author resubmits it.
@@ -195,7 +191,7 @@ impl Workflow {
         }
         let repository = self.repository(member.app_id());
         let new = self.freeze(member, &before.doc, open).await?;
-        let same = self.own_diff(&repository, base_before, revision.head).await? == self.own_diff(&repository, new.base, new.head).await?;
+        let same = self.own_diff(&repository, revision.base, revision.head).await? == self.own_diff(&repository, new.base, new.head).await?;
         let mut after = before.doc.clone();
         let keeps = same && matches!(before.doc.status.name(), "in_review" | "approved");
         after.status = after.status.next(if keeps { ChangesetEvent::CarryOver } else { ChangesetEvent::Submit })?;
@@ -211,6 +207,12 @@ impl Workflow {
         }
         step_to(&mut change, &before, &after, if keeps { "changeset.carried_over" } else { "changeset.submitted" });
         self.commit(change).await
+    }
+
+    /// The newest changeset of a workspace.
+    pub(crate) async fn newest_changeset(&self, workspace: WorkspaceId) -> Result<Option<Versioned<Changeset>>> {
+        let query = Query::<Changeset>::on(&CHANGESET_BY_WORKSPACE).eq(workspace.to_string()).descending().limit(1);
+        Ok(self.store().find(query).await?.items.into_iter().next())
     }
 
     /// What a changeset itself changes, in a form that does not depend on where in a file it stands.

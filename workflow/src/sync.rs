@@ -40,6 +40,13 @@ impl Workflow {
     /// Brings the integration head into a workspace. Conflicts come back to be resolved; nothing is lost by aborting.
     pub async fn sync_workspace(&self, member: &Member, id: WorkspaceId, mode: SyncMode) -> Result<SyncStanding> {
         let open = self.workspace(member, id, WorkspaceAction::Edit).await?;
+        if open.working.dirty
+            && let Some(newest) = self.newest_changeset(id).await?
+            && newest.doc.status.name() == "approved"
+        {
+            let message = format!("the workspace holds edits that are not part of the approved #{}; they cannot join it", newest.doc.number);
+            return Err(Error::conflict("unsubmitted_edits", message));
+        }
         let onto = self.integration_head(&self.app_again(member).await?.doc).await?;
         let signature = member.actor.signature(self.now().await?);
         let request = SyncRequest { onto, mode, author: signature.clone(), committer: signature };
@@ -124,7 +131,7 @@ impl Workflow {
             self.commit(change).await?;
         }
         let after = self.workspace(member, id, WorkspaceAction::Read).await?;
-        self.follow_sync(member, &after, before.working.head, base_before).await?;
+        self.follow_sync(member, &after, before.working.head).await?;
         self.sync_standing(member, id).await
     }
 

@@ -30,6 +30,9 @@ pub struct OpenWorkspace {
     pub workspace: Versioned<Workspace>,
     /// The state of its files.
     pub working: Working,
+    /// What it is compared with: the newest commit of the integration branch that it contains, so that exactly what a
+    /// merge would bring is shown as its own.
+    pub baseline: CommitId,
 }
 
 /// A workspace's files, with what differs from the baseline.
@@ -137,7 +140,11 @@ impl Workflow {
             }
             other => other?,
         };
-        Ok(OpenWorkspace { workspace, working })
+        let app: Versioned<App> = self.load("app", workspace.doc.app_id).await?;
+        let integration = self.integration_head(&app.doc).await?;
+        let common = repository.merge_base(working.head, integration).await?;
+        let baseline = common.unwrap_or(workspace.doc.baseline);
+        Ok(OpenWorkspace { workspace, working, baseline })
     }
 
     /// The tree of a commit.
@@ -149,7 +156,7 @@ impl Workflow {
     pub async fn workspace_tree(&self, member: &Member, id: WorkspaceId) -> Result<(OpenWorkspace, WorkspaceTree)> {
         let open = self.workspace(member, id, WorkspaceAction::Read).await?;
         let repository = self.repository(member.app_id());
-        let baseline = self.tree_of(&repository, open.workspace.doc.baseline).await?;
+        let baseline = self.tree_of(&repository, open.baseline).await?;
         let files = repository.list(open.working.tree).await?;
         let changes = repository.changes(baseline, open.working.tree).await?;
         Ok((open, WorkspaceTree { files, changes }))
@@ -166,7 +173,7 @@ impl Workflow {
     pub async fn workspace_diff(&self, member: &Member, id: WorkspaceId) -> Result<RawDiff> {
         let open = self.workspace(member, id, WorkspaceAction::Read).await?;
         let repository = self.repository(member.app_id());
-        let baseline = self.tree_of(&repository, open.workspace.doc.baseline).await?;
+        let baseline = self.tree_of(&repository, open.baseline).await?;
         Ok(repository.raw_diff(baseline, open.working.tree, DiffLimits::default()).await?)
     }
 
@@ -190,7 +197,7 @@ impl Workflow {
         let after = json!({"edits": told, "tree": working.tree});
         change.audit("workspace", id, "workspace.files_edited", json!({"tree": open.working.tree}), after);
         self.commit(change).await?;
-        Ok(OpenWorkspace { workspace: open.workspace, working })
+        Ok(OpenWorkspace { working, ..open })
     }
 
     /// The refusal of a stale write, with what the file holds now so that nothing typed is lost.

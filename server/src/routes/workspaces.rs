@@ -70,7 +70,7 @@ impl WorkspaceBody {
             name: workspace.name.to_string(),
             number: workspace.number,
             branch: workspace.branch.to_string(),
-            baseline: workspace.baseline.to_string(),
+            baseline: open.baseline.to_string(),
             head: open.working.head.to_string(),
             tree: open.working.tree.to_string(),
             dirty: open.working.dirty,
@@ -94,9 +94,15 @@ struct Workspaces {
     params(("appId" = Uuid, Path, description = "The app")),
     responses((status = 200, description = "Your workspaces", body = Workspaces)))]
 async fn list_workspaces(State(state): State<AppState>, member: AppMember) -> Answer<Json<Workspaces>> {
-    let mut data = vec![WorkspaceBody::of(&member, &state.workflow.default_workspace(&member).await?)];
+    let mut data = vec![WorkspaceBody::of(
+        &member,
+        &state.workflow.default_workspace(&member).await?,
+    )];
     for workspace in state.workflow.list_workspaces(&member).await?.into_iter().skip(1) {
-        let open = state.workflow.workspace(&member, workspace.doc.id, WorkspaceAction::Read).await?;
+        let open = state
+            .workflow
+            .workspace(&member, workspace.doc.id, WorkspaceAction::Read)
+            .await?;
         data.push(WorkspaceBody::of(&member, &open));
     }
     Ok(Json(Workspaces { data }))
@@ -132,7 +138,10 @@ async fn get_workspace(
     member: AppMember,
     PathId(id): PathId<WorkspaceId>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let open = state.workflow.workspace(&member, id, WorkspaceAction::Read).await?;
+    let open = state
+        .workflow
+        .workspace(&member, id, WorkspaceAction::Read)
+        .await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
 }
 
@@ -171,17 +180,34 @@ async fn get_workspace_tree(
 ) -> Answer<Json<TreeBody>> {
     let (open, tree) = state.workflow.workspace_tree(&member, id).await?;
     let is_deleted = |kind| matches!(kind, ChangeKind::Deleted);
-    let deleted = tree.changes.iter().filter(|c| is_deleted(c.kind)).map(|c| c.path.to_string()).collect();
-    let changed: HashMap<_, _> = tree.changes.iter().filter(|c| !is_deleted(c.kind)).map(|c| (&c.path, c)).collect();
+    let deleted = tree
+        .changes
+        .iter()
+        .filter(|c| is_deleted(c.kind))
+        .map(|c| c.path.to_string())
+        .collect();
+    let changed: HashMap<_, _> = tree
+        .changes
+        .iter()
+        .filter(|c| !is_deleted(c.kind))
+        .map(|c| (&c.path, c))
+        .collect();
     let show = |file: &conman_git::FileEntry| TreeFile {
         path: file.path.to_string(),
         blob: file.blob.to_string(),
         size: u32::try_from(file.size).unwrap_or(u32::MAX),
         marker: changed.get(&file.path).map(|change| kind_name(change.kind)),
-        old_path: changed.get(&file.path).and_then(|change| change.old_path.as_ref()).map(ToString::to_string),
+        old_path: changed
+            .get(&file.path)
+            .and_then(|change| change.old_path.as_ref())
+            .map(ToString::to_string),
     };
     let files = tree.files.iter().map(show).collect();
-    Ok(Json(TreeBody { workspace: WorkspaceBody::of(&member, &open), files, deleted }))
+    Ok(Json(TreeBody {
+        workspace: WorkspaceBody::of(&member, &open),
+        files,
+        deleted,
+    }))
 }
 
 /// Which file.
@@ -223,7 +249,13 @@ async fn get_file(
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
     };
-    Ok(Json(FileBody { path: query.path.to_string(), blob: file.blob.to_string(), size, text, base64 }))
+    Ok(Json(FileBody {
+        path: query.path.to_string(),
+        blob: file.blob.to_string(),
+        size,
+        text,
+        base64,
+    }))
 }
 
 /// Edits that are made together or not at all.
@@ -275,16 +307,45 @@ impl EditBody {
             message: message.to_owned(),
         };
         Ok(match self {
-            Self::Put { path, expected_blob, text: Some(text), base64: None } => {
-                Edit::Put { path, expected: expected_blob, bytes: text.into_bytes() }
-            }
-            Self::Put { path, expected_blob, text: None, base64: Some(base64) } => {
-                let bytes = STANDARD.decode(base64).map_err(|_| wrong("base64", "this is not base64"))?;
-                Edit::Put { path, expected: expected_blob, bytes }
+            Self::Put {
+                path,
+                expected_blob,
+                text: Some(text),
+                base64: None,
+            } => Edit::Put {
+                path,
+                expected: expected_blob,
+                bytes: text.into_bytes(),
+            },
+            Self::Put {
+                path,
+                expected_blob,
+                text: None,
+                base64: Some(base64),
+            } => {
+                let bytes = STANDARD
+                    .decode(base64)
+                    .map_err(|_| wrong("base64", "this is not base64"))?;
+                Edit::Put {
+                    path,
+                    expected: expected_blob,
+                    bytes,
+                }
             }
             Self::Put { .. } => return Err(wrong("text", "give either `text` or `base64`")),
-            Self::Delete { path, expected_blob } => Edit::Delete { path, expected: expected_blob },
-            Self::Move { from, to, expected_blob } => Edit::Move { from, to, expected: expected_blob },
+            Self::Delete { path, expected_blob } => Edit::Delete {
+                path,
+                expected: expected_blob,
+            },
+            Self::Move {
+                from,
+                to,
+                expected_blob,
+            } => Edit::Move {
+                from,
+                to,
+                expected: expected_blob,
+            },
         })
     }
 }
@@ -299,7 +360,12 @@ async fn write_files(
     PathId(id): PathId<WorkspaceId>,
     JsonBody(body): JsonBody<WriteFiles>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let edits: Result<Vec<Edit>, FieldError> = body.edits.into_iter().enumerate().map(|(i, edit)| edit.edit(i)).collect();
+    let edits: Result<Vec<Edit>, FieldError> = body
+        .edits
+        .into_iter()
+        .enumerate()
+        .map(|(i, edit)| edit.edit(i))
+        .collect();
     let edits = edits.map_err(|error| Problem::invalid(vec![error]))?;
     let open = state.workflow.write_files(&member, id, edits).await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
@@ -326,7 +392,10 @@ async fn delete_file(
     PathId(id): PathId<WorkspaceId>,
     QueryOf(query): QueryOf<DeleteQuery>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let edit = Edit::Delete { path: query.path, expected: query.expected_blob };
+    let edit = Edit::Delete {
+        path: query.path,
+        expected: query.expected_blob,
+    };
     let open = state.workflow.write_files(&member, id, vec![edit]).await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
 }
@@ -353,7 +422,11 @@ async fn move_file(
     PathId(id): PathId<WorkspaceId>,
     JsonBody(body): JsonBody<MoveFile>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let edit = Edit::Move { from: body.from, to: body.to, expected: body.expected_blob };
+    let edit = Edit::Move {
+        from: body.from,
+        to: body.to,
+        expected: body.expected_blob,
+    };
     let open = state.workflow.write_files(&member, id, vec![edit]).await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
 }
