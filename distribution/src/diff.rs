@@ -74,6 +74,15 @@ pub(crate) fn files(
         .collect()
 }
 
+/// Names the catalog's rows that an activation would take away.
+pub(crate) fn leaving(before: &BTreeMap<ParameterName, Value>, catalog: &Catalog) -> Vec<ParameterName> {
+    before
+        .keys()
+        .filter(|name| !catalog.parameters.contains_key(*name))
+        .cloned()
+        .collect()
+}
+
 pub(crate) fn count(files: &FileChanges) -> FileCounts {
     let mut counts = FileCounts::default();
     for change in files.values() {

@@ -40,4 +40,4 @@ pub use model::{
     Activated, Activation, ActiveConfig, AppliedConfig, FileCounts, HistoryPage, HistoryRow, ParameterChange,
     WorkerReport, WorkerSession,
 };
-pub use port::{Distribution, FAULT_POINTS, open};
+pub use port::{Distribution, FAULT_POINTS, create_database, drop_database, open};

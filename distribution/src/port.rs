@@ -118,3 +118,17 @@ pub async fn open(url: &str) -> Result<Arc<dyn Distribution>, DistributionError>
         reason: "it begins with neither".to_owned(),
     })
 }
+
+/// Makes an empty PostgreSQL database beside the one that a URL names, for a while; answers its URL.
+///
+/// It is named after the given one with `_` and the suffix, of letters, digits and underscores.
+pub async fn create_database(beside: &str, suffix: &str) -> Result<String, DistributionError> {
+    postgres::databases::create(beside, suffix).await
+}
+
+/// Drops a PostgreSQL database that [`create_database`] made beside a given one, and whoever is connected to it.
+///
+/// Refuses to drop the given one itself.
+pub async fn drop_database(beside: &str, made: &str) -> Result<(), DistributionError> {
+    postgres::databases::drop(beside, made).await
+}

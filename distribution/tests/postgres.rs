@@ -148,3 +148,76 @@ async fn port_setting(db: &Database, setting: &str) -> String {
     db.open().await.activate(other.version(1)).await.unwrap();
     db.scalar("SELECT value FROM public.seen").await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_notifications_hide_nothing() {
+    on_postgres(async |db: Database| {
+        let (port, place, unknown) = (db.open().await, Place::new(), Place::new());
+        port.activate(place.version(1)).await.unwrap();
+        let mut changes = port.subscribe();
+        let client = connect(&db.url).await;
+        let forged = |place: Place, version: u32| {
+            format!(
+                r#"{{"app_id":"{}","environment_id":"{}","version":{version},"changed":[],"truncated":false}}"#,
+                place.app, place.environment
+            )
+        };
+        for payload in [
+            forged(place, u32::MAX),
+            forged(place, 2),
+            forged(unknown, 7),
+            "x".to_owned(),
+            String::new(),
+        ] {
+            let notify = "SELECT pg_notify('config_changed', $1)";
+            client.execute(notify, &[&payload]).await.unwrap();
+        }
+        for number in 2..=4 {
+            port.activate(place.version(number)).await.unwrap();
+        }
+        let mut told = Vec::new();
+        while told.last() != Some(&4) {
+            let change = tokio::time::timeout(Duration::from_secs(10), changes.next()).await.unwrap().unwrap();
+            assert_eq!(change.environment_id, place.environment);
+            told.push(change.version.0);
+        }
+        assert!(told.is_sorted() && told.iter().all(|version| *version <= 4), "{told:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parameter_set_made_meanwhile_keeps_its_catalog_rows() {
+    on_postgres(async |db: Database| {
+        let (port, place) = (db.open().await, Place::new());
+        let yaml = "parameters:\n  - {name: used, type: int}\n  - {name: free, type: int}\n";
+        port.activate(place.version(1).catalog(yaml)).await.unwrap();
+        // A set that refers to the row, written and not yet committed as the activation would take the row away.
+        let mut client = connect(&db.url).await;
+        let freezing = client.transaction().await.unwrap();
+        let insert = format!(
+            "INSERT INTO conman.parameter_sets (hash, app_id, environment_id, base_environment, variables_catalog,
+                factors, code_version, config_version, catalog_version, created_by)
+             VALUES (repeat('a', 64), '{}', '{}', '{{}}', '{{\"used\": {{}}}}', '{{}}', 'c', 1, 'v', 'ana')",
+            place.app, place.environment
+        );
+        freezing.batch_execute(&insert).await.unwrap();
+        let activation = tokio::spawn({
+            let port = port.clone();
+            async move { port.activate(place.version(2)).await }
+        });
+        let admin = connect(&db.url).await;
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'conman' AND wait_event_type = 'Lock'";
+        while admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            assert!(!activation.is_finished(), "it waits for the set");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        freezing.commit().await.unwrap();
+        let outcome = activation.await.unwrap().unwrap();
+        assert!(matches!(outcome, Activated::Applied { .. }));
+        let left = db.scalar("SELECT string_agg(name || deprecated, ',') FROM conman.variable_catalog").await;
+        assert_eq!(left, "usedtrue");
+    })
+    .await;
+}

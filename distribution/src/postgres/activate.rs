@@ -11,8 +11,9 @@ use chrono::{DateTime, Utc};
 use conman_domain::Timestamp;
 use conman_domain::snapshot::{ConfigVersion, ContentHash};
 use deadpool_postgres::{Object, Transaction};
-use std::collections::{BTreeMap, BTreeSet};
-use tokio_postgres::IsolationLevel;
+use std::collections::BTreeMap;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{IsolationLevel, Row};
 
 /// How many bytes of contents one statement carries.
 const BATCH_BYTES: usize = 8 << 20;
@@ -70,13 +71,9 @@ pub(super) async fn activate(
         &activation.files,
     );
     refuse_missing_blobs(&transaction, &files).await?;
-    let (mut rows, mut referred_to) = (BTreeMap::new(), BTreeSet::new());
-    for (name, declaration, referred) in read::catalog_rows(&transaction, app, environment).await? {
-        if referred {
-            referred_to.insert(name.clone());
-        }
-        rows.insert(name, declaration);
-    }
+    let rows = read::catalog_rows(&transaction, app, environment).await?;
+    let leaving = diff::leaving(&rows, &activation.catalog);
+    let referred_to = read::lock_referred_to(&transaction, app, environment, &leaving).await?;
     let declarations = diff::declarations(&rows, &referred_to, &activation.catalog).map_err(|_| {
         DistributionError::Invalid {
             reason: "its catalog is not JSON",
@@ -103,33 +100,32 @@ async fn lock_environment(
     activation: &Activation,
 ) -> Result<ConfigVersion, DistributionError> {
     let provenance = &activation.provenance;
-    let key: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
-        [&activation.app_id.uuid(), &activation.environment_id.uuid()];
+    let key: [&(dyn ToSql + Sync); 2] = [&activation.app_id.uuid(), &activation.environment_id.uuid()];
     let lock =
         "SELECT version FROM conman.active_config WHERE app_id = $1 AND environment_id = $2 FOR UPDATE";
-    if let Some(row) = transaction.query_opt(lock, &key).await? {
+    if let Some(row) = read::query(transaction, lock, &key).await?.first() {
         return decode::version(row.get(0));
     }
     // Version 0 is seen by nobody: this transaction raises it or rolls back. Whoever is late waits for the first.
-    transaction
-        .execute(
-            "INSERT INTO conman.active_config (app_id, environment_id, environment_name, version, release_tag,
+    execute(
+        transaction,
+        "INSERT INTO conman.active_config (app_id, environment_id, environment_name, version, release_tag,
                 release_commit, tree_id, profile_revision, catalog_rules, updated_by, updated_at)
              VALUES ($1, $2, $3, 0, $4, $5, $6, $7, '[]', $8, clock_timestamp())
              ON CONFLICT (app_id, environment_id) DO NOTHING",
-            &[
-                &activation.app_id.uuid(),
-                &activation.environment_id.uuid(),
-                &activation.environment_name.as_str(),
-                &provenance.release_tag.as_str(),
-                &provenance.release_commit.to_string(),
-                &provenance.tree_id.to_string(),
-                &i64::from(provenance.profile_revision),
-                &activation.changed_by,
-            ],
-        )
-        .await?;
-    decode::version(transaction.query_one(lock, &key).await?.get(0))
+        &[
+            &activation.app_id.uuid(),
+            &activation.environment_id.uuid(),
+            &activation.environment_name.as_str(),
+            &provenance.release_tag.as_str(),
+            &provenance.release_commit.to_string(),
+            &provenance.tree_id.to_string(),
+            &i64::from(provenance.profile_revision),
+            &activation.changed_by,
+        ],
+    )
+    .await?;
+    decode::version(query_one(transaction, lock, &key).await?.get(0))
 }
 
 async fn refuse_missing_blobs(
@@ -152,26 +148,26 @@ async fn write_active(
 ) -> Result<DateTime<Utc>, DistributionError> {
     let provenance = &activation.provenance;
     let rules: Vec<String> = activation.catalog.rules.iter().map(ToString::to_string).collect();
-    let row = transaction
-        .query_one(
-            "UPDATE conman.active_config SET environment_name = $3, version = $4, release_tag = $5,
+    let row = query_one(
+        transaction,
+        "UPDATE conman.active_config SET environment_name = $3, version = $4, release_tag = $5,
                 release_commit = $6, tree_id = $7, profile_revision = $8, catalog_rules = $9::text::json,
                 updated_by = $10, updated_at = date_trunc('milliseconds', clock_timestamp())
              WHERE app_id = $1 AND environment_id = $2 RETURNING updated_at",
-            &[
-                &activation.app_id.uuid(),
-                &activation.environment_id.uuid(),
-                &activation.environment_name.as_str(),
-                &i64::from(provenance.config_version.0),
-                &provenance.release_tag.as_str(),
-                &provenance.release_commit.to_string(),
-                &provenance.tree_id.to_string(),
-                &i64::from(provenance.profile_revision),
-                &json_of(&rules),
-                &activation.changed_by,
-            ],
-        )
-        .await?;
+        &[
+            &activation.app_id.uuid(),
+            &activation.environment_id.uuid(),
+            &activation.environment_name.as_str(),
+            &i64::from(provenance.config_version.0),
+            &provenance.release_tag.as_str(),
+            &provenance.release_commit.to_string(),
+            &provenance.tree_id.to_string(),
+            &i64::from(provenance.profile_revision),
+            &json_of(&rules),
+            &activation.changed_by,
+        ],
+    )
+    .await?;
     Ok(row.get(0))
 }
 
@@ -202,18 +198,18 @@ async fn write_entries(
         }
     }
     if !gone.is_empty() {
-        transaction
-            .execute(
-                "DELETE FROM conman.active_config_entries
+        execute(
+            transaction,
+            "DELETE FROM conman.active_config_entries
                  WHERE app_id = $1 AND environment_id = $2 AND name = ANY ($3)",
-                &[&app, &environment, &gone],
-            )
-            .await?;
+            &[&app, &environment, &gone],
+        )
+        .await?;
     }
     if !names.is_empty() {
-        transaction
-            .execute(
-                "INSERT INTO conman.active_config_entries
+        execute(
+            transaction,
+            "INSERT INTO conman.active_config_entries
                     (app_id, environment_id, changed_in, name, type, value, category, hot_reloadable)
                  SELECT $1, $2, $3, name, type, value::json, category, hot_reloadable
                  FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::bool[])
@@ -221,18 +217,18 @@ async fn write_entries(
                  ON CONFLICT (app_id, environment_id, name) DO UPDATE SET changed_in = excluded.changed_in,
                     type = excluded.type, value = excluded.value, category = excluded.category,
                     hot_reloadable = excluded.hot_reloadable",
-                &[
-                    &app,
-                    &environment,
-                    &i64::from(activation.provenance.config_version.0),
-                    &names,
-                    &kinds,
-                    &values,
-                    &categories,
-                    &hot,
-                ],
-            )
-            .await?;
+            &[
+                &app,
+                &environment,
+                &i64::from(activation.provenance.config_version.0),
+                &names,
+                &kinds,
+                &values,
+                &categories,
+                &hot,
+            ],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -254,30 +250,30 @@ async fn write_files(
         }
     }
     if !gone.is_empty() {
-        transaction
-            .execute(
-                "DELETE FROM conman.active_config_files
+        execute(
+            transaction,
+            "DELETE FROM conman.active_config_files
                  WHERE app_id = $1 AND environment_id = $2 AND path = ANY ($3)",
-                &[&app, &environment, &gone],
-            )
-            .await?;
+            &[&app, &environment, &gone],
+        )
+        .await?;
     }
     if !paths.is_empty() {
-        transaction
-            .execute(
-                "INSERT INTO conman.active_config_files (app_id, environment_id, changed_in, path, hash)
+        execute(
+            transaction,
+            "INSERT INTO conman.active_config_files (app_id, environment_id, changed_in, path, hash)
                  SELECT $1, $2, $3, path, hash FROM unnest($4::text[], $5::text[]) AS new (path, hash)
                  ON CONFLICT (app_id, environment_id, path)
                  DO UPDATE SET changed_in = excluded.changed_in, hash = excluded.hash",
-                &[
-                    &app,
-                    &environment,
-                    &i64::from(activation.provenance.config_version.0),
-                    &paths,
-                    &hashes,
-                ],
-            )
-            .await?;
+            &[
+                &app,
+                &environment,
+                &i64::from(activation.provenance.config_version.0),
+                &paths,
+                &hashes,
+            ],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -300,43 +296,43 @@ async fn write_catalog(
         after.push(change.after.as_deref());
         deprecated.push(change.deprecated);
     }
-    transaction
-        .execute(
-            "INSERT INTO conman.variable_catalog
+    execute(
+        transaction,
+        "INSERT INTO conman.variable_catalog
                 (app_id, environment_id, changed_in, name, declaration, deprecated)
              SELECT $1, $2, $3, name, after::json, deprecated
              FROM unnest($4::text[], $5::text[], $6::bool[]) AS new (name, after, deprecated)
              WHERE after IS NOT NULL
              ON CONFLICT (app_id, environment_id, name) DO UPDATE SET changed_in = excluded.changed_in,
                 declaration = excluded.declaration, deprecated = excluded.deprecated",
-            &[&app, &environment, &version, &names, &after, &deprecated],
-        )
-        .await?;
-    transaction
-        .execute(
-            "DELETE FROM conman.variable_catalog c USING unnest($3::text[], $4::text[]) AS gone (name, after)
+        &[&app, &environment, &version, &names, &after, &deprecated],
+    )
+    .await?;
+    execute(
+        transaction,
+        "DELETE FROM conman.variable_catalog c USING unnest($3::text[], $4::text[]) AS gone (name, after)
              WHERE c.app_id = $1 AND c.environment_id = $2 AND c.name = gone.name AND gone.after IS NULL",
-            &[&app, &environment, &names, &after],
-        )
-        .await?;
-    transaction
-        .execute(
-            "INSERT INTO conman.variable_catalog_history
+        &[&app, &environment, &names, &after],
+    )
+    .await?;
+    execute(
+        transaction,
+        "INSERT INTO conman.variable_catalog_history
                 (app_id, environment_id, version, changed_by, at, name, before, after)
              SELECT $1, $2, $3, $4, $5, name, before::json, after::json
              FROM unnest($6::text[], $7::text[], $8::text[]) AS change (name, before, after)",
-            &[
-                &app,
-                &environment,
-                &version,
-                &activation.changed_by,
-                &at,
-                &names,
-                &before,
-                &after,
-            ],
-        )
-        .await?;
+        &[
+            &app,
+            &environment,
+            &version,
+            &activation.changed_by,
+            &at,
+            &names,
+            &before,
+            &after,
+        ],
+    )
+    .await?;
     Ok(())
 }
 
@@ -349,37 +345,37 @@ async fn write_history(
     at: DateTime<Utc>,
 ) -> Result<(), DistributionError> {
     let (provenance, counts) = (&activation.provenance, diff::count(files));
-    transaction
-        .execute(
-            "INSERT INTO conman.config_history (app_id, environment_id, environment_name, version, base_version,
+    execute(
+        transaction,
+        "INSERT INTO conman.config_history (app_id, environment_id, environment_name, version, base_version,
                 source_id, kind, release_tag, release_commit, tree_id, profile_revision, parameters, files,
                 files_added, files_changed, files_removed, changed_by, approved_by, reason, at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13::text::json,
                 $14, $15, $16, $17, $18, $19, $20)",
-            &[
-                &activation.app_id.uuid(),
-                &activation.environment_id.uuid(),
-                &activation.environment_name.as_str(),
-                &i64::from(provenance.config_version.0),
-                &i64::from(base.0),
-                &activation.source_id,
-                &word_of(&activation.kind),
-                &provenance.release_tag.as_str(),
-                &provenance.release_commit.to_string(),
-                &provenance.tree_id.to_string(),
-                &i64::from(provenance.profile_revision),
-                &json_of(parameters),
-                &json_of(files),
-                &i64::from(counts.added),
-                &i64::from(counts.changed),
-                &i64::from(counts.removed),
-                &activation.changed_by,
-                &activation.approved_by,
-                &activation.reason,
-                &at,
-            ],
-        )
-        .await?;
+        &[
+            &activation.app_id.uuid(),
+            &activation.environment_id.uuid(),
+            &activation.environment_name.as_str(),
+            &i64::from(provenance.config_version.0),
+            &i64::from(base.0),
+            &activation.source_id,
+            &word_of(&activation.kind),
+            &provenance.release_tag.as_str(),
+            &provenance.release_commit.to_string(),
+            &provenance.tree_id.to_string(),
+            &i64::from(provenance.profile_revision),
+            &json_of(parameters),
+            &json_of(files),
+            &i64::from(counts.added),
+            &i64::from(counts.changed),
+            &i64::from(counts.removed),
+            &activation.changed_by,
+            &activation.approved_by,
+            &activation.reason,
+            &at,
+        ],
+    )
+    .await?;
     Ok(())
 }
 
@@ -396,8 +392,31 @@ async fn notify(
         changed: parameters.into_keys().collect(),
         truncated: false,
     };
-    transaction
-        .execute("SELECT pg_notify('config_changed', $1)", &[&change.payload()])
-        .await?;
+    execute(
+        transaction,
+        "SELECT pg_notify('config_changed', $1)",
+        &[&change.payload()],
+    )
+    .await?;
     Ok(())
+}
+
+/// Runs a statement that is prepared once per connection.
+async fn execute(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<(), DistributionError> {
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction.execute(&statement, values).await?;
+    Ok(())
+}
+
+async fn query_one(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Row, DistributionError> {
+    let statement = transaction.prepare_cached(sql).await?;
+    Ok(transaction.query_one(&statement, values).await?)
 }

@@ -98,16 +98,28 @@ impl Listening {
         Ok(())
     }
 
+    /// Tells of a change that was heard of, if the database agrees: anyone who may connect can send a payload, and a
+    /// version that is not there would hide all that follow.
+    async fn hear(&self, hub: &Hub, change: ConfigChanged) -> Result<(), DistributionError> {
+        let sql = "SELECT version FROM conman.active_config WHERE app_id = $1 AND environment_id = $2";
+        let (app, environment) = (change.app_id.uuid(), change.environment_id.uuid());
+        let row = tokio::time::timeout(ANSWER, self.client.query_opt(sql, &[&app, &environment]))
+            .await
+            .map_err(|elapsed| DistributionError::Unavailable(Box::new(elapsed)))??;
+        match row {
+            Some(row) if decode::version(row.get(0))? >= change.version => hub.tell(change),
+            Some(_) | None => tracing::warn!("a notification tells of a version that is not there"),
+        }
+        Ok(())
+    }
+
     /// Tells what it hears, until the connection is lost or no longer answers.
     async fn follow(&mut self, hub: &Hub) -> DistributionError {
         let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
         loop {
             let outcome = tokio::select! {
                 payload = self.payloads.recv() => match payload.as_deref().map(serde_json::from_str) {
-                    Some(Ok(change)) => {
-                        hub.tell(change);
-                        Ok(())
-                    }
+                    Some(Ok(change)) => self.hear(hub, change).await,
                     // Somebody else's words on our channel: look for ourselves.
                     Some(Err(_)) => self.catch_up(hub).await,
                     None => {

@@ -14,7 +14,7 @@ use conman_domain::name::ParameterName;
 use conman_domain::path::RepoPath;
 use conman_domain::snapshot::{ContentHash, Snapshot, SnapshotParameter};
 use deadpool_postgres::{GenericClient, Object};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 
@@ -65,13 +65,13 @@ pub(super) async fn entries(
     app: AppId,
     environment: EnvironmentId,
 ) -> Result<BTreeMap<ParameterName, SnapshotParameter>, DistributionError> {
-    let rows = client
-        .query(
-            "SELECT name, type, value::text AS value, category, hot_reloadable
+    let rows = query(
+        client,
+        "SELECT name, type, value::text AS value, category, hot_reloadable
              FROM conman.active_config_entries WHERE app_id = $1 AND environment_id = $2",
-            &[&app.uuid(), &environment.uuid()],
-        )
-        .await?;
+        &[&app.uuid(), &environment.uuid()],
+    )
+    .await?;
     rows.iter()
         .map(|row| {
             EntryColumns {
@@ -91,12 +91,12 @@ pub(super) async fn files(
     app: AppId,
     environment: EnvironmentId,
 ) -> Result<BTreeMap<RepoPath, ContentHash>, DistributionError> {
-    let rows = client
-        .query(
-            "SELECT path, hash FROM conman.active_config_files WHERE app_id = $1 AND environment_id = $2",
-            &[&app.uuid(), &environment.uuid()],
-        )
-        .await?;
+    let rows = query(
+        client,
+        "SELECT path, hash FROM conman.active_config_files WHERE app_id = $1 AND environment_id = $2",
+        &[&app.uuid(), &environment.uuid()],
+    )
+    .await?;
     rows.iter()
         .map(|row| {
             Ok((
@@ -147,13 +147,13 @@ pub(super) async fn missing_blobs(
     hashes: &[ContentHash],
 ) -> Result<Vec<ContentHash>, DistributionError> {
     let asked: Vec<&str> = hashes.iter().map(ContentHash::as_str).collect();
-    let rows = client
-        .query(
-            "SELECT DISTINCT asked.hash FROM unnest($1::text[]) AS asked (hash)
+    let rows = query(
+        client,
+        "SELECT DISTINCT asked.hash FROM unnest($1::text[]) AS asked (hash)
              WHERE NOT EXISTS (SELECT FROM conman.config_blobs b WHERE b.hash = asked.hash)",
-            &[&asked],
-        )
-        .await?;
+        &[&asked],
+    )
+    .await?;
     Ok(rows
         .iter()
         .map(|row| ContentHash::from(row.get::<_, String>(0)))
@@ -197,9 +197,7 @@ async fn history_rows(
     condition: &str,
     values: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<HistoryRow>, DistributionError> {
-    let rows = client
-        .query(&format!("{HISTORY} WHERE {condition}"), values)
-        .await?;
+    let rows = query(client, &format!("{HISTORY} WHERE {condition}"), values).await?;
     rows.iter()
         .map(|row| {
             HistoryColumns {
@@ -270,30 +268,62 @@ pub(super) async fn history_of(
     Ok(history_rows(client, "source_id = $1", &[&source_id]).await?.pop())
 }
 
-/// The catalog's rows as JSON, and whether a parameter set refers to each.
+/// The catalog's rows as JSON.
 pub(super) async fn catalog_rows(
     client: &impl GenericClient,
     app: AppId,
     environment: EnvironmentId,
-) -> Result<Vec<(ParameterName, serde_json::Value, bool)>, DistributionError> {
-    // The lock keeps a row from being referred to between this look and its deletion.
-    let rows = client
-        .query(
-            "SELECT name, declaration::text AS declaration,
-                EXISTS (SELECT FROM conman.parameter_set_variables v WHERE v.app_id = c.app_id
-                        AND v.environment_id = c.environment_id AND v.name = c.name) AS referred_to
-             FROM conman.variable_catalog c WHERE app_id = $1 AND environment_id = $2",
-            &[&app.uuid(), &environment.uuid()],
-        )
-        .await?;
+) -> Result<BTreeMap<ParameterName, serde_json::Value>, DistributionError> {
+    let rows = query(
+        client,
+        "SELECT name, declaration::text AS declaration FROM conman.variable_catalog
+         WHERE app_id = $1 AND environment_id = $2",
+        &[&app.uuid(), &environment.uuid()],
+    )
+    .await?;
     rows.iter()
         .map(|row| {
             let declaration = decode::json(row.get("declaration"), "a catalog row")?;
-            Ok((
-                parameter_name(row.get("name"))?,
-                declaration,
-                row.get("referred_to"),
-            ))
+            Ok((parameter_name(row.get("name"))?, declaration))
         })
         .collect()
+}
+
+/// Which of these catalog rows parameter sets refer to. Until the transaction ends, no further set can.
+pub(super) async fn lock_referred_to(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+    names: &[ParameterName],
+) -> Result<BTreeSet<ParameterName>, DistributionError> {
+    if names.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let names: Vec<&str> = names.iter().map(ParameterName::as_str).collect();
+    // Two statements: the second sees what committed while the first waited for its locks.
+    query(
+        client,
+        "SELECT 1 FROM conman.variable_catalog
+         WHERE app_id = $1 AND environment_id = $2 AND name = ANY ($3) ORDER BY name FOR UPDATE",
+        &[&app.uuid(), &environment.uuid(), &names],
+    )
+    .await?;
+    let rows = query(
+        client,
+        "SELECT DISTINCT name FROM conman.parameter_set_variables
+         WHERE app_id = $1 AND environment_id = $2 AND name = ANY ($3)",
+        &[&app.uuid(), &environment.uuid(), &names],
+    )
+    .await?;
+    rows.iter().map(|row| parameter_name(row.get("name"))).collect()
+}
+
+/// Runs a statement that is prepared once per connection.
+pub(super) async fn query(
+    client: &impl GenericClient,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, DistributionError> {
+    let statement = client.prepare_cached(sql).await?;
+    Ok(client.query(&statement, values).await?)
 }

@@ -51,7 +51,9 @@ pub(super) fn activate(
     );
     let files = diff::files(&read::files(&transaction, app, environment)?, &activation.files);
     refuse_missing_blobs(&transaction, &files)?;
-    let (rows, referred_to) = catalog_rows(&transaction, app, environment)?;
+    let rows = catalog_rows(&transaction, app, environment)?;
+    let leaving = diff::leaving(&rows, &activation.catalog);
+    let referred_to = referred_to(&transaction, app, environment, leaving)?;
     let declarations = diff::declarations(&rows, &referred_to, &activation.catalog).map_err(|_| {
         DistributionError::Invalid {
             reason: "its catalog is not JSON",
@@ -95,29 +97,43 @@ fn refuse_missing_blobs(transaction: &Transaction<'_>, files: &FileChanges) -> R
     }
 }
 
-/// The catalog's rows as JSON, and the names of those that parameter sets refer to.
+/// The catalog's rows as JSON.
 fn catalog_rows(
     transaction: &Transaction<'_>,
     app: AppId,
     environment: EnvironmentId,
-) -> Result<(BTreeMap<ParameterName, Value>, BTreeSet<ParameterName>), DistributionError> {
-    let key = params![app.to_string(), environment.to_string()];
-    let (mut all, mut referred_to) = (BTreeMap::new(), BTreeSet::new());
+) -> Result<BTreeMap<ParameterName, Value>, DistributionError> {
     let mut statement = transaction.prepare_cached(
-        "SELECT name, declaration, EXISTS (SELECT 1 FROM parameter_set_variables AS v
-            WHERE v.app_id = c.app_id AND v.environment_id = c.environment_id AND v.name = c.name)
-         FROM variable_catalog AS c WHERE app_id = ?1 AND environment_id = ?2",
+        "SELECT name, declaration FROM variable_catalog WHERE app_id = ?1 AND environment_id = ?2",
     )?;
-    let mut rows = statement.query(key)?;
+    let mut rows = statement.query(params![app.to_string(), environment.to_string()])?;
+    let mut all = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (name, declaration, referred): (String, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let name = parameter_name(&name)?;
-        if referred {
-            referred_to.insert(name.clone());
-        }
-        all.insert(name, crate::decode::json(&declaration, "a catalog row")?);
+        let (name, declaration): (String, String) = (row.get(0)?, row.get(1)?);
+        let declaration = crate::decode::json(&declaration, "a catalog row")?;
+        all.insert(parameter_name(&name)?, declaration);
     }
-    Ok((all, referred_to))
+    Ok(all)
+}
+
+/// Which of these catalog rows parameter sets refer to.
+fn referred_to(
+    transaction: &Transaction<'_>,
+    app: AppId,
+    environment: EnvironmentId,
+    names: Vec<ParameterName>,
+) -> Result<BTreeSet<ParameterName>, DistributionError> {
+    let (app, environment) = (app.to_string(), environment.to_string());
+    let mut statement = transaction.prepare_cached(
+        "SELECT 1 FROM parameter_set_variables WHERE app_id = ?1 AND environment_id = ?2 AND name = ?3",
+    )?;
+    let mut referred_to = BTreeSet::new();
+    for name in names {
+        if statement.exists(params![app, environment, name.as_str()])? {
+            referred_to.insert(name);
+        }
+    }
+    Ok(referred_to)
 }
 
 fn write_active(

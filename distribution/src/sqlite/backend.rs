@@ -1,0 +1,192 @@
+//! The port over SQLite.
+
+use super::{activate, read, setup};
+use crate::changes::{Changes, Hub};
+use crate::error::DistributionError;
+use crate::model::{
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+};
+use crate::port::Distribution;
+use async_trait::async_trait;
+use bytes::Bytes;
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::snapshot::{ContentHash, Snapshot};
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Readers beyond these wait for a connection to be opened.
+const IDLE_READERS: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    hub: Hub,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(path: &Path) -> Result<Self, DistributionError> {
+        if path.as_os_str().is_empty() {
+            return Err(DistributionError::Url {
+                reason: "`sqlite:` needs the path of a file".to_owned(),
+            });
+        }
+        let path = path.to_owned();
+        let inner = blocking(move || {
+            let writer = setup::open_writer(&path)?;
+            let hub = Hub::new();
+            hub.prime(read::active_versions(&writer)?);
+            Ok(Inner {
+                path,
+                writer: Mutex::new(writer),
+                readers: Mutex::default(),
+                hub,
+            })
+        })
+        .await?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection, &Hub) -> Result<T, DistributionError> + Send + 'static,
+    ) -> Result<T, DistributionError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || work(&mut inner.writer.lock(), &inner.hub)).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, DistributionError> + Send + 'static,
+    ) -> Result<T, DistributionError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let idle = inner.readers.lock().pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => setup::open_reader(&inner.path)?,
+            };
+            let result = work(&mut connection);
+            let mut readers = inner.readers.lock();
+            if readers.len() < IDLE_READERS {
+                readers.push(connection);
+            }
+            result
+        })
+        .await
+    }
+}
+
+/// Runs blocking work to its end, also if the caller stops waiting for it.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DistributionError> + Send + 'static,
+) -> Result<T, DistributionError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(DistributionError::Interrupted)?
+}
+
+#[async_trait]
+impl Distribution for Sqlite {
+    async fn missing_blobs(&self, hashes: &[ContentHash]) -> Result<Vec<ContentHash>, DistributionError> {
+        let hashes = hashes.to_vec();
+        self.read(move |connection| read::missing_blobs(connection, &hashes))
+            .await
+    }
+
+    async fn put_blobs(&self, contents: Vec<Bytes>) -> Result<(), DistributionError> {
+        self.write(move |connection, _| activate::put_blobs(connection, &contents))
+            .await
+    }
+
+    async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError> {
+        activation.check()?;
+        self.write(move |connection, hub| activate::activate(connection, hub, &activation))
+            .await
+    }
+
+    async fn active(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Option<ActiveConfig>, DistributionError> {
+        self.read(move |connection| read::active(connection, app, environment))
+            .await
+    }
+
+    async fn snapshot(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Option<Snapshot>, DistributionError> {
+        self.read(move |connection| read::snapshot(connection, app, environment))
+            .await
+    }
+
+    async fn file(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        hash: &ContentHash,
+    ) -> Result<Option<Bytes>, DistributionError> {
+        let hash = hash.clone();
+        self.read(move |connection| read::file(connection, app, environment, &hash))
+            .await
+    }
+
+    async fn history(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError> {
+        self.read(move |connection| read::history(connection, app, environment, page, limit))
+            .await
+    }
+
+    async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError> {
+        let source_id = source_id.to_owned();
+        self.read(move |connection| read::history_of(connection, &source_id))
+            .await
+    }
+
+    fn subscribe(&self) -> Changes {
+        self.inner.hub.subscribe()
+    }
+
+    async fn report(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        report: WorkerReport,
+    ) -> Result<(), DistributionError> {
+        let report = report.tamed();
+        self.write(move |connection, _| activate::report(connection, app, environment, &report))
+            .await
+    }
+
+    async fn workers(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Vec<WorkerSession>, DistributionError> {
+        self.read(move |connection| read::workers(connection, app, environment))
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), DistributionError> {
+        self.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
+            .await
+    }
+}
