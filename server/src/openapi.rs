@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
                        ids are UUIDs; refusals are `application/problem+json` with a stable `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, routes::shared::DiffMode)),
     modifiers(&Credentials)
 )]
 struct Document;

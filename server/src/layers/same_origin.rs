@@ -27,6 +27,9 @@ pub(crate) async fn same_origin(State(state): State<AppState>, request: Request,
 fn is_ours(headers: &HeaderMap, public_url: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let fetch_site = text(header::HeaderName::from_static("sec-fetch-site"));
+    if headers.get_all(header::ORIGIN).iter().count() > 1 {
+        return false;
+    }
     if fetch_site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return false;
     }
@@ -107,6 +110,10 @@ mod tests {
             ("host", "conman.example")
         ]));
         assert!(!ours(&[("origin", "null"), ("host", "conman.example")]));
+        assert!(!ours(&[
+            ("origin", "https://conman.example"),
+            ("origin", "https://evil.example")
+        ]));
         assert!(!ours(&[
             ("origin", "https://conman.example.evil.example"),
             ("cookie", "conman_session=x")

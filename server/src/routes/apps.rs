@@ -26,7 +26,9 @@ use uuid::Uuid;
 const LARGEST_BUNDLE: usize = 256 * 1024 * 1024;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    let import = OpenApiRouter::new().routes(routes!(import_app)).layer(Extension(BodyLimit(LARGEST_BUNDLE)));
+    let import = OpenApiRouter::new()
+        .routes(routes!(import_app))
+        .layer(Extension(BodyLimit(LARGEST_BUNDLE)));
     OpenApiRouter::new()
         .routes(routes!(list_apps, create_app))
         .routes(routes!(get_app))
@@ -111,7 +113,9 @@ impl AppBody {
             canonical_environment_id: app.canonical_environment_id.map(|id| id.uuid()),
             initial_commit: app.initial_commit.to_string(),
             created_at: app.created_at.to_string(),
-            allowed_actions: allowed(AppAction::ALL, AppAction::name, |action| policy::app(viewer, action)),
+            allowed_actions: allowed(AppAction::ALL, AppAction::name, |action| {
+                policy::app(viewer, action)
+            }),
         }
     }
 
@@ -129,8 +133,14 @@ async fn list_apps(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<AppBody>>> {
     let (apps, total) = state.workflow.list_apps(&actor, paging.page()).await?;
-    let viewer = |role| Viewer { user_id: actor.user_id, role };
-    let data = apps.iter().map(|(app, role)| AppBody::of(viewer(*role), &app.doc)).collect();
+    let viewer = |role| Viewer {
+        user_id: actor.user_id,
+        role,
+    };
+    let data = apps
+        .iter()
+        .map(|(app, role)| AppBody::of(viewer(*role), &app.doc))
+        .collect();
     Ok(Json(List::of(paging.page(), total, data)))
 }
 
@@ -171,8 +181,27 @@ async fn create_app(
         SourceBody::Empty => AppSource::Empty,
         SourceBody::Local { path } => AppSource::Local(PathBuf::from(path)),
     };
-    let app = state.workflow.create_app(&actor, NewApp { name: body.name, slug: body.slug, source }).await?;
-    Ok((StatusCode::CREATED, AppBody::tagged(Viewer { user_id: actor.user_id, role: Role::AppAdmin }, &app)))
+    let app = state
+        .workflow
+        .create_app(
+            &actor,
+            NewApp {
+                name: body.name,
+                slug: body.slug,
+                source,
+            },
+        )
+        .await?;
+    Ok((
+        StatusCode::CREATED,
+        AppBody::tagged(
+            Viewer {
+                user_id: actor.user_id,
+                role: Role::AppAdmin,
+            },
+            &app,
+        ),
+    ))
 }
 
 /// What an imported app is called.
@@ -200,9 +229,22 @@ async fn import_app(
     let folder = tempfile::tempdir().map_err(broken)?;
     let path = folder.path().join("upload.bundle");
     tokio::fs::write(&path, &bytes).await.map_err(broken)?;
-    let new = NewApp { name: query.name, slug: query.slug, source: AppSource::Bundle(path) };
+    let new = NewApp {
+        name: query.name,
+        slug: query.slug,
+        source: AppSource::Bundle(path),
+    };
     let app = state.workflow.create_app(&actor, new).await?;
-    Ok((StatusCode::CREATED, AppBody::tagged(Viewer { user_id: actor.user_id, role: Role::AppAdmin }, &app)))
+    Ok((
+        StatusCode::CREATED,
+        AppBody::tagged(
+            Viewer {
+                user_id: actor.user_id,
+                role: Role::AppAdmin,
+            },
+            &app,
+        ),
+    ))
 }
 
 /// Reads an app.
@@ -252,6 +294,9 @@ async fn update_settings(
         },
         required_approval_count: body.required_approval_count,
     };
-    let app = state.workflow.update_app(&member, expected, body.name, settings).await?;
+    let app = state
+        .workflow
+        .update_app(&member, expected, body.name, settings)
+        .await?;
     Ok(AppBody::tagged(member.viewer(), &app))
 }

@@ -102,16 +102,28 @@ impl RevisionBody {
 impl ChangesetBody {
     pub(super) async fn of(state: &AppState, member: &Member, changeset: &Changeset) -> Answer<Self> {
         let mut ids = vec![changeset.author_id];
-        ids.extend(changeset.status.approvals().iter().map(|approval| approval.user_id));
+        ids.extend(
+            changeset
+                .status
+                .approvals()
+                .iter()
+                .map(|approval| approval.user_id),
+        );
         ids.extend(changeset.revision.iter().map(|revision| revision.submitted_by));
         let people = People::of(state, &ids).await?;
-        let (mut findings, mut collisions, mut queue_position, mut release_tag) = (Vec::new(), Vec::new(), None, None);
+        let (mut findings, mut collisions, mut queue_position, mut release_tag) =
+            (Vec::new(), Vec::new(), None, None);
         let mut release_id = None;
         match &changeset.status {
-            ChangesetStatus::Submitted { findings: Some(found) } | ChangesetStatus::NeedsRevalidation { findings: found } => {
+            ChangesetStatus::Submitted {
+                findings: Some(found),
+            }
+            | ChangesetStatus::NeedsRevalidation { findings: found } => {
                 findings = found.iter().map(FindingBody::from).collect();
             }
-            ChangesetStatus::Conflicted { collisions: found, .. } => {
+            ChangesetStatus::Conflicted {
+                collisions: found, ..
+            } => {
                 collisions = found.iter().map(CollisionBody::from).collect();
             }
             ChangesetStatus::Queued { position, .. } => {
@@ -137,7 +149,10 @@ impl ChangesetBody {
             title: changeset.title.to_string(),
             description: changeset.description.clone(),
             state: changeset.status.name(),
-            revision: changeset.revision.as_ref().map(|revision| RevisionBody::of(revision, &people)),
+            revision: changeset
+                .revision
+                .as_ref()
+                .map(|revision| RevisionBody::of(revision, &people)),
             approvals: people.approvals(changeset.status.approvals()),
             approvals_required: member.app.doc.settings.required_approval_count,
             findings,
@@ -152,7 +167,11 @@ impl ChangesetBody {
         })
     }
 
-    pub(super) async fn all(state: &AppState, member: &Member, changesets: &[Versioned<Changeset>]) -> Answer<Vec<Self>> {
+    pub(super) async fn all(
+        state: &AppState,
+        member: &Member,
+        changesets: &[Versioned<Changeset>],
+    ) -> Answer<Vec<Self>> {
         let mut data = Vec::new();
         for changeset in changesets {
             data.push(Self::of(state, member, &changeset.doc).await?);
@@ -161,8 +180,15 @@ impl ChangesetBody {
     }
 }
 
-async fn tagged(state: &AppState, member: &Member, changeset: &Versioned<Changeset>) -> Answer<Tagged<ChangesetBody>> {
-    Ok(Tagged(changeset.version, ChangesetBody::of(state, member, &changeset.doc).await?))
+async fn tagged(
+    state: &AppState,
+    member: &Member,
+    changeset: &Versioned<Changeset>,
+) -> Answer<Tagged<ChangesetBody>> {
+    Ok(Tagged(
+        changeset.version,
+        ChangesetBody::of(state, member, &changeset.doc).await?,
+    ))
 }
 
 /// Which changesets.
@@ -188,12 +214,20 @@ struct ChangesetQuery {
 
 /// The states that a list of states names; each must be known.
 pub(super) fn states(text: Option<&str>, known: &[&str]) -> Result<Vec<String>, Problem> {
-    let named: Vec<String> = text.unwrap_or_default().split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+    let named: Vec<String> = text
+        .unwrap_or_default()
+        .split(',')
+        .filter(|s| !s.is_empty())
+        .map(str::to_owned)
+        .collect();
     match named.iter().find(|state| !known.contains(&state.as_str())) {
         None => Ok(named),
         Some(_) => {
             let message = format!("the states are {}", known.join(", "));
-            Err(Problem::invalid(vec![FieldError { pointer: "/state".to_owned(), message }]))
+            Err(Problem::invalid(vec![FieldError {
+                pointer: "/state".to_owned(),
+                message,
+            }]))
         }
     }
 }
@@ -221,10 +255,17 @@ async fn list_changesets(
     QueryOf(query): QueryOf<ChangesetQuery>,
 ) -> Answer<Json<List<ChangesetBody>>> {
     let states = states(query.state.as_deref(), &STATES)?;
-    let filter = ChangesetFilter { states, author: query.author.map(UserId::new) };
+    let filter = ChangesetFilter {
+        states,
+        author: query.author.map(UserId::new),
+    };
     let page = query.page.of(query.limit);
     let (changesets, total) = state.workflow.list_changesets(&member, &filter, page).await?;
-    Ok(Json(List::of(page, total, ChangesetBody::all(&state, &member, &changesets).await?)))
+    Ok(Json(List::of(
+        page,
+        total,
+        ChangesetBody::all(&state, &member, &changesets).await?,
+    )))
 }
 
 /// A wish for a changeset.
@@ -248,7 +289,10 @@ async fn create_changeset(
     JsonBody(body): JsonBody<CreateChangeset>,
 ) -> Answer<(StatusCode, Tagged<ChangesetBody>)> {
     let workspace = WorkspaceId::new(body.workspace_id);
-    let changeset = state.workflow.create_changeset(&member, workspace, body.title, body.description).await?;
+    let changeset = state
+        .workflow
+        .create_changeset(&member, workspace, body.title, body.description)
+        .await?;
     Ok((StatusCode::CREATED, tagged(&state, &member, &changeset).await?))
 }
 
@@ -285,7 +329,10 @@ async fn edit_changeset(
     RequiredIfMatch(expected): RequiredIfMatch,
     JsonBody(body): JsonBody<EditChangeset>,
 ) -> Answer<Tagged<ChangesetBody>> {
-    let changeset = state.workflow.edit_changeset(&member, id, expected, body.title, body.description).await?;
+    let changeset = state
+        .workflow
+        .edit_changeset(&member, id, expected, body.title, body.description)
+        .await?;
     tagged(&state, &member, &changeset).await
 }
 
@@ -298,10 +345,21 @@ struct Submitted {
     included_profile_overrides: Vec<String>,
 }
 
-async fn submit(state: &AppState, member: &Member, id: ChangesetId, action: ChangesetAction) -> Answer<Tagged<Submitted>> {
+async fn submit(
+    state: &AppState,
+    member: &Member,
+    id: ChangesetId,
+    action: ChangesetAction,
+) -> Answer<Tagged<Submitted>> {
     let changeset = state.workflow.submit_changeset(member, id, action).await?;
     let body = ChangesetBody::of(state, member, &changeset.doc).await?;
-    Ok(Tagged(changeset.version, Submitted { changeset: body, included_profile_overrides: Vec::new() }))
+    Ok(Tagged(
+        changeset.version,
+        Submitted {
+            changeset: body,
+            included_profile_overrides: Vec::new(),
+        },
+    ))
 }
 
 /// Freezes the workspace's head as a revision and starts its validation.
@@ -369,8 +427,17 @@ async fn review_changeset(
         VerdictName::RequestChanges => Verdict::RequestChanges,
         VerdictName::Reject => Verdict::Reject,
     };
-    let decision = Decision { revision: body.revision, verdict, comment: body.comment };
-    tagged(&state, &member, &state.workflow.review_changeset(&member, id, &decision).await?).await
+    let decision = Decision {
+        revision: body.revision,
+        verdict,
+        comment: body.comment,
+    };
+    tagged(
+        &state,
+        &member,
+        &state.workflow.review_changeset(&member, id, &decision).await?,
+    )
+    .await
 }
 
 /// Puts an approved changeset at the queue's end; its branch must contain the integration head.
@@ -383,7 +450,12 @@ async fn queue_changeset(
     PathId(id): PathId<ChangesetId>,
     _nothing: JsonBody<Nothing>,
 ) -> Answer<Tagged<ChangesetBody>> {
-    tagged(&state, &member, &state.workflow.queue_changeset(&member, id).await?).await
+    tagged(
+        &state,
+        &member,
+        &state.workflow.queue_changeset(&member, id).await?,
+    )
+    .await
 }
 
 /// Takes a changeset back to draft.
@@ -441,7 +513,10 @@ async fn list_revisions(
     PathId(id): PathId<ChangesetId>,
 ) -> Answer<Json<Revisions>> {
     let records = state.workflow.revisions(&member, id).await?;
-    let ids: Vec<UserId> = records.iter().map(|record| record.revision.submitted_by).collect();
+    let ids: Vec<UserId> = records
+        .iter()
+        .map(|record| record.revision.submitted_by)
+        .collect();
     let people = People::of(&state, &ids).await?;
     let show = |record: &conman_domain::changeset::RevisionRecord| {
         let (validation, findings) = match &record.validation {
@@ -449,9 +524,15 @@ async fn list_revisions(
             Validation::Passed => ("passed", Vec::new()),
             Validation::Failed { findings } => ("failed", findings.iter().map(FindingBody::from).collect()),
         };
-        ValidatedRevision { revision: RevisionBody::of(&record.revision, &people), validation, findings }
+        ValidatedRevision {
+            revision: RevisionBody::of(&record.revision, &people),
+            validation,
+            findings,
+        }
     };
-    Ok(Json(Revisions { data: records.iter().map(show).collect() }))
+    Ok(Json(Revisions {
+        data: records.iter().map(show).collect(),
+    }))
 }
 
 /// A changeset's review decisions.
@@ -501,7 +582,9 @@ async fn list_reviews(
         comment: review.comment.clone(),
         decided_at: review.decided_at.to_string(),
     };
-    Ok(Json(Reviews { data: reviews.iter().map(show).collect() }))
+    Ok(Json(Reviews {
+        data: reviews.iter().map(show).collect(),
+    }))
 }
 
 /// Which revisions to compare.
@@ -531,5 +614,11 @@ async fn get_changeset_diff(
     PathId(id): PathId<ChangesetId>,
     QueryOf(query): QueryOf<RevisionsQuery>,
 ) -> Answer<Json<RawDiffBody>> {
-    Ok(Json(state.workflow.changeset_diff(&member, id, query.from, query.to).await?.into()))
+    Ok(Json(
+        state
+            .workflow
+            .changeset_diff(&member, id, query.from, query.to)
+            .await?
+            .into(),
+    ))
 }

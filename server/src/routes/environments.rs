@@ -95,7 +95,11 @@ struct Environments {
     data: Vec<EnvironmentBody>,
 }
 
-async fn show_all(state: &AppState, member: &Member, environments: Vec<Versioned<Environment>>) -> Answer<Environments> {
+async fn show_all(
+    state: &AppState,
+    member: &Member,
+    environments: Vec<Versioned<Environment>>,
+) -> Answer<Environments> {
     let mut data = Vec::new();
     for environment in &environments {
         let active = state.workflow.active_deployment(environment.doc.id).await?;
@@ -164,7 +168,11 @@ async fn set_environments(
     member: AppMember,
     JsonBody(body): JsonBody<SetEnvironments>,
 ) -> Answer<Json<Environments>> {
-    let stage = |s: StageBody| Stage { id: s.id.map(EnvironmentId::new), name: s.name, canonical: s.canonical };
+    let stage = |s: StageBody| Stage {
+        id: s.id.map(EnvironmentId::new),
+        name: s.name,
+        canonical: s.canonical,
+    };
     let stages = body.environments.into_iter().map(stage).collect();
     let environments = state.workflow.set_environments(&member, stages).await?;
     Ok(Json(show_all(&state, &member, environments).await?))
@@ -207,7 +215,13 @@ async fn get_environment_config(
 ) -> Answer<Json<EnvironmentConfig>> {
     let environment = state.workflow.environment(&member, id).await?;
     let snapshot = state.workflow.snapshot(environment.doc.app_id, id).await?;
-    let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "the environment runs nothing yet");
+    let none = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "the environment runs nothing yet",
+        )
+    };
     let snapshot = snapshot.ok_or_else(none)?;
     let show = |p: conman_domain::snapshot::SnapshotParameter| ParameterBody {
         value: p.value,
@@ -222,7 +236,11 @@ async fn get_environment_config(
         profile_revision: snapshot.provenance.profile_revision,
         config_version: snapshot.provenance.config_version.0,
         activated_at: snapshot.activated_at.to_string(),
-        parameters: snapshot.parameters.into_iter().map(|(name, p)| (name.to_string(), show(p))).collect(),
+        parameters: snapshot
+            .parameters
+            .into_iter()
+            .map(|(name, p)| (name.to_string(), show(p)))
+            .collect(),
     }))
 }
 
@@ -238,8 +256,15 @@ async fn get_environment_history(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<Value>>> {
     let environment = state.workflow.environment(&member, id).await?;
-    let history = state.workflow.history(environment.doc.app_id, id, paging.page()).await?;
-    let data = history.rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect();
+    let history = state
+        .workflow
+        .history(environment.doc.app_id, id, paging.page())
+        .await?;
+    let data = history
+        .rows
+        .iter()
+        .map(|row| serde_json::to_value(row).unwrap_or_default())
+        .collect();
     Ok(Json(List::of(paging.page(), history.total.into(), data)))
 }
 
@@ -261,7 +286,9 @@ async fn list_workers(
     PathId(id): PathId<EnvironmentId>,
 ) -> Answer<Json<Workers>> {
     let environment = state.workflow.environment(&member, id).await?;
-    Ok(Json(Workers { data: state.workflow.workers(environment.doc.app_id, id).await? }))
+    Ok(Json(Workers {
+        data: state.workflow.workers(environment.doc.app_id, id).await?,
+    }))
 }
 
 /// A runtime profile.
@@ -306,7 +333,12 @@ struct Profiles {
     responses((status = 200, description = "The profiles", body = Profiles)))]
 async fn list_profiles(State(state): State<AppState>, member: AppMember) -> Answer<Json<Profiles>> {
     let profiles = state.workflow.profiles(&member).await?;
-    Ok(Json(Profiles { data: profiles.iter().map(|profile| ProfileBody::of(&member, &profile.doc)).collect() }))
+    Ok(Json(Profiles {
+        data: profiles
+            .iter()
+            .map(|profile| ProfileBody::of(&member, &profile.doc))
+            .collect(),
+    }))
 }
 
 /// Reads a runtime profile.
@@ -343,7 +375,10 @@ async fn update_profile(
     RequiredIfMatch(expected): RequiredIfMatch,
     JsonBody(body): JsonBody<UpdateProfile>,
 ) -> Answer<Tagged<ProfileBody>> {
-    let profile = state.workflow.update_profile(&member, id, expected, body.env_vars, body.reason).await?;
+    let profile = state
+        .workflow
+        .update_profile(&member, id, expected, body.env_vars, body.reason)
+        .await?;
     Ok(Tagged(profile.version, ProfileBody::of(&member, &profile.doc)))
 }
 

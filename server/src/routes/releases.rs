@@ -47,7 +47,9 @@ struct Queue {
     responses((status = 200, description = "The queue", body = Queue)))]
 async fn get_queue(State(state): State<AppState>, member: AppMember) -> Answer<Json<Queue>> {
     let queued = state.workflow.queue(member.app_id()).await?;
-    Ok(Json(Queue { data: ChangesetBody::all(&state, &member, &queued).await? }))
+    Ok(Json(Queue {
+        data: ChangesetBody::all(&state, &member, &queued).await?,
+    }))
 }
 
 /// Changesets in order.
@@ -73,7 +75,9 @@ async fn reorder_queue(
     JsonBody(body): JsonBody<ChangesetIds>,
 ) -> Answer<Json<Queue>> {
     let queued = state.workflow.reorder_queue(&member, &body.ids()).await?;
-    Ok(Json(Queue { data: ChangesetBody::all(&state, &member, &queued).await? }))
+    Ok(Json(Queue {
+        data: ChangesetBody::all(&state, &member, &queued).await?,
+    }))
 }
 
 /// A release.
@@ -124,11 +128,21 @@ impl MemberBody {
     fn of(member: &ReleaseMember, title: String) -> Self {
         let (result, commit, collisions, findings) = match &member.result {
             MemberResult::Pending => ("pending", None, Vec::new(), Vec::new()),
-            MemberResult::Merged { commit } => ("merged", commit.map(|c| c.to_string()), Vec::new(), Vec::new()),
-            MemberResult::Conflicted { collisions } => {
-                ("conflicted", None, collisions.iter().map(CollisionBody::from).collect(), Vec::new())
+            MemberResult::Merged { commit } => {
+                ("merged", commit.map(|c| c.to_string()), Vec::new(), Vec::new())
             }
-            MemberResult::Invalid { findings } => ("invalid", None, Vec::new(), findings.iter().map(FindingBody::from).collect()),
+            MemberResult::Conflicted { collisions } => (
+                "conflicted",
+                None,
+                collisions.iter().map(CollisionBody::from).collect(),
+                Vec::new(),
+            ),
+            MemberResult::Invalid { findings } => (
+                "invalid",
+                None,
+                Vec::new(),
+                findings.iter().map(FindingBody::from).collect(),
+            ),
         };
         Self {
             changeset_id: member.changeset_id.uuid(),
@@ -154,7 +168,9 @@ impl ReleaseBody {
             members.push(MemberBody::of(&part.doc, changeset.doc.title.to_string()));
         }
         let (commit, tree, base) = match &release.status {
-            ReleaseStatus::Validated { candidate } => (Some(candidate.commit), Some(candidate.tree), Some(candidate.base)),
+            ReleaseStatus::Validated { candidate } => {
+                (Some(candidate.commit), Some(candidate.tree), Some(candidate.base))
+            }
             ReleaseStatus::Publishing(p) => (Some(p.commit), Some(p.tree), Some(p.previous_head)),
             status => match status.publication() {
                 Some(p) => (Some(p.commit), Some(p.tree), Some(p.previous_head)),
@@ -182,7 +198,10 @@ impl ReleaseBody {
 }
 
 async fn tagged(state: &AppState, member: &Member, full: &FullRelease) -> Answer<Tagged<ReleaseBody>> {
-    Ok(Tagged(full.release.version, ReleaseBody::of(state, member, full).await?))
+    Ok(Tagged(
+        full.release.version,
+        ReleaseBody::of(state, member, full).await?,
+    ))
 }
 
 /// Which releases.
@@ -278,7 +297,10 @@ async fn edit_release(
     RequiredIfMatch(expected): RequiredIfMatch,
     JsonBody(body): JsonBody<EditRelease>,
 ) -> Answer<Tagged<ReleaseBody>> {
-    let full = state.workflow.set_notes(&member, id, expected, body.notes).await?;
+    let full = state
+        .workflow
+        .set_notes(&member, id, expected, body.notes)
+        .await?;
     tagged(&state, &member, &full).await
 }
 
@@ -295,7 +317,10 @@ async fn set_release_changesets(
     IfMatch(expected): IfMatch,
     JsonBody(body): JsonBody<ChangesetIds>,
 ) -> Answer<Tagged<ReleaseBody>> {
-    let full = state.workflow.set_members(&member, id, expected, &body.ids()).await?;
+    let full = state
+        .workflow
+        .set_members(&member, id, expected, &body.ids())
+        .await?;
     tagged(&state, &member, &full).await
 }
 
@@ -311,7 +336,10 @@ async fn reorder_release(
     IfMatch(expected): IfMatch,
     JsonBody(body): JsonBody<ChangesetIds>,
 ) -> Answer<Tagged<ReleaseBody>> {
-    let full = state.workflow.reorder_members(&member, id, expected, &body.ids()).await?;
+    let full = state
+        .workflow
+        .reorder_members(&member, id, expected, &body.ids())
+        .await?;
     tagged(&state, &member, &full).await
 }
 
@@ -350,7 +378,11 @@ async fn assemble_release(
         OnIsolationName::Continue => OnIsolation::Continue,
         OnIsolationName::ReturnToDraft => OnIsolation::ReturnToDraft,
     };
-    let job_id = state.workflow.assemble_release(&member, id, on_isolation).await?.uuid();
+    let job_id = state
+        .workflow
+        .assemble_release(&member, id, on_isolation)
+        .await?
+        .uuid();
     Ok((StatusCode::ACCEPTED, Json(StartedJob { job_id })))
 }
 
@@ -389,5 +421,11 @@ async fn preview_release(
     QueryOf(query): QueryOf<PreviewQuery>,
 ) -> Answer<Json<RawDiffBody>> {
     let environment = query.environment.map(EnvironmentId::new);
-    Ok(Json(state.workflow.release_preview(&member, id, environment).await?.into()))
+    Ok(Json(
+        state
+            .workflow
+            .release_preview(&member, id, environment)
+            .await?
+            .into(),
+    ))
 }

@@ -31,12 +31,18 @@ impl People {
 
     /// One of them.
     pub(super) fn person(&self, id: UserId) -> PersonBody {
-        PersonBody { id: id.uuid(), name: self.0.get(&id).cloned().unwrap_or_default() }
+        PersonBody {
+            id: id.uuid(),
+            name: self.0.get(&id).cloned().unwrap_or_default(),
+        }
     }
 
     /// Approvals with the names of who gave them.
     pub(super) fn approvals(&self, approvals: &[Approval]) -> Vec<ApprovalBody> {
-        let shown = |a: &Approval| ApprovalBody { user: self.person(a.user_id), approved_at: a.approved_at.to_string() };
+        let shown = |a: &Approval| ApprovalBody {
+            user: self.person(a.user_id),
+            approved_at: a.approved_at.to_string(),
+        };
         approvals.iter().map(shown).collect()
     }
 }
@@ -88,14 +94,31 @@ pub(super) struct CollisionBody {
 
 impl From<&Collision> for CollisionBody {
     fn from(collision: &Collision) -> Self {
-        let Collision { path, key, with, reason } = collision.clone();
-        Self { path, key, with, reason }
+        let Collision {
+            path,
+            key,
+            with,
+            reason,
+        } = collision.clone();
+        Self {
+            path,
+            key,
+            with,
+            reason,
+        }
     }
 }
 
 /// The names of the actions that the policy allows.
-pub(super) fn allowed<A: Copy>(all: &[A], name: fn(A) -> &'static str, decide: impl Fn(A) -> Result<(), Denied>) -> Vec<String> {
-    all.iter().filter(|action| decide(**action).is_ok()).map(|action| name(*action).to_owned()).collect()
+pub(super) fn allowed<A: Copy>(
+    all: &[A],
+    name: fn(A) -> &'static str,
+    decide: impl Fn(A) -> Result<(), Denied>,
+) -> Vec<String> {
+    all.iter()
+        .filter(|action| decide(**action).is_ok())
+        .map(|action| name(*action).to_owned())
+        .collect()
 }
 
 /// A job that was started.
@@ -167,7 +190,10 @@ pub(super) fn kind_name(kind: ChangeKind) -> &'static str {
 
 impl From<RawDiff> for RawDiffBody {
     fn from(diff: RawDiff) -> Self {
-        Self { files: diff.files.into_iter().map(FileDiffBody::from).collect(), truncated: diff.truncated }
+        Self {
+            files: diff.files.into_iter().map(FileDiffBody::from).collect(),
+            truncated: diff.truncated,
+        }
     }
 }
 
@@ -188,9 +214,23 @@ impl From<FileDiff> for FileDiffBody {
 
 impl From<Hunk> for HunkBody {
     fn from(hunk: Hunk) -> Self {
-        let Hunk { old_start, old_lines, new_start, new_lines, header, lines } = hunk;
+        let Hunk {
+            old_start,
+            old_lines,
+            new_start,
+            new_lines,
+            header,
+            lines,
+        } = hunk;
         let lines = lines.into_iter().map(LineBody::from).collect();
-        Self { old_start, old_lines, new_start, new_lines, header, lines }
+        Self {
+            old_start,
+            old_lines,
+            new_start,
+            new_lines,
+            header,
+            lines,
+        }
     }
 }
 
@@ -201,7 +241,21 @@ impl From<DiffLine> for LineBody {
             LineKind::Added => "added",
             LineKind::Deleted => "deleted",
         };
-        let DiffLine { old_no, new_no, text, lossy, no_newline, .. } = line;
-        Self { kind, old_no, new_no, text, lossy, no_newline }
+        let DiffLine {
+            old_no,
+            new_no,
+            text,
+            lossy,
+            no_newline,
+            ..
+        } = line;
+        Self {
+            kind,
+            old_no,
+            new_no,
+            text,
+            lossy,
+            no_newline,
+        }
     }
 }

@@ -1,0 +1,13 @@
+//! The server through real HTTP, on both stores.
+
+mod accounts;
+mod csrf;
+mod documents;
+mod harness;
+mod hostile_bodies;
+mod invites;
+mod members;
+mod operations;
+mod passwords;
+mod sign_in;
+mod tokens;

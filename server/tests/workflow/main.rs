@@ -1,0 +1,22 @@
+//! The workflow through the public API: every request over HTTP, real repositories, real databases, real job runners.
+//!
+//! Tests where state or concurrency matter run on both set-ups: the embedded default (SQLite twice) and the team's
+//! (MongoDB and PostgreSQL). Each ends by checking that no job and no task is left over.
+
+#[macro_use]
+mod harness;
+
+mod comments;
+mod composing;
+mod deploying;
+mod editing;
+mod hostile;
+mod jobs;
+mod main_job;
+mod publishing;
+mod queueing;
+mod races;
+mod record;
+mod reviewing;
+mod runners;
+mod syncing;
