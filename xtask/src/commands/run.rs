@@ -96,7 +96,10 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     let mut parts = Vec::new();
     if let Some(token) = token {
         let mut follow = Command::new(&conman);
-        follow.args(["worker", "run", "--server", url, "--token", token]);
+        // By the environment: arguments are shown to everyone on the machine.
+        follow
+            .args(["worker", "run", "--server", url])
+            .env("CONMAN_TOKEN", token);
         parts.push(Part::start("worker", &mut follow)?);
     } else {
         println!("No worker: the server has no service token for `{FOLLOWED}`.");
@@ -251,7 +254,7 @@ fn welcome(ready: &Json, data: &Path) -> String {
         .and_then(Json::members)
         .cloned()
         .unwrap_or_default();
-    let rows: Vec<[String; 3]> = accounts
+    let mut rows: Vec<[String; 3]> = accounts
         .iter()
         .map(|(role, account)| {
             [
@@ -261,6 +264,14 @@ fn welcome(ready: &Json, data: &Path) -> String {
             ]
         })
         .collect();
+    // Whoever set the instance up has a role beside those of the app.
+    if let Some(operator) = ready.get("operator") {
+        rows.push([
+            text(operator.get("role")),
+            text(operator.get("email")),
+            text(operator.get("password")),
+        ]);
+    }
     if !rows.is_empty() {
         let head = ["role", "e-mail", "password"].map(str::to_owned);
         let width = |column: usize| {
@@ -363,16 +374,18 @@ mod tests {
     fn the_welcome_names_every_account() {
         let ready = Json::parse(
             r#"{"url": "http://127.0.0.1:7070", "accounts": {"author": {"email": "ada@example.org", "password": "p 1"},
-            "owner": {"email": "o@example.org", "password": "p 2"}}, "environments": {"dev": "1", "prod": "2"}}"#,
+            "owner": {"email": "o@example.org", "password": "p 2"}}, "operator": {"role": "instance_admin", "email": "i@example.org", "password": "p 3"},
+            "environments": {"dev": "1", "prod": "2"}}"#,
         )
         .unwrap();
         let expected = "
 Conman serves http://127.0.0.1:7070
 data in d
 
-  role    e-mail           password
-  author  ada@example.org  p 1
-  owner   o@example.org    p 2
+  role            e-mail           password
+  author          ada@example.org  p 1
+  owner           o@example.org    p 2
+  instance_admin  i@example.org    p 3
 
 Environments: dev, prod
 Ctrl-C stops it.
