@@ -41,3 +41,18 @@ pub(super) fn rev_parse(repository: &Path, revision: &str) -> Result<String> {
         .args(["rev-parse", "--verify", "--end-of-options", revision]);
     git(&mut command, None)
 }
+
+/// Lists the paths of a commit's files, each ended by a NUL.
+pub(super) fn list_tree(repository: &Path, commit: &str) -> Result<String> {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(repository).args([
+        "ls-tree",
+        "-r",
+        "-z",
+        "--name-only",
+        "--full-tree",
+        "--end-of-options",
+        commit,
+    ]);
+    git(&mut command, None)
+}

@@ -3,6 +3,7 @@
 use super::databases::Databases;
 use super::lab::Lab;
 use super::proof;
+use super::proposals::Proposal;
 use super::watchers::{Watcher, running};
 use crate::arguments::DemoArguments;
 use crate::client::Client;
@@ -96,7 +97,7 @@ async fn play(server: &Server, places: &Places, folder: &Path) -> Result<Value> 
 
     let release = lab.draft_release(&proposals.iter().collect::<Vec<_>>()).await?;
     let composed = lab.check_composed(&lab.compose(&release).await?, &proposals)?;
-    tell(&composed);
+    tell(&composed, &proposals);
     let release = lab.publish(&release).await?;
     progress(format!(
         "{} was published as {}",
@@ -136,15 +137,17 @@ async fn play(server: &Server, places: &Places, folder: &Path) -> Result<Value> 
         ));
         deployments.push((&stage.id, deployed));
     }
+    let files = proof::files(&lab, &places.repositories, &release)?;
     let mut workers = Map::new();
     for watcher in watchers {
         let deployed = deployments.iter().find(|(stage, _)| **stage == watcher.stage.id);
         let (_, deployed) = deployed.context("a worker follows no stage")?;
         let name = watcher.name;
-        let told = watcher.applied(&lab, &release, deployed).await?;
+        let told = watcher.applied(&lab, &release, deployed, &files).await?;
+        let stage = told["environment"].as_str().unwrap_or_default();
         progress(format!(
-            "{name} on {} applied it after {} ms",
-            told["environment"], told["applied_after_ms"]
+            "{name} on {stage} applied it after {} ms",
+            told["applied_after_ms"]
         ));
         workers.insert(name.to_owned(), told);
     }
@@ -164,11 +167,13 @@ async fn play(server: &Server, places: &Places, folder: &Path) -> Result<Value> 
     }))
 }
 
-fn tell(composed: &Map<String, Value>) {
-    let isolated: Vec<String> = composed
-        .iter()
-        .filter(|(_, entry)| entry["result"] == "conflicted")
-        .map(|(label, entry)| format!("{label} (with {})", entry["with"].as_str().unwrap_or_default()))
+fn tell(composed: &Map<String, Value>, proposals: &[Proposal]) {
+    let labels = proposals.iter().map(Proposal::label);
+    let isolated: Vec<String> = labels
+        .filter_map(|label| {
+            let with = composed.get(&label)?.get("with")?.as_str()?;
+            Some(format!("{label} (collides with {with})"))
+        })
         .collect();
     let merged = composed.len() - isolated.len();
     progress(format!(

@@ -4,13 +4,18 @@ use super::lab::{Lab, Stage};
 use super::releases::{Deployed, Published};
 use crate::client::{list, number, text, until};
 use anyhow::{Context as _, Result, ensure};
+use conman_domain::snapshot::ContentHash;
 use conman_worker::{Applied, FileSelection, Follower, Options, Source};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// How long a worker may take to apply what is active.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The folders of which the workers keep the files in memory; of the others they know the hashes.
+const FOLLOWED: [&str; 2] = ["queues", "workflows"];
 
 /// A worker that follows a stage.
 pub(super) struct Watcher {
@@ -23,7 +28,7 @@ impl Watcher {
     /// Begins to follow a stage; answers when the server has heard of the worker.
     pub(super) async fn start(lab: &Lab, name: &'static str, stage: &Stage, source: Source) -> Result<Self> {
         let options = Options {
-            files: FileSelection::All,
+            files: FileSelection::Under(FOLLOWED.map(str::to_owned).to_vec()),
             report_delay: Duration::ZERO,
             ..Options::new(name)
         };
@@ -51,6 +56,7 @@ impl Watcher {
         lab: &Lab,
         release: &Published,
         deployed: &Deployed,
+        files: &BTreeSet<String>,
     ) -> Result<Value> {
         let name = self.name;
         let connected = tokio::time::timeout(PATIENCE, &mut self.connecting).await;
@@ -68,7 +74,7 @@ impl Watcher {
             release.tag,
             self.stage.name
         );
-        self.check_values(lab, &follower)?;
+        self.check_memory(lab, &follower, files)?;
         let version = deployed.config_version;
         let session = self
             .reported(lab, "to report what it applied", |session| {
@@ -94,8 +100,8 @@ impl Watcher {
         }))
     }
 
-    /// The worker's memory holds the values that its environment was given.
-    fn check_values(&self, lab: &Lab, follower: &Follower) -> Result<()> {
+    /// The worker's memory holds the values that its environment was given, and the release's files.
+    fn check_memory(&self, lab: &Lab, follower: &Follower, files: &BTreeSet<String>) -> Result<()> {
         let view = follower.view();
         let sketch = lab
             .scenario
@@ -111,15 +117,26 @@ impl Watcher {
                 self.stage.name
             );
         }
-        ensure!(view.files().count() > 0, "{} got no files", self.name);
+        let found: BTreeSet<String> = view.files().map(|(path, _)| path.to_string()).collect();
         ensure!(
-            view.files().all(|(path, hash)| {
-                view.file(path.as_str())
-                    .is_some_and(|bytes| conman_domain::snapshot::ContentHash::of(&bytes) == *hash)
-            }),
-            "{} holds files that are not what they should be",
-            self.name
+            found == *files,
+            "{} has other files than the release: {:?}",
+            self.name,
+            found.symmetric_difference(files).take(5).collect::<Vec<_>>()
         );
+        let mut followed = 0;
+        for (path, hash) in view.files() {
+            let Some(content) = view.file(path.as_str()) else {
+                continue;
+            };
+            ensure!(
+                ContentHash::of(&content) == *hash,
+                "{} holds a wrong {path}",
+                self.name
+            );
+            followed += 1;
+        }
+        ensure!(followed > 0, "{} keeps no file in memory", self.name);
         Ok(())
     }
 
