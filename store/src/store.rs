@@ -94,7 +94,7 @@ impl Store {
     /// A commit that has begun goes on to its end when the caller stops waiting for it.
     ///
     /// # Errors
-    /// The first expectation that does not hold, a value taken under a unique index, a document that cannot be stored,
+    /// An expectation that does not hold (the first, unless a commit under way broke another one), a value taken under a unique index, a document that cannot be stored,
     /// or what kept the database from answering.
     pub async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
         let writes = batch.into_writes()?;

@@ -198,15 +198,26 @@ impl Inner {
 /// Reads from a step's reply whether all of its writes found what they expect.
 fn judge(step: &Step, writes: &[Write], reply: &Document) -> Result<(), Stopped> {
     let writes = &writes[step.range.clone()];
-    if let Ok(errors) = reply.get_array("writeErrors")
-        && let Some(error) = errors.first().and_then(Bson::as_document)
-    {
-        return Err(Stopped::Refused(refusal(writes, error)));
-    }
-    match reply.get_i32("n").ok().and_then(|n| usize::try_from(n).ok()) {
-        Some(n) if n == writes.len() => Ok(()),
-        Some(_) if step.kind != Kind::Insert => Err(Stopped::Unmet(step.range.clone())),
-        _ => Err(Stopped::Refused(unexpected(format!(
+    let count =
+        |document: &Document, field| document.get_i32(field).ok().and_then(|n| usize::try_from(n).ok());
+    let found = count(reply, "n").unwrap_or_default();
+    let failure = reply
+        .get_array("writeErrors")
+        .ok()
+        .and_then(|errors| errors.first())
+        .and_then(Bson::as_document);
+    let done = match failure {
+        // The writes before the one that failed may have found nothing, which is not an error to MongoDB.
+        Some(failure) => count(failure, "index").unwrap_or_default(),
+        None => writes.len(),
+    };
+    match failure {
+        _ if found < done && step.kind != Kind::Insert => {
+            Err(Stopped::Unmet(step.range.start..step.range.start + done))
+        }
+        Some(failure) => Err(Stopped::Refused(refusal(writes, failure))),
+        None if found == done => Ok(()),
+        None => Err(Stopped::Refused(unexpected(format!(
             "a write was answered with {reply}"
         )))),
     }

@@ -61,6 +61,33 @@ pub(crate) async fn missing_changed_and_existing_are_told_apart(place: &'static 
         let error = store.commit(batch).await.unwrap_err();
         assert!(is_missing(&error) && error.is_conflict(), "{error:?}");
     }
+    // The first of two reasons is the one that is told.
+    store.commit(Batch::new().insert(&thing("other"))).await.unwrap();
+    let twin = Thing {
+        number: there.number,
+        ..thing("other")
+    };
+    let batch = Batch::new()
+        .replace(&there, now)
+        .replace(&gone, now)
+        .replace(&twin, Version::FIRST);
+    let error = store.commit(batch).await.unwrap_err();
+    assert!(is_missing(&error), "{error:?}");
+    let batch = Batch::new()
+        .replace(&there, now)
+        .replace(&twin, Version::FIRST)
+        .replace(&gone, now);
+    let error = store.commit(batch).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            CommitError::NotUnique {
+                index: "by_number",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
     for wrong in [
         Version::FIRST,
         Version::new(3),
