@@ -7,8 +7,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -37,9 +38,17 @@ pub fn router(state: AppState) -> Router {
         .layer(sessions::layer(&state))
         .layer(from_fn(layers::plain_paths))
         .layer(from_fn_with_state(state.clone(), layers::overload))
-        .layer(CatchPanicLayer::custom(|_| {
-            Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-        }))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), layers::frame))
         .with_state(state)
+}
+
+/// A handler that panicked breaks its own request only.
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("(not a text)"), "a handler panicked");
+    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 /// Sends requests away while too many are being served; those of the operators are always served.
 pub(crate) async fn overload(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with("/api/") {
+    if matches!(request.uri().path(), "/livez" | "/readyz" | "/metrics") {
         return next.run(request).await;
     }
     match state.in_flight.try_acquire() {

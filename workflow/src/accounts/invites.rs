@@ -58,9 +58,9 @@ impl Workflow {
     /// Invites an address; the link is mailed to it and stands nowhere else.
     pub async fn invite(&self, member: &Member, email: EmailAddress, role: Role) -> Result<Versioned<Invite>> {
         member.may(AppAction::Invite)?;
-        if let Some(user) = self.user_by_email(&email).await?
-            && self.membership(member.app_id(), user.id).await.is_ok()
-        {
+        // For an address without an account the same is looked up, so that the time tells nothing.
+        let user_id = self.user_by_email(&email).await?.map_or_else(fresh_id, |user| user.id);
+        if self.is_member(member.app_id(), user_id).await? {
             return Err(Error::conflict("already_member", "this address belongs to a member already"));
         }
         let at = self.now().await?;

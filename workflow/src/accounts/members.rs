@@ -113,12 +113,19 @@ impl Workflow {
 
     /// Finds an account's membership of an app.
     pub(crate) async fn membership(&self, app_id: AppId, user_id: UserId) -> Result<Versioned<Membership>> {
+        self.find_membership(app_id, user_id).await?.ok_or_else(|| Rejection::NotFound("member").into())
+    }
+
+    pub(crate) async fn is_member(&self, app_id: AppId, user_id: UserId) -> Result<bool> {
+        Ok(self.find_membership(app_id, user_id).await?.is_some())
+    }
+
+    async fn find_membership(&self, app_id: AppId, user_id: UserId) -> Result<Option<Versioned<Membership>>> {
         let query = Query::<Membership>::on(&MEMBERSHIP_BY_APP_AND_USER)
             .eq(app_id.to_string())
             .eq(user_id.to_string())
             .limit(1);
-        let found = self.store().find(query).await?.items.into_iter().next();
-        found.ok_or_else(|| Rejection::NotFound("member").into())
+        Ok(self.store().find(query).await?.items.into_iter().next())
     }
 
     /// Two of the app's admins, if there are as many.
