@@ -20,6 +20,7 @@ mod publish;
 mod queue;
 mod releases;
 mod review;
+mod run_deployment;
 mod running;
 mod services;
 mod submit;

@@ -88,6 +88,42 @@ enum CommitModeName {
     ManualCheckpoint,
 }
 
+impl From<BaselineMode> for BaselineModeName {
+    fn from(mode: BaselineMode) -> Self {
+        match mode {
+            BaselineMode::IntegrationHead => Self::IntegrationHead,
+            BaselineMode::CanonicalEnvRelease => Self::CanonicalEnvRelease,
+        }
+    }
+}
+
+impl From<BaselineModeName> for BaselineMode {
+    fn from(mode: BaselineModeName) -> Self {
+        match mode {
+            BaselineModeName::IntegrationHead => Self::IntegrationHead,
+            BaselineModeName::CanonicalEnvRelease => Self::CanonicalEnvRelease,
+        }
+    }
+}
+
+impl From<CommitMode> for CommitModeName {
+    fn from(mode: CommitMode) -> Self {
+        match mode {
+            CommitMode::SubmitCommit => Self::SubmitCommit,
+            CommitMode::ManualCheckpoint => Self::ManualCheckpoint,
+        }
+    }
+}
+
+impl From<CommitModeName> for CommitMode {
+    fn from(mode: CommitModeName) -> Self {
+        match mode {
+            CommitModeName::SubmitCommit => Self::SubmitCommit,
+            CommitModeName::ManualCheckpoint => Self::ManualCheckpoint,
+        }
+    }
+}
+
 impl AppBody {
     fn of(viewer: Viewer, app: &App) -> Self {
         let settings = &app.settings;
@@ -98,16 +134,10 @@ impl AppBody {
             role: viewer.role.into(),
             settings: SettingsBody {
                 integration_branch: settings.integration_branch.to_string(),
-                baseline_mode: match settings.baseline_mode {
-                    BaselineMode::IntegrationHead => BaselineModeName::IntegrationHead,
-                    BaselineMode::CanonicalEnvRelease => BaselineModeName::CanonicalEnvRelease,
-                },
+                baseline_mode: settings.baseline_mode.into(),
                 file_size_limit_bytes: settings.file_size_limit_bytes,
                 blocked_paths: settings.blocked_paths.clone(),
-                commit_mode_default: match settings.commit_mode_default {
-                    CommitMode::SubmitCommit => CommitModeName::SubmitCommit,
-                    CommitMode::ManualCheckpoint => CommitModeName::ManualCheckpoint,
-                },
+                commit_mode_default: settings.commit_mode_default.into(),
                 required_approval_count: settings.required_approval_count,
             },
             canonical_environment_id: app.canonical_environment_id.map(|id| id.uuid()),
@@ -215,6 +245,15 @@ struct ImportQuery {
     slug: Slug,
 }
 
+/// Puts an upload into a folder that goes when its guard is dropped.
+async fn keep(bytes: &[u8]) -> Answer<(tempfile::TempDir, PathBuf)> {
+    let broken = |error: std::io::Error| Problem::internal("an upload could not be kept", &error);
+    let folder = tempfile::tempdir().map_err(broken)?;
+    let path = folder.path().join("upload.bundle");
+    tokio::fs::write(&path, bytes).await.map_err(broken)?;
+    Ok((folder, path))
+}
+
 /// Makes an app from an uploaded `git bundle` that holds the branch `main`; for instance admins.
 #[utoipa::path(post, path = "/api/apps/import", operation_id = "import_app", tag = "apps", params(ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/x-git-bundle"),
@@ -225,10 +264,7 @@ async fn import_app(
     QueryOf(query): QueryOf<ImportQuery>,
     RawBody(bytes): RawBody,
 ) -> Answer<(StatusCode, Tagged<AppBody>)> {
-    let broken = |error: std::io::Error| Problem::internal("an upload could not be kept", &error);
-    let folder = tempfile::tempdir().map_err(broken)?;
-    let path = folder.path().join("upload.bundle");
-    tokio::fs::write(&path, &bytes).await.map_err(broken)?;
+    let (_folder, path) = keep(&bytes).await?;
     let new = NewApp {
         name: query.name,
         slug: query.slug,
@@ -282,16 +318,10 @@ async fn update_settings(
 ) -> Answer<Tagged<AppBody>> {
     let settings = AppSettings {
         integration_branch: body.integration_branch,
-        baseline_mode: match body.baseline_mode {
-            BaselineModeName::IntegrationHead => BaselineMode::IntegrationHead,
-            BaselineModeName::CanonicalEnvRelease => BaselineMode::CanonicalEnvRelease,
-        },
+        baseline_mode: body.baseline_mode.into(),
         file_size_limit_bytes: body.file_size_limit_bytes,
         blocked_paths: body.blocked_paths,
-        commit_mode_default: match body.commit_mode_default {
-            CommitModeName::SubmitCommit => CommitMode::SubmitCommit,
-            CommitModeName::ManualCheckpoint => CommitMode::ManualCheckpoint,
-        },
+        commit_mode_default: body.commit_mode_default.into(),
         required_approval_count: body.required_approval_count,
     };
     let app = state

@@ -16,6 +16,7 @@ use conman_domain::id::{EnvironmentId, ProfileId};
 use conman_domain::name::EnvironmentName;
 use conman_domain::policy::AppAction;
 use conman_domain::profile::RuntimeProfile;
+use conman_domain::snapshot::{Snapshot, SnapshotParameter};
 use conman_store::Versioned;
 use conman_workflow::{Member, Stage};
 use serde::{Deserialize, Serialize};
@@ -203,6 +204,31 @@ struct ParameterBody {
     hot_reloadable: bool,
 }
 
+impl From<Snapshot> for EnvironmentConfig {
+    fn from(snapshot: Snapshot) -> Self {
+        let show = |p: SnapshotParameter| ParameterBody {
+            value: p.value,
+            kind: p.kind.name(),
+            category: p.category,
+            hot_reloadable: p.hot_reloadable,
+        };
+        let provenance = snapshot.provenance;
+        Self {
+            release_tag: provenance.release_tag.to_string(),
+            release_commit: provenance.release_commit.to_string(),
+            tree_id: provenance.tree_id.to_string(),
+            profile_revision: provenance.profile_revision,
+            config_version: provenance.config_version.0,
+            activated_at: snapshot.activated_at.to_string(),
+            parameters: snapshot
+                .parameters
+                .into_iter()
+                .map(|(name, p)| (name.to_string(), show(p)))
+                .collect(),
+        }
+    }
+}
+
 /// Reads the configuration that an environment runs.
 #[utoipa::path(get, path = "/api/apps/{appId}/environments/{envId}/config", operation_id = "get_environment_config",
     tag = "environments",
@@ -223,25 +249,7 @@ async fn get_environment_config(
         )
     };
     let snapshot = snapshot.ok_or_else(none)?;
-    let show = |p: conman_domain::snapshot::SnapshotParameter| ParameterBody {
-        value: p.value,
-        kind: p.kind.name(),
-        category: p.category,
-        hot_reloadable: p.hot_reloadable,
-    };
-    Ok(Json(EnvironmentConfig {
-        release_tag: snapshot.provenance.release_tag.to_string(),
-        release_commit: snapshot.provenance.release_commit.to_string(),
-        tree_id: snapshot.provenance.tree_id.to_string(),
-        profile_revision: snapshot.provenance.profile_revision,
-        config_version: snapshot.provenance.config_version.0,
-        activated_at: snapshot.activated_at.to_string(),
-        parameters: snapshot
-            .parameters
-            .into_iter()
-            .map(|(name, p)| (name.to_string(), show(p)))
-            .collect(),
-    }))
+    Ok(Json(snapshot.into()))
 }
 
 /// Lists an environment's config versions, newest first.

@@ -1,6 +1,7 @@
 //! The queue, and releases from draft to publication.
 
-use super::changesets::{ChangesetBody, states};
+use super::changeset_views::ChangesetBody;
+use super::changesets::states;
 use super::shared::{List, Nothing};
 use super::views::{CollisionBody, FindingBody, People, PersonBody, RawDiffBody, StartedJob, allowed};
 use crate::etag::Tagged;

@@ -14,7 +14,7 @@ use conman_domain::name::Title;
 use conman_domain::policy::{self, WorkspaceAction};
 use conman_domain::{BlobId, RepoPath};
 use conman_git::{ChangeKind, Edit};
-use conman_workflow::{Member, OpenWorkspace};
+use conman_workflow::{Member, OpenWorkspace, WorkspaceTree};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use utoipa::{IntoParams, ToSchema};
@@ -168,6 +168,31 @@ struct TreeFile {
     old_path: Option<String>,
 }
 
+impl TreeBody {
+    fn of(member: &Member, open: &OpenWorkspace, tree: &WorkspaceTree) -> Self {
+        let (gone, changed): (Vec<_>, Vec<_>) = tree
+            .changes
+            .iter()
+            .partition(|c| matches!(c.kind, ChangeKind::Deleted));
+        let changed: HashMap<_, _> = changed.into_iter().map(|change| (&change.path, change)).collect();
+        let show = |file: &conman_git::FileEntry| TreeFile {
+            path: file.path.to_string(),
+            blob: file.blob.to_string(),
+            size: u32::try_from(file.size).unwrap_or(u32::MAX),
+            marker: changed.get(&file.path).map(|change| kind_name(change.kind)),
+            old_path: changed
+                .get(&file.path)
+                .and_then(|change| change.old_path.as_ref())
+                .map(ToString::to_string),
+        };
+        Self {
+            workspace: WorkspaceBody::of(member, open),
+            files: tree.files.iter().map(show).collect(),
+            deleted: gone.into_iter().map(|change| change.path.to_string()).collect(),
+        }
+    }
+}
+
 /// Lists a workspace's files, with what differs from its baseline.
 #[utoipa::path(get, path = "/api/apps/{appId}/workspaces/{workspaceId}/tree", operation_id = "get_workspace_tree",
     tag = "workspaces",
@@ -179,35 +204,7 @@ async fn get_workspace_tree(
     PathId(id): PathId<WorkspaceId>,
 ) -> Answer<Json<TreeBody>> {
     let (open, tree) = state.workflow.workspace_tree(&member, id).await?;
-    let is_deleted = |kind| matches!(kind, ChangeKind::Deleted);
-    let deleted = tree
-        .changes
-        .iter()
-        .filter(|c| is_deleted(c.kind))
-        .map(|c| c.path.to_string())
-        .collect();
-    let changed: HashMap<_, _> = tree
-        .changes
-        .iter()
-        .filter(|c| !is_deleted(c.kind))
-        .map(|c| (&c.path, c))
-        .collect();
-    let show = |file: &conman_git::FileEntry| TreeFile {
-        path: file.path.to_string(),
-        blob: file.blob.to_string(),
-        size: u32::try_from(file.size).unwrap_or(u32::MAX),
-        marker: changed.get(&file.path).map(|change| kind_name(change.kind)),
-        old_path: changed
-            .get(&file.path)
-            .and_then(|change| change.old_path.as_ref())
-            .map(ToString::to_string),
-    };
-    let files = tree.files.iter().map(show).collect();
-    Ok(Json(TreeBody {
-        workspace: WorkspaceBody::of(&member, &open),
-        files,
-        deleted,
-    }))
+    Ok(Json(TreeBody::of(&member, &open, &tree)))
 }
 
 /// Which file.

@@ -1,0 +1,33 @@
+//! All routes together.
+
+use super::{
+    accounts, apps, audit, auth, changesets, comments, deployments, environments, invites, jobs, me, members,
+    password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
+};
+use crate::state::AppState;
+use utoipa_axum::router::OpenApiRouter;
+
+/// All routes under `/api`, and those of workers.
+pub(crate) fn all() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .merge(accounts::routes())
+        .merge(auth::routes())
+        .merge(password::routes())
+        .merge(me::routes())
+        .merge(tokens::routes())
+        .merge(members::routes())
+        .merge(invites::routes())
+        .merge(service_tokens::routes())
+        .merge(apps::routes())
+        .merge(environments::routes())
+        .merge(workspaces::routes())
+        .merge(sync::routes())
+        .merge(changesets::routes())
+        .merge(revisions::routes())
+        .merge(comments::routes())
+        .merge(releases::routes())
+        .merge(deployments::routes())
+        .merge(jobs::routes())
+        .merge(audit::routes())
+        .merge(worker::routes())
+}
