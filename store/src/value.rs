@@ -113,6 +113,12 @@ impl From<DateTime<Utc>> for FieldValue {
     }
 }
 
+impl From<conman_domain::time::Timestamp> for FieldValue {
+    fn from(instant: conman_domain::time::Timestamp) -> Self {
+        instant.instant().into()
+    }
+}
+
 impl From<uuid::Uuid> for FieldValue {
     fn from(id: uuid::Uuid) -> Self {
         Self::Text(id.to_string())
