@@ -5,8 +5,8 @@
 //! Two databases hold the same configuration of 1,000 parameters and 200 files; each round changes one parameter in
 //! either, one after the other, by the same [`Distribution::activate`](conman_distribution::Distribution::activate).
 //! In the first, workers of the library follow; in the second, bare programs LISTEN and SELECT what is newer than
-//! their own version: the floor. Time runs from the moment at which the activating thread has its answer, on a
-//! runtime of its own, to the moment at which the last worker's program was told. All workers live in this process.
+//! their own version: the floor. Time runs from the moment at which the commit is sent, by a thread with a runtime of
+//! its own, to the moment at which the last worker's program was told. All workers live in this process.
 
 #![expect(
     clippy::print_stdout,
@@ -21,12 +21,16 @@ use conman_domain::snapshot::{ChangeKind, ConfigVersion, ContentHash, Provenance
 use conman_domain::value::ParameterType;
 use conman_worker::{Follower, Options, Source};
 use futures::future::try_join_all;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, NoTls};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 use uuid::Uuid;
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -293,6 +297,7 @@ fn activate_all(
             .enable_all()
             .build()?;
         let port = runtime.block_on(conman_distribution::open(url))?;
+        let _clock = tracing::subscriber::set_default(CommitClock);
         for activation in inbox {
             outbox.send(runtime.block_on(activate(&port, activation)))?;
         }
@@ -308,8 +313,54 @@ async fn activate(port: &Arc<dyn Distribution>, activation: Activation) -> Falli
     if activation.provenance.config_version == ConfigVersion(1) {
         port.put_blobs((0..FILES).map(content).collect()).await?;
     }
+    COMMITTED.set(None);
     port.activate(activation).await?;
-    Ok(Instant::now())
+    Ok(COMMITTED.get().ok_or("nothing was committed")?)
+}
+
+thread_local! {
+    /// When this thread's last commit was sent.
+    static COMMITTED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Hears the moment of the commit: the activation says it in its log, and returns only later, when the workers may
+/// have had the processors for a while.
+struct CommitClock;
+
+impl Subscriber for CommitClock {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event()
+            && metadata.target().starts_with("conman_distribution")
+            && metadata.fields().field("event").is_some()
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        struct IsCommit(bool);
+        impl Visit for IsCommit {
+            fn record_str(&mut self, field: &Field, value: &str) {
+                self.0 |= field.name() == "event" && value == "config_change_commit";
+            }
+
+            fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+        }
+        let mut visitor = IsCommit(false);
+        event.record(&mut visitor);
+        if visitor.0 {
+            COMMITTED.set(Some(Instant::now()));
+        }
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 fn content(at: u32) -> Bytes {

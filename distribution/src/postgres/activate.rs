@@ -87,6 +87,10 @@ pub(super) async fn activate(
     write_history(&transaction, activation, base, &parameters, &files, at).await?;
     notify(&transaction, activation, parameters).await?;
     fail::fail_point!("distribution.activate.before_commit");
+    tracing::debug!(
+        event = "config_change_commit",
+        version = activation.provenance.config_version.0
+    );
     transaction.commit().await?;
     fail::fail_point!("distribution.activate.after_commit");
     Ok(Activated::Applied {
