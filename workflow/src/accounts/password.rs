@@ -69,8 +69,9 @@ impl<'de> Deserialize<'de> for Password {
 
 /// Tells whether a password, in lower case, is a listed one, a listed one with decoration, or one thing repeated.
 fn is_common(lower: &str) -> bool {
-    let plain = unleet(lower);
-    let candidates = [lower.to_owned(), squeeze(lower), plain.clone(), squeeze(&plain)];
+    // Decoration is taken off before letters are put back, or `1234` at the end would become letters too.
+    let bare = lower.trim_matches(|c: char| !c.is_alphabetic());
+    let candidates = [lower.to_owned(), squeeze(lower), unleet(lower), unleet(bare), squeeze(&unleet(bare))];
     candidates.iter().any(|text| {
         let core = text.trim_matches(|c: char| !c.is_alphabetic());
         is_listed(text) || is_listed(core) || core.is_empty() && is_run(text)
