@@ -282,19 +282,11 @@ impl Engine {
         self.shared.view.store(Some(Arc::new(view)));
         let applied_at = now();
         self.transport.applied(version);
-        self.applied = Some(AppliedConfig {
-            provenance: provenance.clone(),
-            applied_at,
-        });
+        self.applied = Some(AppliedConfig { provenance: provenance.clone(), applied_at });
         self.set_problem(None);
         self.shared.status.lock().applied = Some(version);
         tracing::debug!(event = "config_change_applied", version = version.0, "applied");
-        let applied = Applied {
-            provenance,
-            activated_at,
-            at: applied_at,
-            took: began.elapsed(),
-        };
+        let applied = Applied { provenance, activated_at, at: applied_at, took: began.elapsed() };
         if let Some(changes) = &*self.shared.changes.lock() {
             // The program may have stopped listening.
             let _ = changes.send(applied);
@@ -353,14 +345,9 @@ impl Engine {
     /// Tells the program that it will have no configuration, if that is so by now.
     fn give_up(&mut self, lost: &TransportError, deadline: Instant) -> bool {
         let error = match lost {
-            TransportError::Refused { reason } => ConnectError::Refused {
-                reason: reason.clone(),
-            },
+            TransportError::Refused { reason } => ConnectError::Refused { reason: reason.clone() },
             TransportError::Lost { .. } | TransportError::Unusable { .. } if Instant::now() >= deadline => {
-                ConnectError::Unreachable {
-                    within: self.options.connect_within,
-                    reason: lost.to_string(),
-                }
+                ConnectError::Unreachable { within: self.options.connect_within, reason: lost.to_string() }
             }
             TransportError::Lost { .. } | TransportError::Unusable { .. } => return false,
         };
@@ -379,17 +366,11 @@ impl Engine {
     }
 
     fn applied_version(&self) -> Option<ConfigVersion> {
-        self.applied
-            .as_ref()
-            .map(|applied| applied.provenance.config_version)
+        self.applied.as_ref().map(|applied| applied.provenance.config_version)
     }
 
     fn report_time(&self) -> Instant {
-        Instant::now()
-            + self
-                .options
-                .report_delay
-                .mul_f64(rand::rng().random_range(1.0..2.0))
+        Instant::now() + self.options.report_delay.mul_f64(rand::rng().random_range(1.0..2.0))
     }
 }
 

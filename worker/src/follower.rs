@@ -70,17 +70,13 @@ impl Follower {
     /// meanwhile. An unreachable source is tried for [`Options::connect_within`].
     pub async fn connect(source: Source, options: Options) -> Result<Self, ConnectError> {
         let transport: Box<dyn Transport> = match source {
-            Source::Postgres {
-                url,
-                app_id,
-                environment_id,
-            } => Box::new(Postgres::new(&url, app_id, environment_id, &options)?),
+            Source::Postgres { url, app_id, environment_id } => {
+                Box::new(Postgres::new(&url, app_id, environment_id, &options)?)
+            }
             Source::Http { server_url, token } => Box::new(Http::new(&server_url, &token, &options)?),
         };
         if options.name.trim().is_empty() {
-            return Err(ConnectError::Setup {
-                reason: "a worker needs a name".to_owned(),
-            });
+            return Err(ConnectError::Setup { reason: "a worker needs a name".to_owned() });
         }
         let (shared, changes) = Shared::new();
         let (stop, stopped) = watch::channel(false);
@@ -88,12 +84,7 @@ impl Follower {
         let engine = Engine::new(transport, Arc::clone(&shared), options, ready);
         let engine = EngineTask(tokio::spawn(engine.run(stopped)));
         first.await.map_err(|_| ConnectError::Stopped)??;
-        Ok(Self {
-            shared,
-            changes: Mutex::new(changes),
-            stop,
-            engine,
-        })
+        Ok(Self { shared, changes: Mutex::new(changes), stop, engine })
     }
 
     /// The configuration in use; keep it for a unit of work, ask again for the next.

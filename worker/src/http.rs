@@ -79,9 +79,7 @@ impl Http {
     }
 
     fn stream(&self) -> Result<&Stream, TransportError> {
-        self.stream
-            .as_ref()
-            .ok_or_else(|| TransportError::lost("there is no stream"))
+        self.stream.as_ref().ok_or_else(|| TransportError::lost("there is no stream"))
     }
 }
 
@@ -89,10 +87,7 @@ impl Http {
 impl Transport for Http {
     async fn connect(&mut self, applied: Option<ConfigVersion>) -> Result<(), TransportError> {
         self.stream = None;
-        let request = self
-            .client
-            .get(self.url(STREAM_PATH))
-            .header(ACCEPT, "text/event-stream");
+        let request = self.client.get(self.url(STREAM_PATH)).header(ACCEPT, "text/event-stream");
         let response = welcome(request.send().await.map_err(broken)?)?;
         if response.status() != StatusCode::OK {
             return Err(TransportError::lost(format!(
@@ -124,10 +119,7 @@ impl Transport for Http {
     }
 
     async fn fetch(&mut self, applied: Option<ConfigVersion>) -> Result<Fetched, TransportError> {
-        let mut request = self
-            .client
-            .get(self.url(SNAPSHOT_PATH))
-            .timeout(self.answer_within);
+        let mut request = self.client.get(self.url(SNAPSHOT_PATH)).timeout(self.answer_within);
         if let Some(version) = applied {
             request = request.header(IF_NONE_MATCH, format!("\"{version}\""));
         }
@@ -176,17 +168,9 @@ impl Transport for Http {
     }
 
     async fn report(&mut self, report: &WorkerReport) -> Result<(), TransportError> {
-        let request = self
-            .client
-            .post(self.url(REPORT_PATH))
-            .timeout(self.answer_within)
-            .json(report);
+        let request = self.client.post(self.url(REPORT_PATH)).timeout(self.answer_within).json(report);
         let status = welcome(request.send().await.map_err(broken)?)?.status();
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(unexpected(status, "to the report"))
-        }
+        if status.is_success() { Ok(()) } else { Err(unexpected(status, "to the report")) }
     }
 
     fn applied(&mut self, version: ConfigVersion) {

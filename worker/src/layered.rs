@@ -18,10 +18,7 @@ pub(crate) struct Layered<K, V> {
 
 impl<K: Ord + Clone, V: Clone> Layered<K, V> {
     pub(crate) fn new(base: BTreeMap<K, V>) -> Self {
-        Self {
-            base: Arc::new(base),
-            over: BTreeMap::new(),
-        }
+        Self { base: Arc::new(base), over: BTreeMap::new() }
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
@@ -32,29 +29,18 @@ impl<K: Ord + Clone, V: Clone> Layered<K, V> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        Merged {
-            base: self.base.iter().peekable(),
-            over: self.over.iter().peekable(),
-        }
+        Merged { base: self.base.iter().peekable(), over: self.over.iter().peekable() }
     }
 
     /// The map with these changes; `None` takes a key away.
     pub(crate) fn changed(&self, changes: BTreeMap<K, Option<V>>) -> Self {
         let mut over = self.over.clone();
         over.extend(changes);
-        let layered = Self {
-            base: Arc::clone(&self.base),
-            over,
-        };
+        let layered = Self { base: Arc::clone(&self.base), over };
         if layered.over.len() <= MOST_CHANGES {
             return layered;
         }
-        Self::new(
-            layered
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
-        )
+        Self::new(layered.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 }
 

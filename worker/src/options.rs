@@ -30,19 +30,14 @@ pub enum Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Postgres {
-                app_id,
-                environment_id,
-                ..
-            } => f
+            Self::Postgres { app_id, environment_id, .. } => f
                 .debug_struct("Postgres")
                 .field("app_id", app_id)
                 .field("environment_id", environment_id)
                 .finish_non_exhaustive(),
-            Self::Http { server_url, .. } => f
-                .debug_struct("Http")
-                .field("server_url", server_url)
-                .finish_non_exhaustive(),
+            Self::Http { server_url, .. } => {
+                f.debug_struct("Http").field("server_url", server_url).finish_non_exhaustive()
+            }
         }
     }
 }
@@ -114,32 +109,20 @@ mod tests {
 
     #[test]
     fn files_are_selected_by_whole_components() {
-        let under = FileSelection::Under(vec![
-            "queues".to_owned(),
-            "menu/main.yml".to_owned(),
-            "a/".to_owned(),
-        ]);
+        let under =
+            FileSelection::Under(vec!["queues".to_owned(), "menu/main.yml".to_owned(), "a/".to_owned()]);
         let holds = |path: &str| under.holds(&RepoPath::parse(path).unwrap());
         for path in ["queues", "queues/x.yml", "queues/a/b", "menu/main.yml", "a/b"] {
             assert!(holds(path), "{path}");
         }
-        for path in [
-            "queues2/x.yml",
-            "x/queues/y",
-            "menu/main.yml2",
-            "menu/other.yml",
-            "ab",
-        ] {
+        for path in ["queues2/x.yml", "x/queues/y", "menu/main.yml2", "menu/other.yml", "ab"] {
             assert!(!holds(path), "{path}");
         }
     }
 
     #[test]
     fn sources_do_not_show_their_secrets() {
-        let source = Source::Http {
-            server_url: "http://x".to_owned(),
-            token: "t0ken".to_owned(),
-        };
+        let source = Source::Http { server_url: "http://x".to_owned(), token: "t0ken".to_owned() };
         assert!(!format!("{source:?}").contains("t0ken"));
     }
 }

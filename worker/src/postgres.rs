@@ -115,18 +115,11 @@ impl Postgres {
             .keepalives(true)
             .keepalives_idle(options.heartbeat.max(Duration::from_secs(1)))
             .tcp_user_timeout(options.heartbeat + options.answer_within);
-        Ok(Self {
-            server,
-            app_id,
-            environment_id,
-            connection: None,
-        })
+        Ok(Self { server, app_id, environment_id, connection: None })
     }
 
     fn connection(&self) -> Result<&Connection, TransportError> {
-        self.connection
-            .as_ref()
-            .ok_or_else(|| TransportError::lost("there is no connection"))
+        self.connection.as_ref().ok_or_else(|| TransportError::lost("there is no connection"))
     }
 
     async fn whole(&self) -> Result<Fetched, TransportError> {
@@ -161,11 +154,7 @@ impl Postgres {
             Some(row) => version(row.get(0))?,
             None => ConfigVersion::default(),
         };
-        Ok(if active < applied {
-            Fetched::Behind(active)
-        } else {
-            Fetched::Unchanged
-        })
+        Ok(if active < applied { Fetched::Behind(active) } else { Fetched::Unchanged })
     }
 }
 
@@ -175,26 +164,12 @@ impl Transport for Postgres {
         self.connection = None;
         let (client, messages) = self.server.connect().await.map_err(broken)?;
         let inbox = Arc::new(Inbox::new(applied));
-        let driver = tokio::spawn(drive(
-            messages,
-            Arc::clone(&inbox),
-            self.app_id,
-            self.environment_id,
-        ));
+        let driver = tokio::spawn(drive(messages, Arc::clone(&inbox), self.app_id, self.environment_id));
         // LISTEN before anything is read: whatever commits from here on sends a hint.
-        client
-            .batch_execute("LISTEN config_changed")
-            .await
-            .map_err(broken)?;
+        client.batch_execute("LISTEN config_changed").await.map_err(broken)?;
         let (newer, report) =
             futures::try_join!(client.prepare(NEWER), client.prepare(REPORT)).map_err(broken)?;
-        self.connection = Some(Connection {
-            client,
-            inbox,
-            driver,
-            newer,
-            report,
-        });
+        self.connection = Some(Connection { client, inbox, driver, newer, report });
         Ok(())
     }
 
@@ -215,12 +190,7 @@ impl Transport for Postgres {
             .client
             .query(
                 &connection.newer,
-                &[
-                    &self.app_id.uuid(),
-                    &self.environment_id.uuid(),
-                    &i64::from(applied.0),
-                    &MOST_VERSIONS,
-                ],
+                &[&self.app_id.uuid(), &self.environment_id.uuid(), &i64::from(applied.0), &MOST_VERSIONS],
             )
             .await
             .map_err(broken)?;
@@ -258,12 +228,7 @@ impl Transport for Postgres {
         hashes: &[ContentHash],
     ) -> Result<Vec<(ContentHash, Bytes)>, TransportError> {
         let hashes: Vec<&str> = hashes.iter().map(ContentHash::as_str).collect();
-        let rows = self
-            .connection()?
-            .client
-            .query(CONTENTS, &[&hashes])
-            .await
-            .map_err(broken)?;
+        let rows = self.connection()?.client.query(CONTENTS, &[&hashes]).await.map_err(broken)?;
         Ok(rows
             .iter()
             .map(|row| {
@@ -292,10 +257,7 @@ impl Transport for Postgres {
                     &provenance.map(|p| p.release_commit.to_string()),
                     &provenance.map(|p| p.tree_id.to_string()),
                     &provenance.map(|p| i64::from(p.profile_revision)),
-                    &report
-                        .applied
-                        .as_ref()
-                        .map(|applied| applied.applied_at.instant()),
+                    &report.applied.as_ref().map(|applied| applied.applied_at.instant()),
                     &report.last_notify_at.map(Timestamp::instant),
                     &report.heartbeat_at.instant(),
                     &report.problem,

@@ -27,9 +27,8 @@ impl Server {
     pub(crate) fn parse(url: &str) -> Result<Self, ConnectError> {
         let refused = |reason: String| ConnectError::Setup { reason };
         let (url, root) = take_root_certificate(url);
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: Error| refused(format!("the database's URL: {error}")))?;
+        let mut config: Config =
+            url.parse().map_err(|error: Error| refused(format!("the database's URL: {error}")))?;
         if root.is_some() {
             config.ssl_mode(SslMode::Require);
         }
@@ -81,13 +80,9 @@ fn take_root_certificate(url: &str) -> (String, Option<String>) {
     let Some((front, query)) = url.split_once('?') else {
         return (url.to_owned(), None);
     };
-    let (roots, rest): (Vec<&str>, Vec<&str>) = query
-        .split('&')
-        .partition(|pair| pair.starts_with("sslrootcert="));
-    let root = roots
-        .first()
-        .and_then(|pair| pair.split_once('='))
-        .map(|(_, path)| path.to_owned());
+    let (roots, rest): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| pair.starts_with("sslrootcert="));
+    let root = roots.first().and_then(|pair| pair.split_once('=')).map(|(_, path)| path.to_owned());
     (format!("{front}?{}", rest.join("&")), root)
 }
 

@@ -66,27 +66,17 @@ mod tests {
     use super::*;
 
     fn event(name: &str, data: &str) -> Event {
-        Event {
-            name: name.to_owned(),
-            data: data.to_owned(),
-        }
+        Event { name: name.to_owned(), data: data.to_owned() }
     }
 
     #[test]
     fn events_come_out_however_the_stream_is_cut() {
         let text = ": hello\r\n\r\nevent: config_changed\r\ndata: {\"version\": 3}\r\n\r\n:\n\nid: 7\ndata:a\ndata: b\n\nevent: x\n\n\rdata: c\r\r";
-        let expected = [
-            event("config_changed", "{\"version\": 3}"),
-            event("", "a\nb"),
-            event("", "c"),
-        ];
+        let expected = [event("config_changed", "{\"version\": 3}"), event("", "a\nb"), event("", "c")];
         for size in 1..text.len() {
             let mut parser = Parser::default();
-            let events: Vec<Event> = text
-                .as_bytes()
-                .chunks(size)
-                .flat_map(|piece| parser.push(piece))
-                .collect();
+            let events: Vec<Event> =
+                text.as_bytes().chunks(size).flat_map(|piece| parser.push(piece)).collect();
             assert_eq!(events, expected, "in pieces of {size}");
         }
     }

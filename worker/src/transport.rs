@@ -49,15 +49,11 @@ pub(crate) enum TransportError {
 
 impl TransportError {
     pub(crate) fn lost(reason: impl Into<String>) -> Self {
-        Self::Lost {
-            reason: reason.into(),
-        }
+        Self::Lost { reason: reason.into() }
     }
 
     pub(crate) fn unusable(reason: impl Into<String>) -> Self {
-        Self::Unusable {
-            reason: reason.into(),
-        }
+        Self::Unusable { reason: reason.into() }
     }
 }
 

@@ -86,9 +86,7 @@ impl View {
         ParameterName::parse(name)
             .ok()
             .and_then(|name| self.parameters.get(&name))
-            .ok_or_else(|| ParameterError::Unknown {
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| ParameterError::Unknown { name: name.to_owned() })
     }
 }
 
@@ -99,12 +97,8 @@ mod tests {
 
     fn view(parameters: &[(&str, ParameterType, Value)]) -> View {
         let parameters = parameters.iter().map(|(name, kind, value)| {
-            let parameter = SnapshotParameter {
-                value: value.clone(),
-                kind: *kind,
-                category: None,
-                hot_reloadable: true,
-            };
+            let parameter =
+                SnapshotParameter { value: value.clone(), kind: *kind, category: None, hot_reloadable: true };
             (name.parse().unwrap(), parameter)
         });
         View {
@@ -139,10 +133,7 @@ mod tests {
     fn errors_do_not_show_values() {
         let view = view(&[("password", ParameterType::String, json!("hunter2"))]);
         let error = view.parameter::<u8>("password").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the parameter `password` is string, which does not fit u8"
-        );
+        assert_eq!(error.to_string(), "the parameter `password` is string, which does not fit u8");
         assert!(view.duration("password").is_err());
         for unknown in ["other", "", "not a name"] {
             let error = view.parameter::<u8>(unknown).unwrap_err();

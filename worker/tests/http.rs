@@ -66,22 +66,16 @@ impl Server {
     }
 
     fn source(&self, token: &str) -> Source {
-        Source::Http {
-            server_url: self.url.clone(),
-            token: token.to_owned(),
-        }
+        Source::Http { server_url: self.url.clone(), token: token.to_owned() }
     }
 
     async fn follow(&self, options: Options) -> Follower {
-        within(Follower::connect(self.source(TOKEN), options))
-            .await
-            .unwrap()
+        within(Follower::connect(self.source(TOKEN), options)).await.unwrap()
     }
 
     fn refuse(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
-        let authorised = headers
-            .get("authorization")
-            .is_some_and(|value| value == &format!("Bearer {TOKEN}"));
+        let authorised =
+            headers.get("authorization").is_some_and(|value| value == &format!("Bearer {TOKEN}"));
         if !authorised || self.faults.revoked.load(SeqCst) {
             return Err(StatusCode::UNAUTHORIZED);
         }
@@ -107,15 +101,8 @@ async fn stream(State(server): State<Server>, headers: HeaderMap) -> Result<Resp
         .into_stream()
         .filter(move |change| std::future::ready(change.environment_id == environment))
         .map(|change| {
-            let data = wire::StreamEvent {
-                version: change.version,
-            };
-            Ok::<_, Infallible>(
-                Event::default()
-                    .event(wire::STREAM_EVENT)
-                    .json_data(data)
-                    .unwrap(),
-            )
+            let data = wire::StreamEvent { version: change.version };
+            Ok::<_, Infallible>(Event::default().event(wire::STREAM_EVENT).json_data(data).unwrap())
         })
         .take_until(async move {
             let _ = cut.changed().await;
@@ -152,11 +139,7 @@ async fn file(
         return Ok("something else".into_response());
     }
     let (world, hash) = (&server.world, ContentHash::from(hash));
-    let content = world
-        .port
-        .file(world.app, world.environment, &hash)
-        .await
-        .unwrap();
+    let content = world.port.file(world.app, world.environment, &hash).await.unwrap();
     Ok(Body::from(content.ok_or(StatusCode::NOT_FOUND)?).into_response())
 }
 
@@ -167,11 +150,7 @@ async fn report(
 ) -> Result<StatusCode, StatusCode> {
     server.refuse(&headers)?;
     let world = &server.world;
-    world
-        .port
-        .report(world.app, world.environment, report)
-        .await
-        .unwrap();
+    world.port.report(world.app, world.environment, report).await.unwrap();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -193,13 +172,9 @@ fn quick(name: &str) -> Options {
 
 fn problem(text: &'static str) -> impl Fn(&[WorkerSession]) -> bool {
     move |sessions| {
-        sessions.iter().any(|session| {
-            session
-                .report
-                .problem
-                .as_deref()
-                .is_some_and(|problem| problem.contains(text))
-        })
+        sessions
+            .iter()
+            .any(|session| session.report.problem.as_deref().is_some_and(|problem| problem.contains(text)))
     }
 }
 
@@ -213,19 +188,14 @@ async fn two_workers_follow_the_stream() {
             async move { server.follow(quick("early")).await }
         });
         world.sessions_until(problem("nothing was activated")).await;
-        world
-            .activate(world.version(1).parameter("n", 1.into()).file("a", b"one"))
-            .await;
+        world.activate(world.version(1).parameter("n", 1.into()).file("a", b"one")).await;
         let first = within(waiting).await.unwrap();
         let second = server.follow(quick("late")).await;
         let other = world.elsewhere();
         for number in 2..=30 {
             other.tick(number).await;
             let content: &[u8] = if number % 2 == 0 { b"two" } else { b"one" };
-            let activation = world
-                .version(number)
-                .parameter("n", number.into())
-                .file("a", content);
+            let activation = world.version(number).parameter("n", number.into()).file("a", content);
             world.activate(activation).await;
         }
         for follower in [&first, &second] {
@@ -254,9 +224,7 @@ async fn two_workers_follow_the_stream() {
             .await;
         assert_eq!(server.faults.whole_snapshots.load(SeqCst), fetched);
         first.shutdown().await;
-        world
-            .sessions_until(|sessions| sessions.iter().any(|session| session.report.stopped))
-            .await;
+        world.sessions_until(|sessions| sessions.iter().any(|session| session.report.stopped)).await;
     })
     .await;
 }
@@ -267,10 +235,7 @@ async fn a_silent_stream_is_replaced() {
         server.world.tick(1).await;
         server.faults.mute.store(true, SeqCst);
         // The first stream is mute already; without its silence being noticed, only heartbeats would find version 2.
-        let patient = Options {
-            heartbeat: Duration::from_secs(3_600),
-            ..quick("w")
-        };
+        let patient = Options { heartbeat: Duration::from_secs(3_600), ..quick("w") };
         let follower = server.follow(patient).await;
         assert_eq!(follower.view().version(), ConfigVersion(1));
         server.world.tick(2).await;
@@ -308,14 +273,10 @@ async fn a_closed_stream_is_opened_again_and_caught_up() {
 async fn a_revoked_token_keeps_the_last_good_view() {
     with_server(async |server: Server| {
         server.world.tick(1).await;
-        let error = Follower::connect(server.source("cst_wrong"), quick("w"))
-            .await
-            .unwrap_err();
+        let error = Follower::connect(server.source("cst_wrong"), quick("w")).await.unwrap_err();
         assert!(matches!(error, ConnectError::Refused { .. }), "{error:?}");
         assert!(!format!("{error:?}").contains("cst_wrong"));
-        let error = Follower::connect(server.source("cst\nwrong"), quick("w"))
-            .await
-            .unwrap_err();
+        let error = Follower::connect(server.source("cst\nwrong"), quick("w")).await.unwrap_err();
         assert!(matches!(error, ConnectError::Setup { .. }), "{error:?}");
 
         let follower = server.follow(quick("w")).await;
@@ -352,9 +313,7 @@ async fn a_file_that_does_not_fit_its_hash_is_not_applied() {
         server.faults.corrupt.store(false, SeqCst);
         reaches(&follower, 2).await;
         assert_eq!(follower.view().file("a").unwrap(), "two");
-        world
-            .sessions_until(|sessions| sessions[0].report.problem.is_none())
-            .await;
+        world.sessions_until(|sessions| sessions[0].report.problem.is_none()).await;
     })
     .await;
 }
@@ -375,13 +334,8 @@ async fn a_failing_server_is_waited_for() {
         assert_eq!(follower.view().version(), ConfigVersion(1));
         // A server that fails for good is given up in time.
         server.faults.failing.store(true, SeqCst);
-        let hasty = Options {
-            connect_within: Duration::from_millis(300),
-            ..quick("w")
-        };
-        let error = within(Follower::connect(server.source(TOKEN), hasty))
-            .await
-            .unwrap_err();
+        let hasty = Options { connect_within: Duration::from_millis(300), ..quick("w") };
+        let error = within(Follower::connect(server.source(TOKEN), hasty)).await.unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     })
     .await;

@@ -18,12 +18,7 @@ use support::{Proxy, Wire, With, World, on_postgres, options, reaches, sql, with
 /// Checks a worker against what the database has.
 async fn has_exactly(follower: &Follower, world: &World) {
     let view = follower.view();
-    let snapshot = world
-        .port
-        .snapshot(world.app, world.environment)
-        .await
-        .unwrap()
-        .unwrap();
+    let snapshot = world.port.snapshot(world.app, world.environment).await.unwrap().unwrap();
     assert_eq!(*view.provenance(), snapshot.provenance);
     assert_eq!(view.activated_at(), snapshot.activated_at);
     let parameters: BTreeMap<_, _> = view.parameters().map(|(n, p)| (n.clone(), p.clone())).collect();
@@ -49,26 +44,14 @@ async fn every_change_arrives_whole() {
                 .parameter("c", json!([1]))
                 .file("q/1", b"two")
                 .file("q/2", b"one"),
-            world
-                .version(7)
-                .parameter("c", json!([1]))
-                .file("q/2", b"one")
-                .file("m", b"three"),
+            world.version(7).parameter("c", json!([1])).file("q/2", b"one").file("m", b"three"),
             world.version(8),
             world.version(9).parameter("b", json!(1e16)).file("q/1", b"three"),
         ];
         world.activate(steps[0].clone()).await;
-        let all = world
-            .follow(Options {
-                files: FileSelection::All,
-                ..options("all")
-            })
-            .await;
+        let all = world.follow(Options { files: FileSelection::All, ..options("all") }).await;
         let some = world
-            .follow(Options {
-                files: FileSelection::Under(vec!["q".to_owned()]),
-                ..options("some")
-            })
+            .follow(Options { files: FileSelection::Under(vec!["q".to_owned()]), ..options("some") })
             .await;
         let none = world.follow(options("none")).await;
         let first = all.view();
@@ -111,14 +94,7 @@ async fn a_worker_waits_for_the_first_activation() {
         });
         let sessions = world.sessions_until(|sessions| !sessions.is_empty()).await;
         assert_eq!(sessions[0].report.applied, None);
-        assert!(
-            sessions[0]
-                .report
-                .problem
-                .as_ref()
-                .unwrap()
-                .contains("nothing was activated")
-        );
+        assert!(sessions[0].report.problem.as_ref().unwrap().contains("nothing was activated"));
         assert!(!waiting.is_finished());
         world.tick(1).await;
         let follower = within(waiting).await.unwrap();
@@ -202,9 +178,7 @@ async fn a_silent_connection_is_noticed_by_the_heartbeat() {
             answer_within: Duration::from_secs(1),
             ..options("w")
         };
-        let follower = within(Follower::connect(world.source_by(&through), quick))
-            .await
-            .unwrap();
+        let follower = within(Follower::connect(world.source_by(&through), quick)).await.unwrap();
         assert_eq!(follower.view().version(), ConfigVersion(1));
         // The connection stays open and nothing ever comes: no reset, no end, no notification.
         proxy.set(Wire::Swallowing);
@@ -233,21 +207,9 @@ async fn a_long_absence_is_caught_up_at_once() {
         world.activate(version(1)).await;
         let (proxy, through) = Proxy::before(&world.url).await;
         assert!(proxy.port > 0);
-        let options = Options {
-            files: FileSelection::All,
-            ..options("w")
-        };
-        let follower = within(Follower::connect(world.source_by(&through), options))
-            .await
-            .unwrap();
-        assert_eq!(
-            within(follower.changed())
-                .await
-                .unwrap()
-                .provenance
-                .config_version,
-            ConfigVersion(1)
-        );
+        let options = Options { files: FileSelection::All, ..options("w") };
+        let follower = within(Follower::connect(world.source_by(&through), options)).await.unwrap();
+        assert_eq!(within(follower.changed()).await.unwrap().provenance.config_version, ConfigVersion(1));
         for (first, last) in [(2, 20), (21, 90)] {
             proxy.set(Wire::Cut);
             for number in first..=last {
@@ -286,10 +248,7 @@ async fn a_storm_of_notifications_does_no_harm() {
                         3 => format!(r#"{{"app_id":"{app}","environment_id":"{environment}","version":-1}}"#),
                         _ => format!(r#"{{"app_id":"{environment}","environment_id":"{app}","version":9}}"#),
                     };
-                    client
-                        .execute("SELECT pg_notify('config_changed', $1)", &[&payload])
-                        .await
-                        .unwrap();
+                    client.execute("SELECT pg_notify('config_changed', $1)", &[&payload]).await.unwrap();
                 }
             }));
         }
@@ -331,10 +290,7 @@ async fn a_reader_never_sees_two_versions_in_one_view() {
                         let view = follower.view();
                         let number = view.version().0;
                         assert_eq!(view.parameters().count(), 50);
-                        assert!(
-                            view.parameters()
-                                .all(|(_, parameter)| parameter.value == json!(number))
-                        );
+                        assert!(view.parameters().all(|(_, parameter)| parameter.value == json!(number)));
                         assert!(seen.last().is_none_or(|last| *last <= number), "never backwards");
                         seen.insert(number);
                     }
@@ -356,26 +312,18 @@ async fn a_reader_never_sees_two_versions_in_one_view() {
 async fn workers_report_what_they_run() {
     on_postgres(async |world: World| {
         world.tick(1).await;
-        let quick = |name: &str| Options {
-            heartbeat: Duration::from_millis(200),
-            ..options(name)
-        };
+        let quick = |name: &str| Options { heartbeat: Duration::from_millis(200), ..options(name) };
         let (first, second) = (world.follow(quick("a")).await, world.follow(quick("b")).await);
         world.tick(5).await;
         reaches(&first, 5).await;
         reaches(&second, 5).await;
         let of = |sessions: &[conman_distribution::WorkerSession]| -> Vec<Option<u32>> {
             let version = |s: &conman_distribution::WorkerSession| {
-                s.report
-                    .applied
-                    .as_ref()
-                    .map(|applied| applied.provenance.config_version.0)
+                s.report.applied.as_ref().map(|applied| applied.provenance.config_version.0)
             };
             sessions.iter().map(version).collect()
         };
-        let sessions = world
-            .sessions_until(|sessions| of(sessions) == [Some(5), Some(5)])
-            .await;
+        let sessions = world.sessions_until(|sessions| of(sessions) == [Some(5), Some(5)]).await;
         for session in &sessions {
             let applied = session.report.applied.as_ref().unwrap();
             assert_eq!(applied.provenance, world.version(5).provenance);
@@ -386,9 +334,7 @@ async fn workers_report_what_they_run() {
         }
         // Heartbeats go on without a change.
         let before = sessions[0].report.heartbeat_at;
-        world
-            .sessions_until(|sessions| sessions[0].report.heartbeat_at > before)
-            .await;
+        world.sessions_until(|sessions| sessions[0].report.heartbeat_at > before).await;
 
         first.shutdown().await;
         assert_eq!(first.view().version(), ConfigVersion(5));
@@ -399,9 +345,7 @@ async fn workers_report_what_they_run() {
         // A restarted worker is a new session of the same name and has the same configuration.
         let again = world.follow(quick("a")).await;
         assert_eq!(again.view().version(), ConfigVersion(5));
-        let sessions = world
-            .sessions_until(|sessions| of(sessions) == [Some(5); 3])
-            .await;
+        let sessions = world.sessions_until(|sessions| of(sessions) == [Some(5); 3]).await;
         let ids: BTreeSet<WorkerId> = sessions.iter().map(|s| s.report.session_id).collect();
         assert_eq!(ids.len(), 3);
         has_exactly(&again, &world).await;
@@ -444,14 +388,9 @@ async fn a_database_that_was_put_back_does_not_take_the_worker_along() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_reached_is_said() {
     on_postgres(async |world: World| {
-        let quick = Options {
-            connect_within: Duration::from_millis(500),
-            ..options("w")
-        };
+        let quick = Options { connect_within: Duration::from_millis(500), ..options("w") };
         let connect = async |url: &str, options: &Options| {
-            within(Follower::connect(world.source_by(url), options.clone()))
-                .await
-                .unwrap_err()
+            within(Follower::connect(world.source_by(url), options.clone())).await.unwrap_err()
         };
         let closed = "postgres://user:pa55word@127.0.0.1:1/x";
         let error = connect(closed, &quick).await;
@@ -464,10 +403,7 @@ async fn what_cannot_be_reached_is_said() {
             let error = connect(url, &Options::new(name)).await;
             assert!(matches!(error, ConnectError::Setup { .. }), "{error:?}");
         }
-        let http = Source::Http {
-            server_url: "ftp://x".to_owned(),
-            token: "t".to_owned(),
-        };
+        let http = Source::Http { server_url: "ftp://x".to_owned(), token: "t".to_owned() };
         let error = Follower::connect(http, Options::new("w")).await.unwrap_err();
         assert!(matches!(error, ConnectError::Setup { .. }), "{error:?}");
     })

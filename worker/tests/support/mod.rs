@@ -37,11 +37,7 @@ impl World {
 
     /// Another environment in the same database.
     pub(crate) fn elsewhere(&self) -> Self {
-        Self {
-            app: Uuid::now_v7().into(),
-            environment: Uuid::now_v7().into(),
-            ..self.clone()
-        }
+        Self { app: Uuid::now_v7().into(), environment: Uuid::now_v7().into(), ..self.clone() }
     }
 
     pub(crate) fn version(&self, number: u32) -> Activation {
@@ -74,15 +70,11 @@ impl World {
 
     /// Activates a version whose one parameter `n` is its number.
     pub(crate) async fn tick(&self, number: u32) {
-        self.activate(self.version(number).parameter("n", number.into()))
-            .await;
+        self.activate(self.version(number).parameter("n", number.into())).await;
     }
 
     pub(crate) async fn put(&self, contents: &[&'static [u8]]) {
-        let contents = contents
-            .iter()
-            .map(|content| bytes::Bytes::from_static(content))
-            .collect();
+        let contents = contents.iter().map(|content| bytes::Bytes::from_static(content)).collect();
         self.port.put_blobs(contents).await.unwrap();
     }
 
@@ -91,11 +83,7 @@ impl World {
     }
 
     pub(crate) fn source_by(&self, url: &str) -> Source {
-        Source::Postgres {
-            url: url.to_owned(),
-            app_id: self.app,
-            environment_id: self.environment,
-        }
+        Source::Postgres { url: url.to_owned(), app_id: self.app, environment_id: self.environment }
     }
 
     pub(crate) async fn follow(&self, options: Options) -> Follower {
@@ -128,34 +116,24 @@ pub(crate) trait With: Sized {
 
 impl With for Activation {
     fn parameter(mut self, name: &str, value: Value) -> Self {
-        let parameter = SnapshotParameter {
-            value,
-            kind: ParameterType::Json,
-            category: None,
-            hot_reloadable: true,
-        };
+        let parameter =
+            SnapshotParameter { value, kind: ParameterType::Json, category: None, hot_reloadable: true };
         self.parameters.insert(name.parse().unwrap(), parameter);
         self
     }
 
     fn file(mut self, path: &str, content: &[u8]) -> Self {
-        self.files
-            .insert(RepoPath::parse(path).unwrap(), ContentHash::of(content));
+        self.files.insert(RepoPath::parse(path).unwrap(), ContentHash::of(content));
         self
     }
 }
 
 pub(crate) fn options(name: &str) -> Options {
-    Options {
-        report_delay: Duration::from_millis(10),
-        ..Options::new(name)
-    }
+    Options { report_delay: Duration::from_millis(10), ..Options::new(name) }
 }
 
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("it happens well within the time that is given")
+    tokio::time::timeout(PATIENCE, future).await.expect("it happens well within the time that is given")
 }
 
 /// Waits until a worker has a version, and checks that versions only grow on the way.
@@ -185,10 +163,7 @@ pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: i
     );
     let name = format!("worker_{}", Uuid::now_v7().simple());
     let admin = sql(&server).await;
-    admin
-        .batch_execute(&format!("CREATE DATABASE {name}"))
-        .await
-        .unwrap();
+    admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (front, _) = server.rsplit_once('/').expect("the URL names a database");
     let world = World::open(format!("{front}/{name}")).await;
     let outcome = tokio::spawn(test(world)).await;
@@ -219,14 +194,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Listens on a free port for whoever should reach the host and port of a URL.
     pub(crate) async fn before(url: &str) -> (Self, String) {
-        let target = url
-            .rsplit_once('@')
-            .unwrap()
-            .1
-            .split_once('/')
-            .unwrap()
-            .0
-            .to_owned();
+        let target = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (wire, state) = watch::channel((0, Wire::Open));
