@@ -11,9 +11,11 @@ use crate::validation::{own_values, value_finding};
 use bytes::Bytes;
 use conman_distribution::{Activated, Activation, HistoryRow};
 use conman_domain::access::Role;
+use conman_domain::catalog::Catalog;
 use conman_domain::deployment::{Deployment, DeploymentEvent, DeploymentKind, DeploymentStatus, FailureCause};
 use conman_domain::environment::{Environment, Running};
 use conman_domain::id::DeploymentId;
+use conman_domain::name::ParameterName;
 use conman_domain::profile::RuntimeProfile;
 use conman_domain::release::{Publication, Release, ReleaseEvent};
 use conman_domain::snapshot::{ChangeKind, ConfigVersion, ContentHash, Provenance, SnapshotParameter};
@@ -24,6 +26,14 @@ use std::collections::BTreeMap;
 
 /// How many bytes of file contents go to the distribution database at once.
 const BLOB_CHUNK: usize = 4 * 1024 * 1024;
+
+/// A release with the values that an environment gives its parameters.
+struct Resolved {
+    publication: Publication,
+    catalog: Catalog,
+    parameters: BTreeMap<ParameterName, SnapshotParameter>,
+    profile_revision: u32,
+}
 
 impl Workflow {
     /// Carries a deployment out; a job. Every step may be repeated.
@@ -47,12 +57,13 @@ impl Workflow {
         };
         let environment = self.environment_of(deployment.doc.app_id, deployment.doc.environment_id).await?;
         job.log(format!("Writing {} to {} as version {version}", deployment.doc.tag, environment.doc.name)).await?;
-        let activation = self.activation(&deployment.doc, &environment.doc, version).await?;
-        fail_point!("deploy.before_activate");
-        let activated = match activation {
-            Ok(activation) => self.distribution().activate(activation).await?,
+        let resolved = match self.resolve(&deployment.doc, &environment.doc).await? {
+            Ok(resolved) => resolved,
             Err(reason) => return self.settle_refused(job, id, reason).await,
         };
+        let activation = self.activation(&deployment.doc, &environment.doc, version, resolved).await?;
+        fail_point!("deploy.before_activate");
+        let activated = self.distribution().activate(activation).await?;
         fail_point!("deploy.after_activate");
         match activated {
             Activated::Applied { .. } | Activated::AlreadyApplied { .. } => {
@@ -71,7 +82,7 @@ impl Workflow {
     /// Says why the environment's values do not fit the release's catalog, if they do not.
     async fn check_values(&self, deployment: &Deployment) -> Result<Option<String>> {
         let environment = self.environment_of(deployment.app_id, deployment.environment_id).await?;
-        Ok(self.activation(deployment, &environment.doc, environment.doc.last_version.next()).await?.err())
+        Ok(self.resolve(deployment, &environment.doc).await?.err())
     }
 
     /// The decision: the version is taken and the deployment runs.
@@ -108,13 +119,8 @@ impl Workflow {
         Ok(())
     }
 
-    /// What is to be written; or why the environment's values do not fit, as one sentence.
-    async fn activation(
-        &self,
-        deployment: &Deployment,
-        environment: &Environment,
-        version: ConfigVersion,
-    ) -> Result<std::result::Result<Activation, String>> {
+    /// The release with every parameter's value; or why the environment's values do not fit, as one sentence.
+    async fn resolve(&self, deployment: &Deployment, environment: &Environment) -> Result<Result<Resolved, String>> {
         let release: Versioned<Release> = self.load("release", deployment.release_id).await?;
         let Some(publication) = release.doc.status.publication() else {
             return Ok(Err(format!("the release is {}", release.doc.status.name())));
@@ -139,13 +145,27 @@ impl Workflow {
                 parameters.insert(name, SnapshotParameter { value, kind, category, hot_reloadable });
             }
         }
+        let (publication, profile_revision) = (publication.clone(), profile.doc.revision);
+        Ok(Ok(Resolved { publication, catalog, parameters, profile_revision }))
+    }
+
+    /// What is to be written to the distribution database.
+    async fn activation(
+        &self,
+        deployment: &Deployment,
+        environment: &Environment,
+        version: ConfigVersion,
+        resolved: Resolved,
+    ) -> Result<Activation> {
+        let publication = &resolved.publication;
         let files = self.publish_files(deployment, publication).await?;
         let mut people = vec![deployment.requested_by];
         people.extend(deployment.approvals.iter().map(|a| a.user_id));
         let names = self.user_names(&people).await?;
         let name = |id| names.get(&id).cloned().unwrap_or_else(|| "somebody".to_owned());
         let approvers: Vec<String> = deployment.approvals.iter().map(|a| name(a.user_id)).collect();
-        Ok(Ok(Activation {
+        let back = deployment.kind == DeploymentKind::Redeploy;
+        Ok(Activation {
             source_id: deployment.id.to_string(),
             app_id: deployment.app_id,
             environment_id: environment.id,
@@ -154,17 +174,17 @@ impl Workflow {
                 release_tag: publication.tag.clone(),
                 release_commit: publication.commit,
                 tree_id: publication.tree,
-                profile_revision: profile.doc.revision,
+                profile_revision: resolved.profile_revision,
                 config_version: version,
             },
-            kind: if deployment.kind == DeploymentKind::Redeploy { ChangeKind::Redeployment } else { ChangeKind::Deployment },
-            parameters,
+            kind: if back { ChangeKind::Redeployment } else { ChangeKind::Deployment },
+            parameters: resolved.parameters,
             files,
-            catalog,
+            catalog: resolved.catalog,
             changed_by: name(deployment.requested_by),
             approved_by: if approvers.is_empty() { None } else { Some(approvers.join(", ")) },
             reason: None,
-        }))
+        })
     }
 
     /// Makes the release's files known to the distribution database, where nobody sees them before they are activated.

@@ -265,12 +265,8 @@ async fn import_app(
     RawBody(bytes): RawBody,
 ) -> Answer<(StatusCode, Tagged<AppBody>)> {
     let (_folder, path) = keep(&bytes).await?;
-    let new = NewApp {
-        name: query.name,
-        slug: query.slug,
-        source: AppSource::Bundle(path),
-    };
-    let app = state.workflow.create_app(&actor, new).await?;
+    let source = AppSource::Bundle(path);
+    let app = state.workflow.create_app(&actor, NewApp { name: query.name, slug: query.slug, source }).await?;
     Ok((
         StatusCode::CREATED,
         AppBody::tagged(
