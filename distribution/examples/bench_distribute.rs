@@ -8,10 +8,7 @@
 //! their own version: the floor. Time runs from the moment at which the commit is sent, by a thread with a runtime of
 //! its own, to the moment at which the last worker's program was told. All workers live in this process.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the lines on standard output are what a bench is for"
-)]
+#![expect(clippy::print_stdout, reason = "the lines on standard output are what a bench is for")]
 
 use bytes::Bytes;
 use conman_distribution::{Activation, Distribution};
@@ -48,9 +45,7 @@ fn main() -> Fallible<()> {
     let (mut workers, mut rounds) = (vec![1_usize, 100, 500], 60_u32);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let value = arguments
-            .next()
-            .ok_or_else(|| format!("{argument} needs a value"))?;
+        let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--workers" => workers = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--rounds" => rounds = value.parse()?,
@@ -69,21 +64,14 @@ fn main() -> Fallible<()> {
 
 async fn bench(server: &str, workers: usize, rounds: u32) -> Fallible<()> {
     let admin = connect(server).await?;
-    let row = admin
-        .query_one("SELECT current_setting('max_connections')", &[])
-        .await?;
+    let row = admin.query_one("SELECT current_setting('max_connections')", &[]).await?;
     let room: usize = row.get::<_, String>(0).parse()?;
     if room < workers * 2 + 60 {
-        return Err(format!(
-            "{workers} workers need max_connections of {}, it is {room}",
-            workers * 2 + 60
-        )
-        .into());
+        return Err(
+            format!("{workers} workers need max_connections of {}, it is {room}", workers * 2 + 60).into()
+        );
     }
-    let (mut ours, mut floor) = (
-        Side::create(server, &admin).await?,
-        Side::create(server, &admin).await?,
-    );
+    let (mut ours, mut floor) = (Side::create(server, &admin).await?, Side::create(server, &admin).await?);
     let outcome = measure(&mut ours, &mut floor, workers, rounds).await;
     for side in [ours, floor] {
         side.drop_database(&admin).await?;
@@ -123,10 +111,9 @@ async fn measure(
 
     let (mut ours_ms, mut floor_ms) = (Vec::new(), Vec::new());
     for round in 0..rounds + WARM_UP {
-        for (side, done, times) in [
-            (&mut *ours, &mut ours_done, &mut ours_ms),
-            (&mut *floor, &mut floor_done, &mut floor_ms),
-        ] {
+        for (side, done, times) in
+            [(&mut *ours, &mut ours_done, &mut ours_ms), (&mut *floor, &mut floor_done, &mut floor_ms)]
+        {
             let version = side.version + 1;
             let committed = side.activate_next()?;
             let last = gather(done, workers, version).await?;
@@ -148,9 +135,8 @@ async fn measure(
 async fn gather(done: &mut mpsc::UnboundedReceiver<Done>, workers: usize, version: u32) -> Fallible<Instant> {
     let mut last = Instant::now() - Duration::from_secs(3_600);
     for _ in 0..workers {
-        let (reached, at) = tokio::time::timeout(Duration::from_secs(60), done.recv())
-            .await?
-            .ok_or("a worker ended")?;
+        let (reached, at) =
+            tokio::time::timeout(Duration::from_secs(60), done.recv()).await?.ok_or("a worker ended")?;
         if reached != version {
             return Err(format!("a worker has version {reached} instead of {version}").into());
         }
@@ -164,11 +150,8 @@ async fn follow(
     at: usize,
     done: mpsc::UnboundedSender<Done>,
 ) -> Fallible<tokio::task::JoinHandle<()>> {
-    let source = Source::Postgres {
-        url: side.url.clone(),
-        app_id: side.app,
-        environment_id: side.environment,
-    };
+    let source =
+        Source::Postgres { url: side.url.clone(), app_id: side.app, environment_id: side.environment };
     let follower = Follower::connect(source, Options::new(format!("worker-{at}"))).await?;
     Ok(tokio::spawn(async move {
         while let Some(applied) = follower.changed().await {
@@ -293,9 +276,7 @@ fn activate_all(
     outbox: &std::sync::mpsc::SyncSender<Fallible<Instant>>,
 ) {
     let run = || -> Fallible<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let port = runtime.block_on(conman_distribution::open(url))?;
         let _clock = tracing::subscriber::set_default(CommitClock);
         for activation in inbox {
@@ -395,9 +376,7 @@ fn first(app: AppId, environment: EnvironmentId) -> Fallible<Activation> {
             category: None,
             hot_reloadable: true,
         };
-        activation
-            .parameters
-            .insert(format!("parameter_{at}").parse()?, parameter);
+        activation.parameters.insert(format!("parameter_{at}").parse()?, parameter);
     }
     for at in 0..FILES {
         let path = RepoPath::parse(&format!("folder{}/file{at}.yml", at % 10))?;

@@ -74,10 +74,7 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new() -> Self {
-        Self {
-            told: Arc::default(),
-            sender: broadcast::channel(BACKLOG).0,
-        }
+        Self { told: Arc::default(), sender: broadcast::channel(BACKLOG).0 }
     }
 
     /// Tells of a change unless this or a later version of that environment was told of before.
@@ -103,11 +100,7 @@ impl Hub {
     pub(crate) fn subscribe(&self) -> Changes {
         // Under the lock, so that what is subscribed to and what counts as told before fit together.
         let _told = self.told.lock();
-        Changes {
-            hub: Arc::clone(&self.told),
-            receiver: self.sender.subscribe(),
-            owed: VecDeque::new(),
-        }
+        Changes { hub: Arc::clone(&self.told), receiver: self.sender.subscribe(), owed: VecDeque::new() }
     }
 }
 
@@ -212,11 +205,7 @@ mod tests {
     #[tokio::test]
     async fn versions_only_grow_and_none_is_told_twice() {
         let hub = Hub::new();
-        hub.prime([(
-            Uuid::from_u128(1).into(),
-            Uuid::from_u128(1).into(),
-            ConfigVersion(3),
-        )]);
+        hub.prime([(Uuid::from_u128(1).into(), Uuid::from_u128(1).into(), ConfigVersion(3))]);
         let mut changes = hub.subscribe();
         for version in [3, 2, 4, 4, 1, 6] {
             hub.tell(change(1, version, 0));

@@ -93,11 +93,7 @@ impl HistoryColumns {
             source_id: self.source_id,
             kind: word::<ChangeKind>(self.kind, "a kind of change")?,
             parameters: json(&self.parameters, "changes of parameters")?,
-            files: FileCounts {
-                added: small(added)?,
-                changed: small(changed)?,
-                removed: small(removed)?,
-            },
+            files: FileCounts { added: small(added)?, changed: small(changed)?, removed: small(removed)? },
             changed_by: self.changed_by,
             approved_by: self.approved_by,
             reason: self.reason,
@@ -118,10 +114,8 @@ pub(crate) struct EntryColumns {
 impl EntryColumns {
     pub(crate) fn entry(self) -> Result<(ParameterName, SnapshotParameter), DistributionError> {
         let name = parameter_name(&self.name)?;
-        let value = serde_json::from_str(&self.value).map_err(|_| DistributionError::Corrupt {
-            what: "a value",
-            name: Some(name.clone()),
-        })?;
+        let value = serde_json::from_str(&self.value)
+            .map_err(|_| DistributionError::Corrupt { what: "a value", name: Some(name.clone()) })?;
         let category = match self.category {
             Some(category) => Some(word::<Category>(category, "a category")?),
             None => None,
@@ -154,10 +148,9 @@ pub(crate) struct SessionColumns {
 impl SessionColumns {
     pub(crate) fn session(self) -> Result<WorkerSession, DistributionError> {
         let applied = match self.applied {
-            Some((provenance, applied_at)) => Some(AppliedConfig {
-                provenance: provenance.provenance()?,
-                applied_at,
-            }),
+            Some((provenance, applied_at)) => {
+                Some(AppliedConfig { provenance: provenance.provenance()?, applied_at })
+            }
             None => None,
         };
         Ok(WorkerSession {

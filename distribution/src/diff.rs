@@ -37,10 +37,8 @@ fn differing<'a, K: Ord, V: PartialEq>(
         .iter()
         .filter(|(key, _)| !after.contains_key(key))
         .map(|(key, value)| (key, Some(value), None));
-    let new_or_other = after
-        .iter()
-        .map(|(key, value)| (key, before.get(key), Some(value)))
-        .filter(|(_, was, is)| was != is);
+    let new_or_other =
+        after.iter().map(|(key, value)| (key, before.get(key), Some(value))).filter(|(_, was, is)| was != is);
     gone.chain(new_or_other)
 }
 
@@ -50,10 +48,7 @@ pub(crate) fn parameters(
 ) -> ParameterChanges {
     differing(before, after)
         .map(|(name, before, after)| {
-            let change = ParameterChange {
-                before: before.cloned(),
-                after: after.cloned(),
-            };
+            let change = ParameterChange { before: before.cloned(), after: after.cloned() };
             (name.clone(), change)
         })
         .collect()
@@ -65,10 +60,7 @@ pub(crate) fn files(
 ) -> FileChanges {
     differing(before, after)
         .map(|(path, before, after)| {
-            let change = FileChange {
-                before: before.cloned(),
-                after: after.cloned(),
-            };
+            let change = FileChange { before: before.cloned(), after: after.cloned() };
             (path.clone(), change)
         })
         .collect()
@@ -76,11 +68,7 @@ pub(crate) fn files(
 
 /// Names the catalog's rows that an activation would take away.
 pub(crate) fn leaving(before: &BTreeMap<ParameterName, Value>, catalog: &Catalog) -> Vec<ParameterName> {
-    before
-        .keys()
-        .filter(|name| !catalog.parameters.contains_key(*name))
-        .cloned()
-        .collect()
+    before.keys().filter(|name| !catalog.parameters.contains_key(*name)).cloned().collect()
 }
 
 pub(crate) fn count(files: &FileChanges) -> FileCounts {

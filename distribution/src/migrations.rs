@@ -13,11 +13,7 @@ pub(crate) struct Migration {
 }
 
 pub(crate) const POSTGRES: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "tables",
-        sql: include_str!("../migrations/postgres/0001_tables.sql"),
-    },
+    Migration { number: 1, name: "tables", sql: include_str!("../migrations/postgres/0001_tables.sql") },
     Migration {
         number: 2,
         name: "invariants",
@@ -26,11 +22,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
 ];
 
 pub(crate) const SQLITE: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "tables",
-        sql: include_str!("../migrations/sqlite/0001_tables.sql"),
-    },
+    Migration { number: 1, name: "tables", sql: include_str!("../migrations/sqlite/0001_tables.sql") },
     Migration {
         number: 2,
         name: "invariants",
@@ -90,15 +82,9 @@ mod tests {
     #[test]
     fn another_history_is_refused() {
         let first = (1, POSTGRES[0].checksum());
-        assert_eq!(
-            outstanding(POSTGRES, std::slice::from_ref(&first)).unwrap().len(),
-            POSTGRES.len() - 1
-        );
+        assert_eq!(outstanding(POSTGRES, std::slice::from_ref(&first)).unwrap().len(), POSTGRES.len() - 1);
         for bad in [vec![(1, "other".to_owned())], vec![first, (99, String::new())]] {
-            assert!(matches!(
-                outstanding(POSTGRES, &bad),
-                Err(DistributionError::Schema { .. })
-            ));
+            assert!(matches!(outstanding(POSTGRES, &bad), Err(DistributionError::Schema { .. })));
         }
     }
 }

@@ -225,11 +225,7 @@ impl WorkerReport {
     pub(crate) fn tamed(mut self) -> Self {
         let tame = |text: &mut String| {
             if text.contains('\0') || text.len() > MAX_REPORT_TEXT {
-                *text = text
-                    .chars()
-                    .filter(|c| *c != '\0')
-                    .take(MAX_REPORT_TEXT)
-                    .collect();
+                *text = text.chars().filter(|c| *c != '\0').take(MAX_REPORT_TEXT).collect();
             }
         };
         tame(&mut self.name);

@@ -16,10 +16,8 @@ use std::sync::Arc;
 ///
 /// Both lie on the way of a first application only: before the commit nothing is there, after it everything is, and
 /// the caller has not been answered.
-pub const FAULT_POINTS: [&str; 2] = [
-    "distribution.activate.before_commit",
-    "distribution.activate.after_commit",
-];
+pub const FAULT_POINTS: [&str; 2] =
+    ["distribution.activate.before_commit", "distribution.activate.after_commit"];
 
 /// The longest page of history, in rows.
 pub(crate) const MAX_PAGE: u32 = 200;
@@ -114,9 +112,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Distribution>, DistributionError>
     if let Some(path) = url.strip_prefix("sqlite:") {
         return Ok(Arc::new(sqlite::Sqlite::open(path.as_ref()).await?));
     }
-    Err(DistributionError::Url {
-        reason: "it begins with neither".to_owned(),
-    })
+    Err(DistributionError::Url { reason: "it begins with neither".to_owned() })
 }
 
 /// Makes an empty PostgreSQL database beside the one that a URL names, for a while; answers its URL.

@@ -45,19 +45,9 @@ impl Encrypted {
             )
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let target = url
-            .rsplit_once('@')
-            .unwrap()
-            .1
-            .split_once('/')
-            .unwrap()
-            .0
-            .to_owned();
+        let target = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (port, handshakes) = (
-            listener.local_addr().unwrap().port(),
-            Arc::new(AtomicUsize::new(0)),
-        );
+        let (port, handshakes) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&handshakes);
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
@@ -73,17 +63,11 @@ impl Encrypted {
                     let mut client = acceptor.accept(client).await?;
                     count.fetch_add(1, Ordering::Relaxed);
                     let mut server = TcpStream::connect(target).await?;
-                    tokio::io::copy_bidirectional(&mut client, &mut server)
-                        .await
-                        .map(|_| ())
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await.map(|_| ())
                 });
             }
         });
-        Self {
-            port,
-            root,
-            handshakes,
-        }
+        Self { port, root, handshakes }
     }
 
     fn url(&self, plain: &str, query: &str) -> String {
@@ -103,28 +87,16 @@ async fn everything_goes_over_a_checked_connection() {
         let url = encrypted.trusting(&db.url);
         let (port, place) = (conman_distribution::open(&url).await.unwrap(), Place::new());
         let mut changes = port.subscribe();
-        applied(
-            port.activate(place.version(1).parameter("n", json!(1)))
-                .await
-                .unwrap(),
-        );
+        applied(port.activate(place.version(1).parameter("n", json!(1))).await.unwrap());
         let change = tokio::time::timeout(Duration::from_secs(10), changes.next()).await;
         assert_eq!(change.unwrap().unwrap().version.0, 1);
 
-        let source = Source::Postgres {
-            url,
-            app_id: place.app,
-            environment_id: place.environment,
-        };
+        let source = Source::Postgres { url, app_id: place.app, environment_id: place.environment };
         let before = encrypted.handshakes.load(Ordering::Relaxed);
         let follower = Follower::connect(source, Options::new("w")).await.unwrap();
         assert!(before >= 2 && encrypted.handshakes.load(Ordering::Relaxed) > before);
         follower.changed().await;
-        applied(
-            port.activate(place.version(2).parameter("n", json!(2)))
-                .await
-                .unwrap(),
-        );
+        applied(port.activate(place.version(2).parameter("n", json!(2))).await.unwrap());
         follower.changed().await;
         assert_eq!(follower.view().parameter::<u32>("n"), Ok(2));
     })
@@ -143,24 +115,12 @@ async fn who_cannot_be_trusted_is_not_talked_to() {
             ours.url(&db.url, &format!("sslrootcert={}", foreign.root.path().display())),
         ] {
             let error = conman_distribution::open(&url).await.err().unwrap();
-            assert!(
-                matches!(error, DistributionError::Unavailable(_)),
-                "{url}: {error:?}"
-            );
-            let source = Source::Postgres {
-                url,
-                app_id: Place::new().app,
-                environment_id: Place::new().environment,
-            };
-            let hasty = Options {
-                connect_within: Duration::from_millis(200),
-                ..Options::new("w")
-            };
+            assert!(matches!(error, DistributionError::Unavailable(_)), "{url}: {error:?}");
+            let source =
+                Source::Postgres { url, app_id: Place::new().app, environment_id: Place::new().environment };
+            let hasty = Options { connect_within: Duration::from_millis(200), ..Options::new("w") };
             let error = Follower::connect(source, hasty).await.unwrap_err();
-            let expected = matches!(
-                error,
-                ConnectError::Unreachable { .. } | ConnectError::Setup { .. }
-            );
+            let expected = matches!(error, ConnectError::Unreachable { .. } | ConnectError::Setup { .. });
             assert!(expected, "{error:?}");
         }
         // Asked to encrypt, a server that cannot is not talked to in the clear.

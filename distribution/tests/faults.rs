@@ -30,21 +30,13 @@ async fn interrupted(db: Database) {
         let committed = point.ends_with("after_commit");
         let row = port.history_of(&activation(number).source_id).await.unwrap();
         assert_eq!(row.is_some(), committed, "{point}");
-        let active = port
-            .snapshot(place.app, place.environment)
-            .await
-            .unwrap()
-            .unwrap();
+        let active = port.snapshot(place.app, place.environment).await.unwrap().unwrap();
         let expected = if committed { number } else { number - 1 };
         assert_eq!(active.provenance.config_version, ConfigVersion(expected));
         assert_eq!(active.values()[&name("n")], json!(expected));
 
         let outcome = port.activate(activation(number)).await.unwrap();
-        assert_eq!(
-            matches!(outcome, Activated::AlreadyApplied { .. }),
-            committed,
-            "{point}: {outcome:?}"
-        );
+        assert_eq!(matches!(outcome, Activated::AlreadyApplied { .. }), committed, "{point}: {outcome:?}");
         let active = port.active(place.app, place.environment).await.unwrap().unwrap();
         assert_eq!(active.provenance.config_version, ConfigVersion(number));
     }

@@ -26,11 +26,7 @@ async fn the_listener_comes_back_and_misses_no_version() {
         let mut cut = 0;
         for number in 1..=40 {
             if number % 4 == 0 {
-                cut += client
-                    .query_one(CUT, &[&"conman listener"])
-                    .await
-                    .unwrap()
-                    .get::<_, i64>(0);
+                cut += client.query_one(CUT, &[&"conman listener"]).await.unwrap().get::<_, i64>(0);
             }
             for place in places {
                 port.activate(place.version(number)).await.unwrap();
@@ -38,16 +34,9 @@ async fn the_listener_comes_back_and_misses_no_version() {
         }
         assert!(cut > 0, "the test cut something");
         let mut latest = BTreeMap::new();
-        while latest
-            .values()
-            .filter(|version| **version == ConfigVersion(40))
-            .count()
-            < 2
-        {
-            let change = tokio::time::timeout(Duration::from_secs(20), changes.next())
-                .await
-                .unwrap()
-                .unwrap();
+        while latest.values().filter(|version| **version == ConfigVersion(40)).count() < 2 {
+            let change =
+                tokio::time::timeout(Duration::from_secs(20), changes.next()).await.unwrap().unwrap();
             let before = latest.insert(change.environment_id, change.version);
             assert!(before.is_none_or(|before| before < change.version));
         }
@@ -58,10 +47,7 @@ async fn the_listener_comes_back_and_misses_no_version() {
 /// Activates as its callers do: what is transient is asked again.
 async fn activate_until_answered(port: &Arc<dyn Distribution>, place: Place, number: u32) -> Activated {
     loop {
-        match port
-            .activate(place.version(number).parameter("n", json!(number)))
-            .await
-        {
+        match port.activate(place.version(number).parameter("n", json!(number))).await {
             Ok(outcome) => return outcome,
             Err(error) => assert!(error.is_transient(), "{error:?}"),
         }
@@ -76,11 +62,7 @@ async fn an_activation_cut_off_anywhere_is_settled_by_asking_again() {
         let cutter = tokio::spawn(async move {
             let mut cut = 0;
             loop {
-                cut += client
-                    .query_one(CUT, &[&"conman%"])
-                    .await
-                    .unwrap()
-                    .get::<_, i64>(0);
+                cut += client.query_one(CUT, &[&"conman%"]).await.unwrap().get::<_, i64>(0);
                 tokio::time::sleep(Duration::from_millis(7)).await;
                 if cut > 60 {
                     return;
@@ -101,11 +83,7 @@ async fn an_activation_cut_off_anywhere_is_settled_by_asking_again() {
         assert!(!matches!(outcome, Activated::Superseded { .. }));
         let history = port.history(place.app, place.environment, 1, 200).await.unwrap();
         assert_eq!(history.total, number + 1, "{repeated} answers were lost");
-        let snapshot = port
-            .snapshot(place.app, place.environment)
-            .await
-            .unwrap()
-            .unwrap();
+        let snapshot = port.snapshot(place.app, place.environment).await.unwrap().unwrap();
         assert_eq!(snapshot.values()[&name("n")], json!(number + 1));
     })
     .await;

@@ -15,15 +15,16 @@ use std::collections::BTreeMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 
+/// The constraint that lets a source id apply once.
+const SOURCE_ID_KEY: &str = "config_history_source_id_key";
+
 /// How many bytes of contents one statement carries.
 const BATCH_BYTES: usize = 8 << 20;
 
 pub(super) async fn put_blobs(client: &Object, contents: Vec<Bytes>) -> Result<(), DistributionError> {
     // In the order of their hashes: two writers of the same contents wait for each other instead of dying.
-    let contents: BTreeMap<ContentHash, Bytes> = contents
-        .into_iter()
-        .map(|content| (ContentHash::of(&content), content))
-        .collect();
+    let contents: BTreeMap<ContentHash, Bytes> =
+        contents.into_iter().map(|content| (ContentHash::of(&content), content)).collect();
     let statement = client
         .prepare_cached(
             "INSERT INTO conman.config_blobs (hash, content)
@@ -49,11 +50,8 @@ pub(super) async fn activate(
     client: &mut Object,
     activation: &Activation,
 ) -> Result<Activated, DistributionError> {
-    let transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::ReadCommitted)
-        .start()
-        .await?;
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
     // From here on this environment is ours. READ COMMITTED: what the previous owner wrote is seen below.
     let base = lock_environment(&transaction, activation).await?;
     if let Some(row) = read::history_of(&transaction, &activation.source_id).await? {
@@ -66,19 +64,13 @@ pub(super) async fn activate(
     let (app, environment) = (activation.app_id, activation.environment_id);
     let entries = read::entries(&transaction, app, environment).await?;
     let parameters = diff::parameters(&entries, &activation.parameters);
-    let files = diff::files(
-        &read::files(&transaction, app, environment).await?,
-        &activation.files,
-    );
+    let files = diff::files(&read::files(&transaction, app, environment).await?, &activation.files);
     refuse_missing_blobs(&transaction, &files).await?;
     let rows = read::catalog_rows(&transaction, app, environment).await?;
     let leaving = diff::leaving(&rows, &activation.catalog);
     let referred_to = read::lock_referred_to(&transaction, app, environment, &leaving).await?;
-    let declarations = diff::declarations(&rows, &referred_to, &activation.catalog).map_err(|_| {
-        DistributionError::Invalid {
-            reason: "its catalog is not JSON",
-        }
-    })?;
+    let declarations = diff::declarations(&rows, &referred_to, &activation.catalog)
+        .map_err(|_| DistributionError::Invalid { reason: "its catalog is not JSON" })?;
 
     let at = write_active(&transaction, activation).await?;
     write_entries(&transaction, activation, &parameters).await?;
@@ -87,15 +79,10 @@ pub(super) async fn activate(
     write_history(&transaction, activation, base, &parameters, &files, at).await?;
     notify(&transaction, activation, parameters).await?;
     fail::fail_point!("distribution.activate.before_commit");
-    tracing::debug!(
-        event = "config_change_commit",
-        version = activation.provenance.config_version.0
-    );
+    tracing::debug!(event = "config_change_commit", version = activation.provenance.config_version.0);
     transaction.commit().await?;
     fail::fail_point!("distribution.activate.after_commit");
-    Ok(Activated::Applied {
-        at: Timestamp::new(at),
-    })
+    Ok(Activated::Applied { at: Timestamp::new(at) })
 }
 
 /// Locks the environment's row, which is made at first, and tells the active version: 0 if there is none yet.
@@ -181,14 +168,8 @@ async fn write_entries(
     changes: &ParameterChanges,
 ) -> Result<(), DistributionError> {
     let (app, environment) = (activation.app_id.uuid(), activation.environment_id.uuid());
-    let (mut names, mut kinds, mut values, mut categories, mut hot, mut gone) = (
-        Vec::new(),
-        Vec::new(),
-        Vec::new(),
-        Vec::new(),
-        Vec::new(),
-        Vec::new(),
-    );
+    let (mut names, mut kinds, mut values, mut categories, mut hot, mut gone) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (name, change) in changes {
         match &change.after {
             Some(parameter) => {
@@ -269,13 +250,7 @@ async fn write_files(
                  SELECT $1, $2, $3, path, hash FROM unnest($4::text[], $5::text[]) AS new (path, hash)
                  ON CONFLICT (app_id, environment_id, path)
                  DO UPDATE SET changed_in = excluded.changed_in, hash = excluded.hash",
-            &[
-                &app,
-                &environment,
-                &i64::from(activation.provenance.config_version.0),
-                &paths,
-                &hashes,
-            ],
+            &[&app, &environment, &i64::from(activation.provenance.config_version.0), &paths, &hashes],
         )
         .await?;
     }
@@ -325,16 +300,7 @@ async fn write_catalog(
                 (app_id, environment_id, version, changed_by, at, name, before, after)
              SELECT $1, $2, $3, $4, $5, name, before::json, after::json
              FROM unnest($6::text[], $7::text[], $8::text[]) AS change (name, before, after)",
-        &[
-            &app,
-            &environment,
-            &version,
-            &activation.changed_by,
-            &at,
-            &names,
-            &before,
-            &after,
-        ],
+        &[&app, &environment, &version, &activation.changed_by, &at, &names, &before, &after],
     )
     .await?;
     Ok(())
@@ -349,7 +315,7 @@ async fn write_history(
     at: DateTime<Utc>,
 ) -> Result<(), DistributionError> {
     let (provenance, counts) = (&activation.provenance, diff::count(files));
-    execute(
+    let written = execute(
         transaction,
         "INSERT INTO conman.config_history (app_id, environment_id, environment_name, version, base_version,
                 source_id, kind, release_tag, release_commit, tree_id, profile_revision, parameters, files,
@@ -379,8 +345,14 @@ async fn write_history(
             &at,
         ],
     )
-    .await?;
-    Ok(())
+    .await;
+    written.map_err(|error| match error {
+        // Two places used it at once; within one, the lock on the row keeps them apart.
+        DistributionError::Database(fault) if fault.constraint.as_deref() == Some(SOURCE_ID_KEY) => {
+            DistributionError::SourceIdReused
+        }
+        error => error,
+    })
 }
 
 /// Joins the notification to the transaction: it goes out with the commit or not at all.
@@ -396,12 +368,7 @@ async fn notify(
         changed: parameters.into_keys().collect(),
         truncated: false,
     };
-    execute(
-        transaction,
-        "SELECT pg_notify('config_changed', $1)",
-        &[&change.payload()],
-    )
-    .await?;
+    execute(transaction, "SELECT pg_notify('config_changed', $1)", &[&change.payload()]).await?;
     Ok(())
 }
 

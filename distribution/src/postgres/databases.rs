@@ -10,36 +10,22 @@ const LONGEST_NAME: usize = 63;
 
 /// Makes an empty database on a URL's server, named after its own with a suffix; answers the new one's URL.
 pub(crate) async fn create(url: &str, suffix: &str) -> Result<String, DistributionError> {
-    let own = setup::server(url)?
-        .config
-        .get_dbname()
-        .unwrap_or_default()
-        .to_owned();
+    let own = setup::server(url)?.config.get_dbname().unwrap_or_default().to_owned();
     let name = name(&own, suffix);
     // From template0: template1 cannot be copied while anyone is connected to it.
-    execute(
-        url,
-        &format!("CREATE DATABASE {} TEMPLATE template0", quoted(&name)),
-    )
-    .await?;
+    execute(url, &format!("CREATE DATABASE {} TEMPLATE template0", quoted(&name))).await?;
     Ok(with_name(url, &name))
 }
 
 /// Drops a database on a URL's server, and whoever is connected to it; never the URL's own.
 pub(crate) async fn drop(url: &str, made: &str) -> Result<(), DistributionError> {
     let named = |url| Ok::<_, DistributionError>(setup::server(url)?.config.get_dbname().map(str::to_owned));
-    let refused = |reason: &str| DistributionError::Url {
-        reason: reason.to_owned(),
-    };
+    let refused = |reason: &str| DistributionError::Url { reason: reason.to_owned() };
     let name = named(made)?.ok_or_else(|| refused("the database to be dropped has no name"))?;
     if named(url)?.as_deref() == Some(&name) {
         return Err(refused("the database to be dropped is the given one"));
     }
-    execute(
-        url,
-        &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&name)),
-    )
-    .await
+    execute(url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(&name))).await
 }
 
 async fn execute(url: &str, statement: &str) -> Result<(), DistributionError> {
@@ -66,9 +52,7 @@ fn quoted(name: &str) -> String {
 
 /// The URL with another database's name; the name needs no escaping.
 fn with_name(url: &str, name: &str) -> String {
-    let (address, query) = url
-        .split_once('?')
-        .map_or((url, None), |(address, query)| (address, Some(query)));
+    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
     let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
     let hosts = rest.split('/').next().unwrap_or(rest);
     match query {
@@ -87,10 +71,7 @@ mod tests {
         assert_eq!(name("we\"ird; DROP", "x"), "weirdDROP_x");
         assert_eq!(name(&"x".repeat(80), "demo_1").len(), LONGEST_NAME);
         for (url, expected) in [
-            (
-                "postgres://u:p@h:1/conman?sslmode=require",
-                "postgres://u:p@h:1/x?sslmode=require",
-            ),
+            ("postgres://u:p@h:1/conman?sslmode=require", "postgres://u:p@h:1/x?sslmode=require"),
             ("postgresql://h", "postgresql://h/x"),
             ("postgres:///conman?host=/run", "postgres:///x?host=/run"),
         ] {

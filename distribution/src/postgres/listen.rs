@@ -62,11 +62,7 @@ impl Listening {
                 }
             }
         });
-        let listening = Self {
-            client,
-            payloads,
-            driver,
-        };
+        let listening = Self { client, payloads, driver };
         listening.client.batch_execute("LISTEN config_changed").await?;
         Ok(listening)
     }
@@ -87,13 +83,7 @@ impl Listening {
     /// Tells whatever became active unheard.
     async fn catch_up(&self, hub: &Hub) -> Result<(), DistributionError> {
         for (app_id, environment_id, version) in self.active_versions().await? {
-            hub.tell(ConfigChanged {
-                app_id,
-                environment_id,
-                version,
-                changed: Vec::new(),
-                truncated: true,
-            });
+            hub.tell(ConfigChanged { app_id, environment_id, version, changed: Vec::new(), truncated: true });
         }
         Ok(())
     }

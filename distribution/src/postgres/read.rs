@@ -45,9 +45,7 @@ pub(super) async fn active(
              FROM conman.active_config WHERE app_id = $1 AND environment_id = $2",
         )
         .await?;
-    let row = client
-        .query_opt(&statement, &[&app.uuid(), &environment.uuid()])
-        .await?;
+    let row = client.query_opt(&statement, &[&app.uuid(), &environment.uuid()]).await?;
     row.map(|row| {
         ActiveColumns {
             environment_name: row.get("environment_name"),
@@ -98,12 +96,7 @@ pub(super) async fn files(
     )
     .await?;
     rows.iter()
-        .map(|row| {
-            Ok((
-                repo_path(row.get("path"))?,
-                ContentHash::from(row.get::<_, String>("hash")),
-            ))
-        })
+        .map(|row| Ok((repo_path(row.get("path"))?, ContentHash::from(row.get::<_, String>("hash")))))
         .collect()
 }
 
@@ -126,9 +119,7 @@ pub(super) async fn snapshot(
              FROM conman.active_config c WHERE app_id = $1 AND environment_id = $2",
         )
         .await?;
-    let row = client
-        .query_opt(&statement, &[&app.uuid(), &environment.uuid()])
-        .await?;
+    let row = client.query_opt(&statement, &[&app.uuid(), &environment.uuid()]).await?;
     row.map(|row| {
         Ok(Snapshot {
             app_id: app,
@@ -154,10 +145,7 @@ pub(super) async fn missing_blobs(
         &[&asked],
     )
     .await?;
-    Ok(rows
-        .iter()
-        .map(|row| ContentHash::from(row.get::<_, String>(0)))
-        .collect())
+    Ok(rows.iter().map(|row| ContentHash::from(row.get::<_, String>(0))).collect())
 }
 
 pub(super) async fn file(
@@ -179,12 +167,8 @@ pub(super) async fn file(
         )
         .await?;
     let recent = i64::from(RECENT_VERSIONS);
-    let row = client
-        .query_opt(
-            &statement,
-            &[&app.uuid(), &environment.uuid(), &hash.as_str(), &recent],
-        )
-        .await?;
+    let row =
+        client.query_opt(&statement, &[&app.uuid(), &environment.uuid(), &hash.as_str(), &recent]).await?;
     Ok(row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))))
 }
 
@@ -209,11 +193,7 @@ async fn history_rows(
                 source_id: row.get("source_id"),
                 kind: row.get("kind"),
                 parameters: row.get("parameters"),
-                files: [
-                    row.get("files_added"),
-                    row.get("files_changed"),
-                    row.get("files_removed"),
-                ],
+                files: [row.get("files_added"), row.get("files_changed"), row.get("files_removed")],
                 changed_by: row.get("changed_by"),
                 approved_by: row.get("approved_by"),
                 reason: row.get("reason"),
@@ -255,10 +235,7 @@ pub(super) async fn history(
     )
     .await?;
     transaction.commit().await?;
-    Ok(HistoryPage {
-        rows,
-        total: small(total)?,
-    })
+    Ok(HistoryPage { rows, total: small(total)? })
 }
 
 pub(super) async fn history_of(

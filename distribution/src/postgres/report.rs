@@ -47,10 +47,7 @@ pub(super) async fn report(
                 &provenance.map(|p| p.release_commit.to_string()),
                 &provenance.map(|p| p.tree_id.to_string()),
                 &provenance.map(|p| i64::from(p.profile_revision)),
-                &report
-                    .applied
-                    .as_ref()
-                    .map(|applied| applied.applied_at.instant()),
+                &report.applied.as_ref().map(|applied| applied.applied_at.instant()),
                 &report.last_notify_at.map(Timestamp::instant),
                 &report.heartbeat_at.instant(),
                 &report.problem,
@@ -74,9 +71,7 @@ pub(super) async fn workers(
              ORDER BY name COLLATE \"C\", started_at, session_id",
         )
         .await?;
-    let rows = client
-        .query(&statement, &[&app.uuid(), &environment.uuid()])
-        .await?;
+    let rows = client.query(&statement, &[&app.uuid(), &environment.uuid()]).await?;
     rows.iter()
         .map(|row| {
             let applied_at: Option<DateTime<Utc>> = row.get("applied_at");

@@ -79,13 +79,9 @@ fn take_root_certificate(url: &str) -> (String, Option<String>) {
     let Some((front, query)) = url.split_once('?') else {
         return (url.to_owned(), None);
     };
-    let (roots, rest): (Vec<&str>, Vec<&str>) = query
-        .split('&')
-        .partition(|pair| pair.starts_with("sslrootcert="));
-    let root = roots
-        .first()
-        .and_then(|pair| pair.split_once('='))
-        .map(|(_, path)| path.to_owned());
+    let (roots, rest): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| pair.starts_with("sslrootcert="));
+    let root = roots.first().and_then(|pair| pair.split_once('=')).map(|(_, path)| path.to_owned());
     (format!("{front}?{}", rest.join("&")), root)
 }
 
@@ -134,10 +130,7 @@ mod tests {
             "postgres://u@db/x?sslmode=nonsense",
             "postgres://u@db/x?sslmode=require&sslrootcert=/dev/null",
         ] {
-            assert!(
-                matches!(Server::parse(url), Err(DistributionError::Url { .. })),
-                "{url}"
-            );
+            assert!(matches!(Server::parse(url), Err(DistributionError::Url { .. })), "{url}");
         }
     }
 }

@@ -46,12 +46,8 @@ pub(super) fn server(url: &str) -> Result<Server, DistributionError> {
 }
 
 pub(super) fn pool(server: &Server) -> Result<Pool, DistributionError> {
-    let (config, settings) = (
-        server.config.clone(),
-        ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        },
-    );
+    let (config, settings) =
+        (server.config.clone(), ManagerConfig { recycling_method: RecyclingMethod::Fast });
     let manager = match &server.tls {
         Some(tls) => Manager::from_config(config, tls.clone(), settings),
         None => Manager::from_config(config, NoTls, settings),
@@ -69,9 +65,7 @@ pub(super) fn pool(server: &Server) -> Result<Pool, DistributionError> {
 pub(super) async fn migrate(client: &mut Object) -> Result<(), DistributionError> {
     let transaction = client.transaction().await?;
     // Whoever comes second waits here, and then finds everything done.
-    transaction
-        .execute("SELECT pg_advisory_xact_lock($1)", &[&SETUP_LOCK])
-        .await?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&SETUP_LOCK]).await?;
     transaction
         .batch_execute(
             "CREATE SCHEMA IF NOT EXISTS conman;
@@ -81,10 +75,7 @@ pub(super) async fn migrate(client: &mut Object) -> Result<(), DistributionError
         )
         .await?;
     let applied: Vec<(i32, String)> = transaction
-        .query(
-            "SELECT number, checksum FROM conman.migrations ORDER BY number",
-            &[],
-        )
+        .query("SELECT number, checksum FROM conman.migrations ORDER BY number", &[])
         .await?
         .iter()
         .map(|row| (row.get(0), row.get(1)))

@@ -38,27 +38,21 @@ pub(super) fn activate(
     if let Some(row) = read::history_of(&transaction, &activation.source_id)? {
         return activation.already_applied(&row);
     }
-    let base = read::active(&transaction, app, environment)?.map_or(ConfigVersion::default(), |active| {
-        active.provenance.config_version
-    });
+    let base = read::active(&transaction, app, environment)?
+        .map_or(ConfigVersion::default(), |active| active.provenance.config_version);
     if base >= activation.provenance.config_version {
         return Ok(Activated::Superseded { active: base });
     }
 
-    let parameters = diff::parameters(
-        &read::entries(&transaction, app, environment)?,
-        &activation.parameters,
-    );
+    let parameters =
+        diff::parameters(&read::entries(&transaction, app, environment)?, &activation.parameters);
     let files = diff::files(&read::files(&transaction, app, environment)?, &activation.files);
     refuse_missing_blobs(&transaction, &files)?;
     let rows = catalog_rows(&transaction, app, environment)?;
     let leaving = diff::leaving(&rows, &activation.catalog);
     let referred_to = referred_to(&transaction, app, environment, leaving)?;
-    let declarations = diff::declarations(&rows, &referred_to, &activation.catalog).map_err(|_| {
-        DistributionError::Invalid {
-            reason: "its catalog is not JSON",
-        }
-    })?;
+    let declarations = diff::declarations(&rows, &referred_to, &activation.catalog)
+        .map_err(|_| DistributionError::Invalid { reason: "its catalog is not JSON" })?;
 
     let at = write_active(&transaction, activation)?;
     write_entries(&transaction, activation, &parameters)?;
@@ -81,20 +75,12 @@ pub(super) fn activate(
 fn refuse_missing_blobs(transaction: &Transaction<'_>, files: &FileChanges) -> Result<(), DistributionError> {
     let mut statement = transaction.prepare_cached("SELECT 1 FROM config_blobs WHERE hash = ?1")?;
     let mut missing = Vec::new();
-    for hash in files
-        .values()
-        .filter_map(|change| change.after.as_ref())
-        .collect::<BTreeSet<_>>()
-    {
+    for hash in files.values().filter_map(|change| change.after.as_ref()).collect::<BTreeSet<_>>() {
         if !statement.exists([hash.as_str()])? {
             missing.push(hash.clone());
         }
     }
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(DistributionError::MissingBlobs(missing))
-    }
+    if missing.is_empty() { Ok(()) } else { Err(DistributionError::MissingBlobs(missing)) }
 }
 
 /// The catalog's rows as JSON.
@@ -174,10 +160,7 @@ fn write_entries(
     activation: &Activation,
     changes: &ParameterChanges,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (
-        activation.app_id.to_string(),
-        activation.environment_id.to_string(),
-    );
+    let (app, environment) = (activation.app_id.to_string(), activation.environment_id.to_string());
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO active_config_entries
             (app_id, environment_id, name, type, value, category, hot_reloadable, changed_in)
@@ -212,10 +195,7 @@ fn write_files(
     activation: &Activation,
     changes: &FileChanges,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (
-        activation.app_id.to_string(),
-        activation.environment_id.to_string(),
-    );
+    let (app, environment) = (activation.app_id.to_string(), activation.environment_id.to_string());
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO active_config_files (app_id, environment_id, path, hash, changed_in)
          VALUES (?1, ?2, ?3, ?4, ?5)
@@ -246,10 +226,7 @@ fn write_catalog(
     changes: &DeclarationChanges,
     at: Timestamp,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (
-        activation.app_id.to_string(),
-        activation.environment_id.to_string(),
-    );
+    let (app, environment) = (activation.app_id.to_string(), activation.environment_id.to_string());
     let version = activation.provenance.config_version.0;
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO variable_catalog (app_id, environment_id, name, declaration, deprecated, changed_in)

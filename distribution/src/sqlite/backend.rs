@@ -35,26 +35,17 @@ struct Inner {
 impl Sqlite {
     pub(crate) async fn open(path: &Path) -> Result<Self, DistributionError> {
         if path.as_os_str().is_empty() {
-            return Err(DistributionError::Url {
-                reason: "`sqlite:` needs the path of a file".to_owned(),
-            });
+            return Err(DistributionError::Url { reason: "`sqlite:` needs the path of a file".to_owned() });
         }
         let path = path.to_owned();
         let inner = blocking(move || {
             let writer = setup::open_writer(&path)?;
             let hub = Hub::new();
             hub.prime(read::active_versions(&writer)?);
-            Ok(Inner {
-                path,
-                writer: Mutex::new(writer),
-                readers: Mutex::default(),
-                hub,
-            })
+            Ok(Inner { path, writer: Mutex::new(writer), readers: Mutex::default(), hub })
         })
         .await?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     async fn write<T: Send + 'static>(
@@ -91,28 +82,23 @@ impl Sqlite {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DistributionError> + Send + 'static,
 ) -> Result<T, DistributionError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(DistributionError::Interrupted)?
+    tokio::task::spawn_blocking(work).await.map_err(DistributionError::Interrupted)?
 }
 
 #[async_trait]
 impl Distribution for Sqlite {
     async fn missing_blobs(&self, hashes: &[ContentHash]) -> Result<Vec<ContentHash>, DistributionError> {
         let hashes = hashes.to_vec();
-        self.read(move |connection| read::missing_blobs(connection, &hashes))
-            .await
+        self.read(move |connection| read::missing_blobs(connection, &hashes)).await
     }
 
     async fn put_blobs(&self, contents: Vec<Bytes>) -> Result<(), DistributionError> {
-        self.write(move |connection, _| activate::put_blobs(connection, &contents))
-            .await
+        self.write(move |connection, _| activate::put_blobs(connection, &contents)).await
     }
 
     async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError> {
         activation.check()?;
-        self.write(move |connection, hub| activate::activate(connection, hub, &activation))
-            .await
+        self.write(move |connection, hub| activate::activate(connection, hub, &activation)).await
     }
 
     async fn active(
@@ -120,8 +106,7 @@ impl Distribution for Sqlite {
         app: AppId,
         environment: EnvironmentId,
     ) -> Result<Option<ActiveConfig>, DistributionError> {
-        self.read(move |connection| read::active(connection, app, environment))
-            .await
+        self.read(move |connection| read::active(connection, app, environment)).await
     }
 
     async fn snapshot(
@@ -129,8 +114,7 @@ impl Distribution for Sqlite {
         app: AppId,
         environment: EnvironmentId,
     ) -> Result<Option<Snapshot>, DistributionError> {
-        self.read(move |connection| read::snapshot(connection, app, environment))
-            .await
+        self.read(move |connection| read::snapshot(connection, app, environment)).await
     }
 
     async fn file(
@@ -140,8 +124,7 @@ impl Distribution for Sqlite {
         hash: &ContentHash,
     ) -> Result<Option<Bytes>, DistributionError> {
         let hash = hash.clone();
-        self.read(move |connection| read::file(connection, app, environment, &hash))
-            .await
+        self.read(move |connection| read::file(connection, app, environment, &hash)).await
     }
 
     async fn history(
@@ -151,14 +134,12 @@ impl Distribution for Sqlite {
         page: u32,
         limit: u32,
     ) -> Result<HistoryPage, DistributionError> {
-        self.read(move |connection| read::history(connection, app, environment, page, limit))
-            .await
+        self.read(move |connection| read::history(connection, app, environment, page, limit)).await
     }
 
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError> {
         let source_id = source_id.to_owned();
-        self.read(move |connection| read::history_of(connection, &source_id))
-            .await
+        self.read(move |connection| read::history_of(connection, &source_id)).await
     }
 
     fn subscribe(&self) -> Changes {
@@ -172,8 +153,7 @@ impl Distribution for Sqlite {
         report: WorkerReport,
     ) -> Result<(), DistributionError> {
         let report = report.tamed();
-        self.write(move |connection, _| activate::report(connection, app, environment, &report))
-            .await
+        self.write(move |connection, _| activate::report(connection, app, environment, &report)).await
     }
 
     async fn workers(
@@ -181,12 +161,10 @@ impl Distribution for Sqlite {
         app: AppId,
         environment: EnvironmentId,
     ) -> Result<Vec<WorkerSession>, DistributionError> {
-        self.read(move |connection| read::workers(connection, app, environment))
-            .await
+        self.read(move |connection| read::workers(connection, app, environment)).await
     }
 
     async fn ping(&self) -> Result<(), DistributionError> {
-        self.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?))
-            .await
+        self.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
     }
 }

@@ -42,11 +42,7 @@ pub(super) fn active_versions(
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let (app, environment): (String, String) = (row.get(0)?, row.get(1)?);
-        all.push((
-            uuid(&app)?.into(),
-            uuid(&environment)?.into(),
-            version(row.get(2)?)?,
-        ));
+        all.push((uuid(&app)?.into(), uuid(&environment)?.into(), version(row.get(2)?)?));
     }
     Ok(all)
 }
@@ -71,9 +67,7 @@ pub(super) fn active(
             })
         })
         .optional()?;
-    columns
-        .map(|columns| columns.active(app, environment))
-        .transpose()
+    columns.map(|columns| columns.active(app, environment)).transpose()
 }
 
 pub(super) fn entries(
@@ -170,15 +164,9 @@ pub(super) fn file(
                     ) AS h, json_each(h.files) AS f
                     WHERE f.value ->> 'before' = ?3 OR f.value ->> 'after' = ?3))",
         )?
-        .query_row(
-            params![
-                app.to_string(),
-                environment.to_string(),
-                hash.as_str(),
-                RECENT_VERSIONS
-            ],
-            |row| row.get(0),
-        )
+        .query_row(params![app.to_string(), environment.to_string(), hash.as_str(), RECENT_VERSIONS], |row| {
+            row.get(0)
+        })
         .optional()?;
     Ok(content.map(Bytes::from))
 }
@@ -240,10 +228,7 @@ pub(super) fn history(
         "app_id = ?1 AND environment_id = ?2 ORDER BY version DESC LIMIT ?3 OFFSET ?4",
         &[&app, &environment, &limit, &offset],
     )?;
-    Ok(HistoryPage {
-        rows,
-        total: small(total)?,
-    })
+    Ok(HistoryPage { rows, total: small(total)? })
 }
 
 pub(super) fn history_of(

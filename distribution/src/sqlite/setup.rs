@@ -11,10 +11,8 @@ const BUSY: Duration = Duration::from_secs(10);
 
 pub(super) fn open_writer(path: &Path) -> Result<Connection, DistributionError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|source| DistributionError::Open {
-            path: path.display().to_string(),
-            source,
-        })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|source| DistributionError::Open { path: path.display().to_string(), source })?;
     }
     let mut connection = Connection::open_with_flags(
         path,

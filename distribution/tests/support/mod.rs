@@ -36,24 +36,16 @@ impl Database {
                 .map_err(|e| e.as_db_error().map_or(e.to_string(), |d| d.message().to_owned()))
         } else {
             let connection = rusqlite::Connection::open(self.url.strip_prefix("sqlite:").unwrap()).unwrap();
-            connection
-                .busy_timeout(std::time::Duration::from_secs(10))
-                .unwrap();
+            connection.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
             connection.pragma_update(None, "foreign_keys", true).unwrap();
-            connection
-                .execute_batch(&text.replace("{s}", ""))
-                .map_err(|e| e.to_string())
+            connection.execute_batch(&text.replace("{s}", "")).map_err(|e| e.to_string())
         }
     }
 
     /// The first column of the first row, as text.
     pub(crate) async fn scalar(&self, text: &str) -> String {
         if self.is_postgres() {
-            let rows = connect(&self.url)
-                .await
-                .simple_query(&text.replace("{s}", "conman."))
-                .await
-                .unwrap();
+            let rows = connect(&self.url).await.simple_query(&text.replace("{s}", "conman.")).await.unwrap();
             rows.iter()
                 .find_map(|message| match message {
                     tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("").to_owned()),
@@ -62,9 +54,8 @@ impl Database {
                 .unwrap_or_default()
         } else {
             let connection = rusqlite::Connection::open(self.url.strip_prefix("sqlite:").unwrap()).unwrap();
-            let value: rusqlite::types::Value = connection
-                .query_row(&text.replace("{s}", ""), [], |row| row.get(0))
-                .unwrap();
+            let value: rusqlite::types::Value =
+                connection.query_row(&text.replace("{s}", ""), [], |row| row.get(0)).unwrap();
             match value {
                 rusqlite::types::Value::Integer(n) => n.to_string(),
                 rusqlite::types::Value::Text(text) => text,
@@ -88,19 +79,10 @@ pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: i
     );
     let name = format!("distribution_{}", Uuid::now_v7().simple());
     let admin = connect(&server).await;
-    admin
-        .batch_execute(&format!("CREATE DATABASE {name}"))
-        .await
-        .unwrap();
+    admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
     let (front, _) = server.rsplit_once('/').expect("the URL names a database");
-    let outcome = tokio::spawn(test(Database {
-        url: format!("{front}/{name}"),
-    }))
-    .await;
-    admin
-        .batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-        .await
-        .unwrap();
+    let outcome = tokio::spawn(test(Database { url: format!("{front}/{name}") })).await;
+    admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
     if let Err(failed) = outcome {
         std::panic::resume_unwind(failed.into_panic());
     }
@@ -109,10 +91,7 @@ pub(crate) async fn on_postgres<F: Future<Output = ()> + Send + 'static>(test: i
 /// Gives the test a fresh SQLite file.
 pub(crate) async fn on_sqlite<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Database) -> F) {
     let folder = tempfile::tempdir().unwrap();
-    test(Database {
-        url: format!("sqlite:{}", folder.path().join("data/distribution.db").display()),
-    })
-    .await;
+    test(Database { url: format!("sqlite:{}", folder.path().join("data/distribution.db").display()) }).await;
 }
 
 /// One environment of one app, and what to put there.
@@ -124,10 +103,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self {
-            app: Uuid::now_v7().into(),
-            environment: Uuid::now_v7().into(),
-        }
+        Self { app: Uuid::now_v7().into(), environment: Uuid::now_v7().into() }
     }
 
     /// An activation without parameters and files.
@@ -163,19 +139,14 @@ pub(crate) trait With: Sized {
 
 impl With for Activation {
     fn parameter(mut self, name: &str, value: Value) -> Self {
-        let parameter = SnapshotParameter {
-            value,
-            kind: ParameterType::Json,
-            category: None,
-            hot_reloadable: true,
-        };
+        let parameter =
+            SnapshotParameter { value, kind: ParameterType::Json, category: None, hot_reloadable: true };
         self.parameters.insert(name.parse().unwrap(), parameter);
         self
     }
 
     fn file(mut self, path: &str, content: &[u8]) -> Self {
-        self.files
-            .insert(RepoPath::parse(path).unwrap(), ContentHash::of(content));
+        self.files.insert(RepoPath::parse(path).unwrap(), ContentHash::of(content));
         self
     }
 
