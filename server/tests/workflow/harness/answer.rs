@@ -57,7 +57,8 @@ impl Answer {
     /// The ETag.
     #[track_caller]
     pub(crate) fn etag(&self) -> String {
-        let etag = self.headers.get("etag").unwrap_or_else(|| panic!("{} has no ETag: {}", self.asked, self.text));
+        let etag =
+            self.headers.get("etag").unwrap_or_else(|| panic!("{} has no ETag: {}", self.asked, self.text));
         etag.to_str().expect("an ETag is ASCII").to_owned()
     }
 }

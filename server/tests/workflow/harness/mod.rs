@@ -14,7 +14,7 @@ mod verbs;
 pub(crate) use answer::Answer;
 pub(crate) use editing::Editing;
 pub(crate) use handles::{Changeset, Release};
-pub(crate) use person::{Person, enc};
+pub(crate) use person::{Person, Someone, enc};
 pub(crate) use sample::{LIST_PAGE, git, sample_bundle};
 pub(crate) use server::{Harness, On, Options, RunnerTask};
 pub(crate) use stalled::Stalled;

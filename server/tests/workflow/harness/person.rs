@@ -1,8 +1,9 @@
 //! Somebody who uses the server, by personal access token.
 
-use super::Answer;
+use super::{Answer, Harness};
 use reqwest::Method;
 use serde_json::Value;
+use std::ops::Deref;
 
 /// Somebody with an account, a role in the app, and a token.
 #[derive(Debug, Clone)]
@@ -17,12 +18,29 @@ pub(crate) struct Person {
     pub(crate) client: reqwest::Client,
 }
 
+/// Somebody in one test, who can do what takes more than a request.
+#[derive(Clone)]
+pub(crate) struct Someone<'h> {
+    pub(crate) h: &'h Harness,
+    pub(crate) person: Person,
+}
+
+impl Deref for Someone<'_> {
+    type Target = Person;
+
+    fn deref(&self) -> &Person {
+        &self.person
+    }
+}
+
 /// A text as a part of a query.
 pub(crate) fn enc(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => {
+                encoded.push(char::from(byte))
+            }
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }

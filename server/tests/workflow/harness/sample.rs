@@ -25,7 +25,14 @@ const FILES: [(&str, &str); 6] = [
 /// Runs Git, without the settings of whoever runs the test, and answers what it printed.
 pub(crate) fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut child = Command::new("git")
-        .args(["-c", "user.name=Somebody", "-c", "user.email=somebody@lab.example", "-c", "protocol.file.allow=always"])
+        .args([
+            "-c",
+            "user.name=Somebody",
+            "-c",
+            "user.email=somebody@lab.example",
+            "-c",
+            "protocol.file.allow=always",
+        ])
         .args(arguments)
         .current_dir(folder)
         .env_clear()
@@ -46,7 +53,9 @@ pub(crate) fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 
 /// Makes a repository in an empty folder whose `main` holds the sample files, and answers a bundle of it.
 pub(crate) fn sample_bundle(folder: &Path) -> Vec<u8> {
-    let mut stream = b"commit refs/heads/main\ncommitter Somebody <somebody@lab.example> 1700000000 +0000\ndata 5\nBegin".to_vec();
+    let mut stream =
+        b"commit refs/heads/main\ncommitter Somebody <somebody@lab.example> 1700000000 +0000\ndata 5\nBegin"
+            .to_vec();
     stream.push(b'\n');
     for (path, text) in FILES {
         stream.extend_from_slice(format!("M 100644 inline {path}\ndata {}\n{text}\n", text.len()).as_bytes());
