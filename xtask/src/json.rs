@@ -16,10 +16,7 @@ pub(crate) enum Json {
 impl Json {
     /// Reads one value; `None` for anything that is not JSON, or is nested deeper than 64 levels.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut reader = Reader {
-            bytes: text.as_bytes(),
-            at: 0,
-        };
+        let mut reader = Reader { bytes: text.as_bytes(), at: 0 };
         let value = reader.value(0)?;
         reader.blanks();
         (reader.at == reader.bytes.len()).then_some(value)
@@ -75,8 +72,7 @@ impl Reader<'_> {
 
     fn take(&mut self, literal: &str) -> Option<()> {
         let rest = self.bytes.get(self.at..)?;
-        rest.starts_with(literal.as_bytes())
-            .then(|| self.at += literal.len())
+        rest.starts_with(literal.as_bytes()).then(|| self.at += literal.len())
     }
 
     fn value(&mut self, depth: usize) -> Option<Json> {
@@ -190,9 +186,7 @@ impl Reader<'_> {
     fn hex(&mut self) -> Option<u32> {
         let digits = self.bytes.get(self.at..self.at + 4)?;
         self.at += 4;
-        digits
-            .iter()
-            .try_fold(0, |sum, digit| Some(sum * 16 + char::from(*digit).to_digit(16)?))
+        digits.iter().try_fold(0, |sum, digit| Some(sum * 16 + char::from(*digit).to_digit(16)?))
     }
 }
 
@@ -207,22 +201,10 @@ mod tests {
                 .unwrap();
         assert_eq!(
             json.get("a").unwrap().items(),
-            [
-                Json::Number(1.0),
-                Json::Number(-25.0),
-                Json::Bool(true),
-                Json::Bool(false),
-                Json::Null
-            ]
+            [Json::Number(1.0), Json::Number(-25.0), Json::Bool(true), Json::Bool(false), Json::Null]
         );
-        assert_eq!(
-            json.get("b").and_then(|b| b.get("c")).and_then(Json::text),
-            Some("d")
-        );
-        assert_eq!(
-            json.members().unwrap().keys().collect::<Vec<_>>(),
-            ["a", "b", "e", "f"]
-        );
+        assert_eq!(json.get("b").and_then(|b| b.get("c")).and_then(Json::text), Some("d"));
+        assert_eq!(json.members().unwrap().keys().collect::<Vec<_>>(), ["a", "b", "e", "f"]);
         assert_eq!(json.get("x"), None);
     }
 

@@ -70,9 +70,8 @@ impl Manifest {
             };
             let package = package_in(rest.as_deref(), &entry.value);
             // `x.workspace = true` and `x.features = […]` are two lines of one dependency.
-            let known = dependencies
-                .iter_mut()
-                .find(|(known, dependency)| *known == name && dependency.kind == kind);
+            let known =
+                dependencies.iter_mut().find(|(known, dependency)| *known == name && dependency.kind == kind);
             match known {
                 Some((_, dependency)) => {
                     dependency.from_workspace |= from_workspace;
@@ -81,30 +80,14 @@ impl Manifest {
                     }
                 }
                 None => {
-                    let renamed = renames
-                        .iter()
-                        .find(|(known, _)| *known == name)
-                        .map(|(_, package)| package.clone());
+                    let renamed =
+                        renames.iter().find(|(known, _)| *known == name).map(|(_, package)| package.clone());
                     let package = package.or(renamed).unwrap_or_else(|| name.clone());
-                    dependencies.push((
-                        name,
-                        Dependency {
-                            package,
-                            kind,
-                            from_workspace,
-                            line: entry.line,
-                        },
-                    ));
+                    dependencies.push((name, Dependency { package, kind, from_workspace, line: entry.line }));
                 }
             }
         }
-        Self {
-            dependencies: dependencies
-                .into_iter()
-                .map(|(_, dependency)| dependency)
-                .collect(),
-            keys,
-        }
+        Self { dependencies: dependencies.into_iter().map(|(_, dependency)| dependency).collect(), keys }
     }
 
     /// The value of a key, as it is written.
@@ -196,12 +179,7 @@ fn entries(text: &str) -> Vec<Entry> {
             let key = key.split('.').map(str::trim).collect::<Vec<_>>().join(".");
             let value = value.trim().to_owned();
             open = depth(&value);
-            entries.push(Entry {
-                table: table.clone(),
-                key,
-                value,
-                line: index + 1,
-            });
+            entries.push(Entry { table: table.clone(), key, value, line: index + 1 });
         }
     }
     entries
@@ -273,12 +251,7 @@ two = []
             .dependencies
             .iter()
             .map(|dependency| {
-                (
-                    dependency.package.as_str(),
-                    dependency.kind,
-                    dependency.from_workspace,
-                    dependency.line,
-                )
+                (dependency.package.as_str(), dependency.kind, dependency.from_workspace, dependency.line)
             })
             .collect();
         assert_eq!(

@@ -15,11 +15,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome<()> {
     let line = describe(command);
     println!("$ {line}");
     let status = status(command)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("`{line}` ended with {status}")))
-    }
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("`{line}` ended with {status}"))) }
 }
 
 /// Runs a command to its end with its output on the terminal, and gives its status.
@@ -33,17 +29,10 @@ pub(crate) fn status(command: &mut Command) -> Outcome<ExitStatus> {
 /// that shows what it wrote to its standard error.
 pub(crate) fn read(command: &mut Command) -> Outcome<String> {
     let line = describe(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .during(|| format!("cannot start `{line}`"))?;
+    let output = command.stdin(Stdio::null()).output().during(|| format!("cannot start `{line}`"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::new(format!(
-            "`{line}` ended with {}\n{}",
-            output.status,
-            said.trim_end()
-        )));
+        return Err(Failure::new(format!("`{line}` ended with {}\n{}", output.status, said.trim_end())));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -56,14 +45,8 @@ pub(crate) fn tee(command: &mut Command, mut each_line: impl FnMut(&str) + Send)
     let mut child = command.spawn().during(|| format!("cannot start `{line}`"))?;
     let (sender, receiver) = std::sync::mpsc::channel::<String>();
     let outputs: [Option<Box<dyn Read + Send>>; 2] = [
-        child
-            .stdout
-            .take()
-            .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-        child
-            .stderr
-            .take()
-            .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+        child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+        child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
     ];
     let readers: Vec<_> = outputs
         .into_iter()
@@ -115,10 +98,7 @@ fn copy_lines(stream: impl Read, sender: &std::sync::mpsc::Sender<String>) {
 pub(crate) fn wait(child: &mut Child) -> Outcome<ExitStatus> {
     let mut forwarded = false;
     loop {
-        if let Some(status) = child
-            .try_wait()
-            .during(|| "cannot wait for a child process".to_owned())?
-        {
+        if let Some(status) = child.try_wait().during(|| "cannot wait for a child process".to_owned())? {
             return Ok(status);
         }
         if !forwarded && signals::received().is_some_and(|signum| signum != signals::SIGINT) {
@@ -150,11 +130,7 @@ pub(crate) fn stop(child: &mut Child, signum: i32, patience: Duration) {
 /// The command as a person would type it.
 pub(crate) fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let mut line = program
-        .file_name()
-        .unwrap_or(program.as_os_str())
-        .to_string_lossy()
-        .into_owned();
+    let mut line = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     for argument in command.get_args() {
         line.push(' ');
         let argument = argument.to_string_lossy();

@@ -11,10 +11,7 @@ const SIGHUP: i32 = 1;
 
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
-#[expect(
-    unsafe_code,
-    reason = "declares the C library's signal functions; std has no safe form of them"
-)]
+#[expect(unsafe_code, reason = "declares the C library's signal functions; std has no safe form of them")]
 mod c {
     unsafe extern "C" {
         pub(super) fn signal(signum: i32, handler: extern "C" fn(i32)) -> usize;
@@ -29,10 +26,7 @@ extern "C" fn remember(signum: i32) {
 /// Catches SIGINT, SIGTERM and SIGHUP from now on.
 pub(crate) fn install() {
     for signum in [SIGINT, SIGTERM, SIGHUP] {
-        #[expect(
-            unsafe_code,
-            reason = "the handler only stores into an atomic, which is async-signal-safe"
-        )]
+        #[expect(unsafe_code, reason = "the handler only stores into an atomic, which is async-signal-safe")]
         unsafe {
             c::signal(signum, remember);
         }

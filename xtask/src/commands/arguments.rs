@@ -18,8 +18,6 @@ pub(crate) fn without_arguments(arguments: &[String], command: &str, help: &str)
     }
     match arguments.first() {
         None => Ok(Some(())),
-        Some(argument) => Err(Failure::new(format!(
-            "`{command}` does not know `{argument}`\n\n{help}"
-        ))),
+        Some(argument) => Err(Failure::new(format!("`{command}` does not know `{argument}`\n\n{help}"))),
     }
 }

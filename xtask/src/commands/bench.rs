@@ -26,18 +26,8 @@ struct Bench {
 }
 
 const BENCHES: [Bench; 3] = [
-    Bench {
-        name: "compose",
-        package: "conman-git",
-        example: "bench_compose",
-        needs_servers: false,
-    },
-    Bench {
-        name: "store",
-        package: "conman-store",
-        example: "bench_store",
-        needs_servers: true,
-    },
+    Bench { name: "compose", package: "conman-git", example: "bench_compose", needs_servers: false },
+    Bench { name: "store", package: "conman-store", example: "bench_store", needs_servers: true },
     Bench {
         name: "distribute",
         package: "conman-distribution",
@@ -47,9 +37,7 @@ const BENCHES: [Bench; 3] = [
 ];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
-    let Some((name, rest)) = arguments
-        .split_first()
-        .filter(|(name, _)| !asks_for_help(&[(*name).clone()]))
+    let Some((name, rest)) = arguments.split_first().filter(|(name, _)| !asks_for_help(&[(*name).clone()]))
     else {
         println!("{HELP}");
         return Ok(());
@@ -58,14 +46,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
         return Err(Failure::new(format!("there is no bench `{name}`\n\n{HELP}")));
     };
     let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
-    let target = [
-        "--release",
-        "--locked",
-        "--package",
-        bench.package,
-        "--example",
-        bench.example,
-    ];
+    let target = ["--release", "--locked", "--package", bench.package, "--example", bench.example];
     // Built before the servers start: they would idle beside the compiler.
     let build = cargo().arg("build").args(target).status();
     if !build.is_ok_and(|status| status.success()) {
@@ -79,9 +60,5 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     }
     // Nothing but the bench's own lines goes to standard output: they are read by programs.
     let status = shell::status(&mut command)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("the bench ended with {status}")))
-    }
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("the bench ended with {status}"))) }
 }

@@ -25,14 +25,9 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
             Ok(())
         }
         [flag] if flag == "--failpoints" => {
-            println!(
-                "export CONMAN_BIN_FAILPOINTS='{}'",
-                build_failpoints_binary()?.display()
-            );
+            println!("export CONMAN_BIN_FAILPOINTS='{}'", build_failpoints_binary()?.display());
             Ok(())
         }
-        _ => Err(Failure::new(format!(
-            "`build` does not know these arguments\n\n{HELP}"
-        ))),
+        _ => Err(Failure::new(format!("`build` does not know these arguments\n\n{HELP}"))),
     }
 }

@@ -23,12 +23,7 @@ pub(crate) fn cargo() -> Command {
     }
     // Set by the `cargo run` that started this program; a nested cargo would hand them on to build scripts, which
     // then see a changed environment and run again.
-    for name in [
-        "CARGO_MANIFEST_DIR",
-        "CARGO_MANIFEST_PATH",
-        "CARGO_PKG_NAME",
-        "CARGO_PKG_VERSION",
-    ] {
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
         command.env_remove(name);
     }
     command
@@ -50,29 +45,19 @@ fn path_with_tools() -> Option<std::ffi::OsString> {
 pub(crate) fn with_failpoints(packages: &[&str]) -> Outcome<Vec<String>> {
     let root = paths::root();
     let mut features = Vec::new();
-    for entry in std::fs::read_dir(root)
-        .during(|| format!("cannot read {}", root.display()))?
-        .flatten()
-    {
+    for entry in std::fs::read_dir(root).during(|| format!("cannot read {}", root.display()))?.flatten() {
         let Ok(text) = std::fs::read_to_string(entry.path().join("Cargo.toml")) else {
             continue;
         };
         let manifest = Manifest::parse(&text, &Vec::new());
-        let package = manifest
-            .value("package", "name")
-            .unwrap_or_default()
-            .trim_matches('"');
+        let package = manifest.value("package", "name").unwrap_or_default().trim_matches('"');
         let selected = packages.is_empty() || packages.contains(&package);
         if selected && manifest.value("features", FAILPOINTS).is_some() {
             features.push(format!("{package}/{FAILPOINTS}"));
         }
     }
     features.sort();
-    if features.is_empty() {
-        Ok(Vec::new())
-    } else {
-        Ok(vec!["--features".to_owned(), features.join(",")])
-    }
+    if features.is_empty() { Ok(Vec::new()) } else { Ok(vec!["--features".to_owned(), features.join(",")]) }
 }
 
 /// Runs a building cargo command, and gives the path of the ordinary (not test) binary of this name if the command
@@ -81,14 +66,8 @@ pub(crate) fn build_and_find(command: &mut Command, binary: &str) -> Outcome<Opt
     command.arg("--message-format=json-render-diagnostics");
     println!("$ {}", shell::describe(command));
     let line = shell::describe(command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .during(|| format!("cannot start `{line}`"))?;
-    let stdout = child
-        .stdout
-        .take()
-        .ok_or_else(|| Failure::new("cargo has no standard output"))?;
+    let mut child = command.stdout(Stdio::piped()).spawn().during(|| format!("cannot start `{line}`"))?;
+    let stdout = child.stdout.take().ok_or_else(|| Failure::new("cargo has no standard output"))?;
     let binary = binary.to_owned();
     let reader = std::thread::spawn(move || {
         let mut found = None;
@@ -98,14 +77,8 @@ pub(crate) fn build_and_find(command: &mut Command, binary: &str) -> Outcome<Opt
         found
     });
     let status = shell::wait(&mut child)?;
-    let found = reader
-        .join()
-        .map_err(|_| Failure::new("reading cargo's messages failed"))?;
-    if status.success() {
-        Ok(found)
-    } else {
-        Err(Failure::new(format!("`{line}` ended with {status}")))
-    }
+    let found = reader.join().map_err(|_| Failure::new("reading cargo's messages failed"))?;
+    if status.success() { Ok(found) } else { Err(Failure::new(format!("`{line}` ended with {status}"))) }
 }
 
 /// The executable that one of cargo's messages announces, if it is the ordinary binary of this name.
@@ -127,32 +100,14 @@ fn executable(message: &str, binary: &str) -> Option<PathBuf> {
 /// Builds the ordinary `conman` binary in this profile (`dev` or `release`) and gives its path.
 pub(crate) fn build_conman(profile: &str) -> Outcome<PathBuf> {
     let mut command = cargo();
-    command.args([
-        "build",
-        "--locked",
-        "--package",
-        CLI,
-        "--bin",
-        "conman",
-        "--profile",
-        profile,
-    ]);
+    command.args(["build", "--locked", "--package", CLI, "--bin", "conman", "--profile", profile]);
     build_and_find(&mut command, "conman")?.ok_or_else(|| Failure::new("cargo built no conman binary"))
 }
 
 /// Builds the `conman` binary with fault points alone, and keeps it.
 pub(crate) fn build_failpoints_binary() -> Outcome<PathBuf> {
     let mut command = cargo();
-    command.args([
-        "build",
-        "--locked",
-        "--package",
-        CLI,
-        "--bin",
-        "conman",
-        "--features",
-        FAILPOINTS,
-    ]);
+    command.args(["build", "--locked", "--package", CLI, "--bin", "conman", "--features", FAILPOINTS]);
     let built = build_and_find(&mut command, "conman")?;
     keep_failpoints_binary(&built.ok_or_else(|| Failure::new("cargo built no conman binary"))?)
 }
@@ -182,10 +137,7 @@ mod tests {
 
     #[test]
     fn only_the_ordinary_binary_is_the_binary() {
-        assert_eq!(
-            executable(&message("bin", "conman", false), "conman"),
-            Some("/t/conman".into())
-        );
+        assert_eq!(executable(&message("bin", "conman", false), "conman"), Some("/t/conman".into()));
         assert_eq!(executable(&message("bin", "conman", true), "conman"), None);
         assert_eq!(executable(&message("test", "conman", false), "conman"), None);
         assert_eq!(executable(&message("bin", "other", false), "conman"), None);

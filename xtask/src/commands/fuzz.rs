@@ -33,19 +33,11 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
         )));
     }
     // The sanitizers' flags are unstable, and the toolchain is the stable one.
-    shell::run(
-        cargo()
-            .env("RUSTC_BOOTSTRAP", "1")
-            .args(["fuzz", "run", target, "--"])
-            .args(rest),
-    )
+    shell::run(cargo().env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target, "--"]).args(rest))
 }
 
 fn targets() -> Vec<String> {
-    let entries = std::fs::read_dir(paths::root().join("fuzz/fuzz_targets"))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let entries = std::fs::read_dir(paths::root().join("fuzz/fuzz_targets")).into_iter().flatten().flatten();
     let mut targets: Vec<String> = entries
         .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
         .collect();

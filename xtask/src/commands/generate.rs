@@ -21,9 +21,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     let conman = build_conman("dev")?;
     let mut description = shell::read(Command::new(conman).arg("openapi"))?;
     if Json::parse(&description).is_none() {
-        return Err(Failure::new(
-            "`conman openapi` printed something that is not JSON; nothing was written",
-        ));
+        return Err(Failure::new("`conman openapi` printed something that is not JSON; nothing was written"));
     }
     if !description.ends_with('\n') {
         description.push('\n');

@@ -81,25 +81,19 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
         delete(&options.data)?;
     }
     let mut demo = Command::new(&conman);
-    demo.args(["demo", "--serve", "--json", "--listen", &options.listen, "--data"])
-        .arg(&options.data);
+    demo.args(["demo", "--serve", "--json", "--listen", &options.listen, "--data"]).arg(&options.data);
     let mut server = Part::start("server", &mut demo)?;
     let Some(ready) = server.ready()? else {
         return server.stop();
     };
     println!("{}", welcome(&ready, &options.data));
     let url = ready.get("url").and_then(Json::text).unwrap_or_default();
-    let token = ready
-        .get("service_tokens")
-        .and_then(|tokens| tokens.get(FOLLOWED))
-        .and_then(Json::text);
+    let token = ready.get("service_tokens").and_then(|tokens| tokens.get(FOLLOWED)).and_then(Json::text);
     let mut parts = Vec::new();
     if let Some(token) = token {
         let mut follow = Command::new(&conman);
         // By the environment: arguments are shown to everyone on the machine.
-        follow
-            .args(["worker", "run", "--server", url])
-            .env("CONMAN_TOKEN", token);
+        follow.args(["worker", "run", "--server", url]).env("CONMAN_TOKEN", token);
         parts.push(Part::start("worker", &mut follow)?);
     } else {
         println!("No worker: the server has no service token for `{FOLLOWED}`.");
@@ -131,15 +125,10 @@ struct Part {
 
 impl Part {
     fn start(name: &'static str, command: &mut Command) -> Outcome<Self> {
-        command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().during(|| format!("cannot start the {name}"))?;
-        let stdout = child
-            .stdout
-            .take()
-            .ok_or_else(|| Failure::new(format!("the {name} has no standard output")))?;
+        let stdout =
+            child.stdout.take().ok_or_else(|| Failure::new(format!("the {name} has no standard output")))?;
         let (sender, lines) = channel();
         std::thread::spawn(move || forward(stdout, &sender));
         Ok(Self { name, child, lines })
@@ -158,10 +147,7 @@ impl Part {
                 },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    let status = self
-                        .child
-                        .wait()
-                        .during(|| format!("cannot wait for the {}", self.name))?;
+                    let status = self.child.wait().during(|| format!("cannot wait for the {}", self.name))?;
                     return Err(Failure::new(format!(
                         "the {} ended with {status} before it was ready",
                         self.name
@@ -173,11 +159,7 @@ impl Part {
 
     fn show(&mut self) -> Outcome<()> {
         self.print();
-        match self
-            .child
-            .try_wait()
-            .during(|| format!("cannot look after the {}", self.name))?
-        {
+        match self.child.try_wait().during(|| format!("cannot look after the {}", self.name))? {
             None => Ok(()),
             Some(status) => Err(Failure::new(format!("the {} ended with {status}", self.name))),
         }
@@ -196,17 +178,11 @@ impl Part {
         println!("Stopping the {} …", self.name);
         shell::stop(&mut self.child, signals::SIGTERM, PATIENCE);
         self.print();
-        let status = self
-            .child
-            .wait()
-            .during(|| format!("cannot wait for the {}", self.name))?;
+        let status = self.child.wait().during(|| format!("cannot wait for the {}", self.name))?;
         if status.success() {
             Ok(())
         } else {
-            Err(Failure::new(format!(
-                "the {} ended with {status} when it was stopped",
-                self.name
-            )))
+            Err(Failure::new(format!("the {} ended with {status} when it was stopped", self.name)))
         }
     }
 }
@@ -244,42 +220,20 @@ fn delete(data: &Path) -> Outcome<()> {
 /// What a person needs to look around.
 fn welcome(ready: &Json, data: &Path) -> String {
     let text = |json: Option<&Json>| json.and_then(Json::text).unwrap_or("-").to_owned();
-    let mut out = format!(
-        "\nConman serves {}\ndata in {}\n",
-        text(ready.get("url")),
-        data.display()
-    );
-    let accounts = ready
-        .get("accounts")
-        .and_then(Json::members)
-        .cloned()
-        .unwrap_or_default();
+    let mut out = format!("\nConman serves {}\ndata in {}\n", text(ready.get("url")), data.display());
+    let accounts = ready.get("accounts").and_then(Json::members).cloned().unwrap_or_default();
     let mut rows: Vec<[String; 3]> = accounts
         .iter()
-        .map(|(role, account)| {
-            [
-                role.clone(),
-                text(account.get("email")),
-                text(account.get("password")),
-            ]
-        })
+        .map(|(role, account)| [role.clone(), text(account.get("email")), text(account.get("password"))])
         .collect();
     // Whoever set the instance up has a role beside those of the app.
     if let Some(operator) = ready.get("operator") {
-        rows.push([
-            text(operator.get("role")),
-            text(operator.get("email")),
-            text(operator.get("password")),
-        ]);
+        rows.push([text(operator.get("role")), text(operator.get("email")), text(operator.get("password"))]);
     }
     if !rows.is_empty() {
         let head = ["role", "e-mail", "password"].map(str::to_owned);
         let width = |column: usize| {
-            rows.iter()
-                .chain([&head])
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or_default()
+            rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or_default()
         };
         let widths = [width(0), width(1)];
         out.push('\n');
@@ -288,11 +242,7 @@ fn welcome(ready: &Json, data: &Path) -> String {
             out.push_str(&format!("  {role:<first$}  {email:<second$}  {password}\n"));
         }
     }
-    let environments = ready
-        .get("environments")
-        .and_then(Json::members)
-        .cloned()
-        .unwrap_or_default();
+    let environments = ready.get("environments").and_then(Json::members).cloned().unwrap_or_default();
     if !environments.is_empty() {
         let names: Vec<&str> = environments.keys().map(String::as_str).collect();
         out.push_str(&format!("\nEnvironments: {}\n", names.join(", ")));
@@ -330,10 +280,7 @@ mod tests {
     #[test]
     fn a_server_that_ends_by_itself_is_a_failure_before_and_after_it_is_ready() {
         let failure = part("exit 3").ready().unwrap_err().to_string();
-        assert!(
-            failure.contains("exit status: 3 before it was ready"),
-            "{failure}"
-        );
+        assert!(failure.contains("exit status: 3 before it was ready"), "{failure}");
         let mut server = part(r#"echo '{"url": "u"}'; exit 4"#);
         server.ready().unwrap();
         let failure = watch(&mut [server], || false).unwrap_err().to_string();
@@ -345,10 +292,7 @@ mod tests {
         let mut server = part(r#"trap 'exit 5' TERM; echo '{"url": "u"}'; while :; do sleep 0.05; done"#);
         server.ready().unwrap();
         let failure = server.stop().unwrap_err().to_string();
-        assert!(
-            failure.contains("exit status: 5 when it was stopped"),
-            "{failure}"
-        );
+        assert!(failure.contains("exit status: 5 when it was stopped"), "{failure}");
     }
 
     fn parse(line: &str) -> Option<Options> {

@@ -32,9 +32,5 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     let report = Run::new(selection).all();
     print!("\n{}\n", report.table());
     println!("{}", report.last_line());
-    if report.has_failed() {
-        Err(Failure::new("not everything holds"))
-    } else {
-        Ok(())
-    }
+    if report.has_failed() { Err(Failure::new("not everything holds")) } else { Ok(()) }
 }

@@ -21,11 +21,7 @@ pub(crate) fn build_if_stale() -> Outcome<()> {
     // npm writes this file when it has installed everything.
     let installed = newest(&folder.join("node_modules/.package-lock.json"));
     if installed < newest(&folder.join("package-lock.json")) || installed.is_none() {
-        shell::run(
-            Command::new("npm")
-                .args(["ci", "--no-audit", "--no-fund"])
-                .current_dir(&folder),
-        )?;
+        shell::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))?;
     }
     let sources = std::fs::read_dir(&folder)
         .into_iter()
@@ -44,11 +40,7 @@ pub(crate) fn build_if_stale() -> Outcome<()> {
 /// When the newest file at or below a path was written.
 fn newest(path: &Path) -> Option<SystemTime> {
     if path.is_dir() {
-        std::fs::read_dir(path)
-            .ok()?
-            .flatten()
-            .filter_map(|entry| newest(&entry.path()))
-            .max()
+        std::fs::read_dir(path).ok()?.flatten().filter_map(|entry| newest(&entry.path())).max()
     } else {
         path.metadata().ok()?.modified().ok()
     }

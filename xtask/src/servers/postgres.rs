@@ -34,13 +34,8 @@ impl Postgres {
         }
         let data = folder.join("data");
         let mut initdb = as_user(user, None, &binaries.join("initdb"));
-        initdb
-            .arg("--pgdata")
-            .arg(&data)
-            .args(["--username", USER, "--auth", "trust", "--encoding", "UTF8"]);
-        initdb
-            .args(["--locale", "C", "--no-instructions"])
-            .current_dir("/");
+        initdb.arg("--pgdata").arg(&data).args(["--username", USER, "--auth", "trust", "--encoding", "UTF8"]);
+        initdb.args(["--locale", "C", "--no-instructions"]).current_dir("/");
         shell::read(&mut initdb)?;
         let port = free_port()?;
         let settings = [
@@ -69,23 +64,12 @@ impl Postgres {
         let deadline = Instant::now() + START;
         let mut probe = Command::new(binaries.join("pg_isready"));
         let port_text = port.to_string();
-        probe.args([
-            "--quiet",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            &port_text,
-            "--username",
-            USER,
-        ]);
+        probe.args(["--quiet", "--host", "127.0.0.1", "--port", &port_text, "--username", USER]);
         // A cheap look first: pg_isready starts a process each time.
         while TcpStream::connect(("127.0.0.1", port)).is_err() || !shell::status(&mut probe)?.success() {
             process.check()?;
             if Instant::now() > deadline || signals::interrupted() {
-                return Err(Failure::new(format!(
-                    "PostgreSQL did not start:\n{}",
-                    process.log_end()
-                )));
+                return Err(Failure::new(format!("PostgreSQL did not start:\n{}", process.log_end())));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -113,17 +97,11 @@ pub(crate) fn install() -> Outcome<PathBuf> {
 /// The folder of the newest PostgreSQL's server programs. Debian keeps them out of the PATH, one folder per version.
 fn binaries() -> Option<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
-    for entry in std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    for entry in std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten() {
         let folder = entry.path().join("bin");
         let version = entry.file_name().to_str().and_then(|name| name.parse().ok());
         if let Some(version) = version
-            && ["initdb", "postgres", "pg_isready"]
-                .iter()
-                .all(|name| folder.join(name).is_file())
+            && ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).is_file())
         {
             found.push((version, folder));
         }
@@ -133,8 +111,5 @@ fn binaries() -> Option<PathBuf> {
         return Some(folder);
     }
     let beside = paths::program("initdb")?.canonicalize().ok()?;
-    beside
-        .parent()
-        .filter(|folder| folder.join("postgres").is_file())
-        .map(Path::to_path_buf)
+    beside.parent().filter(|folder| folder.join("postgres").is_file()).map(Path::to_path_buf)
 }

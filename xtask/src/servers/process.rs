@@ -37,34 +37,18 @@ impl ServerProcess {
     /// such that it stops even when this program is killed outright.
     pub(crate) fn start(launch: Launch<'_>) -> Outcome<Self> {
         let log = File::create(&launch.log).during(|| format!("cannot write {}", launch.log.display()))?;
-        let errors = log
-            .try_clone()
-            .during(|| format!("cannot write {}", launch.log.display()))?;
+        let errors = log.try_clone().during(|| format!("cannot write {}", launch.log.display()))?;
         let mut command = as_user(launch.user, Some(launch.stop_signal), launch.program);
         command.args(launch.arguments).process_group(0);
         // Started in a folder that every user may read: a server that cannot is one that complains.
-        command
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors);
-        let child = command
-            .spawn()
-            .during(|| format!("cannot start `{}`", shell::describe(&command)))?;
-        Ok(Self {
-            name: launch.name,
-            child,
-            log: launch.log,
-            stop_signal: launch.stop_signal,
-        })
+        command.current_dir("/").stdin(Stdio::null()).stdout(log).stderr(errors);
+        let child = command.spawn().during(|| format!("cannot start `{}`", shell::describe(&command)))?;
+        Ok(Self { name: launch.name, child, log: launch.log, stop_signal: launch.stop_signal })
     }
 
     /// Fails, with the end of the server's log, if the server has ended.
     pub(crate) fn check(&mut self) -> Outcome<()> {
-        let ended = self
-            .child
-            .try_wait()
-            .during(|| format!("cannot look after {}", self.name))?;
+        let ended = self.child.try_wait().during(|| format!("cannot look after {}", self.name))?;
         match ended {
             None => Ok(()),
             Some(status) => Err(Failure::new(format!(
@@ -104,15 +88,10 @@ pub(crate) fn as_user(user: Option<&str>, signal_at_death: Option<i32>, program:
     };
     let mut command = Command::new(setpriv);
     if let Some(user) = user {
-        command
-            .arg(format!("--reuid={user}"))
-            .arg(format!("--regid={user}"))
-            .arg("--init-groups");
+        command.arg(format!("--reuid={user}")).arg(format!("--regid={user}")).arg("--init-groups");
     }
     if let Some(signum) = signal_at_death {
-        command
-            .arg("--pdeathsig")
-            .arg(if signum == signals::SIGINT { "INT" } else { "TERM" });
+        command.arg("--pdeathsig").arg(if signum == signals::SIGINT { "INT" } else { "TERM" });
     }
     command.arg("--").arg(program);
     command
@@ -121,8 +100,5 @@ pub(crate) fn as_user(user: Option<&str>, signal_at_death: Option<i32>, program:
 /// A loopback port that nobody listens on at this moment.
 pub(crate) fn free_port() -> Outcome<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).during(|| "cannot find a free port".to_owned())?;
-    Ok(listener
-        .local_addr()
-        .during(|| "cannot find a free port".to_owned())?
-        .port())
+    Ok(listener.local_addr().during(|| "cannot find a free port".to_owned())?.port())
 }

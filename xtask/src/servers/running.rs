@@ -43,20 +43,10 @@ impl Servers {
         let given_postgres = given(POSTGRES);
         if let (Some(mongodb), Some(postgres)) = (&given_mongodb, &given_postgres) {
             let variables = vec![(MONGODB, mongodb.clone()), (POSTGRES, postgres.clone())];
-            return Ok(Self {
-                variables,
-                mongodb: None,
-                postgres: None,
-                _folder: None,
-            });
+            return Ok(Self { variables, mongodb: None, postgres: None, _folder: None });
         }
         let folder = RunFolder::create()?;
-        let mut servers = Self {
-            variables: Vec::new(),
-            mongodb: None,
-            postgres: None,
-            _folder: None,
-        };
+        let mut servers = Self { variables: Vec::new(), mongodb: None, postgres: None, _folder: None };
         match given_mongodb {
             Some(url) => servers.variables.push((MONGODB, url)),
             None => {

@@ -47,9 +47,7 @@ pub(crate) fn apt_install(packages: &[&str]) -> Outcome<()> {
 fn install(packages: &[&str]) -> Outcome<()> {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
-        .args(["install", "--yes", "-qq", "--no-install-recommends"])
-        .args(packages);
+    command.args(["install", "--yes", "-qq", "--no-install-recommends"]).args(packages);
     shell::read(&mut command).map(drop)
 }
 

@@ -17,9 +17,7 @@ impl Counts {
         let line = without_colours(line);
         let line = line.trim();
         let parts = if let Some(rest) = line.strip_prefix("Summary [") {
-            rest.split_once("tests run:")
-                .or_else(|| rest.split_once("test run:"))
-                .map(|(_, parts)| parts)
+            rest.split_once("tests run:").or_else(|| rest.split_once("test run:")).map(|(_, parts)| parts)
         } else if line.starts_with("test result:") {
             line.split_once(". ").map(|(_, parts)| parts)
         } else {
@@ -47,9 +45,7 @@ fn without_colours(line: &str) -> String {
     let mut rest = line;
     while let Some((before, after)) = rest.split_once("\u{1b}[") {
         out.push_str(before);
-        rest = after
-            .find(|c: char| c.is_ascii_alphabetic())
-            .map_or("", |end| &after[end + 1..]);
+        rest = after.find(|c: char| c.is_ascii_alphabetic()).map_or("", |end| &after[end + 1..]);
     }
     out.push_str(rest);
     out
@@ -76,16 +72,12 @@ impl Report {
     }
 
     pub(crate) fn has_failed(&self) -> bool {
-        self.steps
-            .iter()
-            .any(|(_, ending, _, _)| matches!(ending, Ending::Failed(_)))
+        self.steps.iter().any(|(_, ending, _, _)| matches!(ending, Ending::Failed(_)))
     }
 
     /// Tells whether this step ran and failed.
     pub(crate) fn failed(&self, wanted: Step) -> bool {
-        self.steps
-            .iter()
-            .any(|(step, ending, _, _)| *step == wanted && matches!(ending, Ending::Failed(_)))
+        self.steps.iter().any(|(step, ending, _, _)| *step == wanted && matches!(ending, Ending::Failed(_)))
     }
 
     /// The table of all steps.
@@ -102,11 +94,8 @@ impl Report {
                 Counts { passed: 0, failed: 0 } => String::new(),
                 Counts { passed, failed } => format!("{passed} passed, {failed} failed"),
             };
-            let notes = [counted, note]
-                .into_iter()
-                .filter(|note| !note.is_empty())
-                .collect::<Vec<_>>()
-                .join("; ");
+            let notes =
+                [counted, note].into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("; ");
             let row = format!("{:<8} {word:<7} {seconds:>8.1} s   {notes}", step.name());
             table.push_str(row.trim_end());
             table.push('\n');
@@ -147,10 +136,7 @@ mod tests {
 
     #[test]
     fn summaries_are_counted() {
-        assert_eq!(
-            counts(&["     Summary [   0.062s] 29 tests run: 29 passed, 0 skipped\n"]),
-            (29, 0)
-        );
+        assert_eq!(counts(&["     Summary [   0.062s] 29 tests run: 29 passed, 0 skipped\n"]), (29, 0));
         assert_eq!(
             counts(&["     Summary [   0.2s] 5/11 tests run: 3 passed (1 slow), 2 failed, 0 skipped"]),
             (3, 2)
@@ -180,15 +166,7 @@ mod tests {
 
     #[test]
     fn other_lines_count_nothing() {
-        assert_eq!(
-            counts(&[
-                "29 tests run: 29 passed",
-                "PASS [ 0.1s] a::b",
-                "running 3 tests",
-                ""
-            ]),
-            (0, 0)
-        );
+        assert_eq!(counts(&["29 tests run: 29 passed", "PASS [ 0.1s] a::b", "running 3 tests", ""]), (0, 0));
     }
 
     #[test]
@@ -200,12 +178,7 @@ mod tests {
             Duration::ZERO,
             Counts::default(),
         );
-        report.add(
-            Step::Unit,
-            Ending::Passed,
-            Duration::ZERO,
-            Counts { passed: 5, failed: 0 },
-        );
+        report.add(Step::Unit, Ending::Passed, Duration::ZERO, Counts { passed: 5, failed: 0 });
         assert_eq!(report.last_line(), "5 passed, 1 failed");
         assert!(report.has_failed());
         report.add(
@@ -220,18 +193,8 @@ mod tests {
     #[test]
     fn the_table_has_a_row_for_each_step() {
         let mut report = Report::default();
-        report.add(
-            Step::Unit,
-            Ending::Passed,
-            Duration::from_millis(1500),
-            Counts { passed: 5, failed: 0 },
-        );
-        report.add(
-            Step::Deny,
-            Ending::Partly("no advisories".to_owned()),
-            Duration::ZERO,
-            Counts::default(),
-        );
+        report.add(Step::Unit, Ending::Passed, Duration::from_millis(1500), Counts { passed: 5, failed: 0 });
+        report.add(Step::Deny, Ending::Partly("no advisories".to_owned()), Duration::ZERO, Counts::default());
         assert_eq!(
             report.table(),
             "unit     ok           1.5 s   5 passed, 0 failed\ndeny     ok           0.0 s   no advisories\n"

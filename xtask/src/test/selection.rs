@@ -16,16 +16,8 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Step; 8] = [
-        Step::Setup,
-        Step::Format,
-        Step::Tidy,
-        Step::Deny,
-        Step::Clippy,
-        Step::Build,
-        Step::Unit,
-        Step::Doc,
-    ];
+    pub(crate) const ALL: [Step; 8] =
+        [Step::Setup, Step::Format, Step::Tidy, Step::Deny, Step::Clippy, Step::Build, Step::Unit, Step::Doc];
 
     /// The step's name on the command line and in the table.
     pub(crate) fn name(self) -> &'static str {
@@ -62,17 +54,14 @@ impl Selection {
         while let Some(argument) = own.next() {
             let list = match (argument.as_str(), argument.strip_prefix("--only=")) {
                 (_, Some(list)) => list,
-                ("--only", None) => own
-                    .next()
-                    .ok_or_else(|| Failure::new("`--only` needs a list of steps"))?,
+                ("--only", None) => {
+                    own.next().ok_or_else(|| Failure::new("`--only` needs a list of steps"))?
+                }
                 (other, None) => return Err(Failure::new(format!("`test` does not know `{other}`"))),
             };
             steps = only(list, packages(&nextest).is_empty())?;
         }
-        Ok(Self {
-            steps,
-            nextest_arguments: nextest.to_vec(),
-        })
+        Ok(Self { steps, nextest_arguments: nextest.to_vec() })
     }
 
     /// The packages that nextest is told to test; none for all of them.
@@ -89,10 +78,7 @@ fn packages(nextest_arguments: &[String]) -> Vec<&str> {
     let mut packages = Vec::new();
     let mut arguments = nextest_arguments.iter();
     while let Some(argument) = arguments.next() {
-        match argument
-            .strip_prefix("--package=")
-            .or_else(|| argument.strip_prefix("-p"))
-        {
+        match argument.strip_prefix("--package=").or_else(|| argument.strip_prefix("-p")) {
             Some("") => packages.extend(arguments.next().map(String::as_str)),
             Some(package) => packages.push(package.trim_start_matches('=')),
             None if argument == "--package" => packages.extend(arguments.next().map(String::as_str)),
@@ -133,16 +119,10 @@ mod tests {
         let all = parse("").unwrap();
         assert!(Step::ALL.into_iter().all(|step| all.contains(step)));
         let some = parse("--only fmt,tidy").unwrap();
-        let steps: Vec<&str> = Step::ALL
-            .into_iter()
-            .filter(|step| some.contains(*step))
-            .map(Step::name)
-            .collect();
+        let steps: Vec<&str> =
+            Step::ALL.into_iter().filter(|step| some.contains(*step)).map(Step::name).collect();
         assert_eq!(steps, ["setup", "fmt", "tidy"]);
-        assert!(
-            parse("--only=unit").unwrap().contains(Step::Build),
-            "tests start the binary"
-        );
+        assert!(parse("--only=unit").unwrap().contains(Step::Build), "tests start the binary");
     }
 
     #[test]
@@ -151,10 +131,7 @@ mod tests {
         assert_eq!(selection.nextest_arguments, ["-p", "conman-store", "--only", "x"]);
         assert!(!selection.contains(Step::Clippy));
         assert_eq!(selection.packages(), ["conman-store"]);
-        assert!(
-            !selection.contains(Step::Build),
-            "one package does not need all to be built"
-        );
+        assert!(!selection.contains(Step::Build), "one package does not need all to be built");
     }
 
     #[test]

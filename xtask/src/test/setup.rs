@@ -13,24 +13,19 @@ const DENY: &str = "0.20.2";
 
 /// Installs what the selected steps need and this machine lacks.
 pub(crate) fn set_up(selection: &Selection) -> Outcome<()> {
-    let missing: Vec<&str> = [
-        ("cc", "gcc"),
-        ("cc", "libc6-dev"),
-        ("pkg-config", "pkg-config"),
-        ("git", "git"),
-    ]
-    .into_iter()
-    .filter(|(program, _)| paths::program(program).is_none())
-    .map(|(_, package)| package)
-    .collect();
+    let missing: Vec<&str> =
+        [("cc", "gcc"), ("cc", "libc6-dev"), ("pkg-config", "pkg-config"), ("git", "git")]
+            .into_iter()
+            .filter(|(program, _)| paths::program(program).is_none())
+            .map(|(_, package)| package)
+            .collect();
     if !missing.is_empty() {
         let with_certificates: Vec<&str> = missing.into_iter().chain(["ca-certificates"]).collect();
         apt_install(&with_certificates)?;
     }
-    for (step, subcommand, component) in [
-        (Step::Format, "fmt", "rustfmt"),
-        (Step::Clippy, "clippy", "clippy"),
-    ] {
+    for (step, subcommand, component) in
+        [(Step::Format, "fmt", "rustfmt"), (Step::Clippy, "clippy", "clippy")]
+    {
         if selection.contains(step) && !has(subcommand) {
             shell::run(Command::new("rustup").args(["component", "add", component]))?;
         }
@@ -60,9 +55,7 @@ fn install(package: &str, version: &str, features: &[&str]) -> Outcome<()> {
     // Built in a folder of its own: its dependencies are none of ours.
     command.env_remove("CARGO_TARGET_DIR");
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
-    command
-        .args(["install", package, "--version", version, "--locked", "--debug"])
-        .args(features);
+    command.args(["install", package, "--version", version, "--locked", "--debug"]).args(features);
     command.arg("--root").arg(tools());
     shell::run(&mut command).map_err(|failure| Failure::new(format!("cannot install {package}: {failure}")))
 }

@@ -25,11 +25,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new(selection: Selection) -> Self {
-        Self {
-            selection,
-            report: Report::default(),
-            conman: None,
-        }
+        Self { selection, report: Report::default(), conman: None }
     }
 
     /// Runs the selected steps, and gives what they found. Ends early at Ctrl-C.
@@ -48,11 +44,9 @@ impl Run {
             };
             let time = start.elapsed();
             match &ending {
-                Ending::Failed(why) => println!(
-                    "=== {} failed after {:.1} s: {why}",
-                    step.name(),
-                    time.as_secs_f64()
-                ),
+                Ending::Failed(why) => {
+                    println!("=== {} failed after {:.1} s: {why}", step.name(), time.as_secs_f64())
+                }
                 Ending::Passed | Ending::Partly(_) => {
                     println!("=== {} took {:.1} s", step.name(), time.as_secs_f64());
                 }
@@ -80,9 +74,7 @@ impl Run {
     /// with fault points in it, which do nothing until they are armed.
     fn build(&mut self) -> Outcome<()> {
         let mut command = cargo();
-        command
-            .args(["test", "--no-run", "--workspace", "--locked"])
-            .args(with_failpoints(&[])?);
+        command.args(["test", "--no-run", "--workspace", "--locked"]).args(with_failpoints(&[])?);
         self.conman = Some(match build_and_find(&mut command, "conman")? {
             Some(built) => keep_failpoints_binary(&built)?,
             // Cargo leaves a binary out of a test build when its package has no integration tests.
@@ -108,9 +100,7 @@ impl Run {
             command.env(variable, url);
         }
         if let Some(conman) = &self.conman {
-            command
-                .env("CONMAN_BIN", conman)
-                .env("CONMAN_BIN_FAILPOINTS", conman);
+            command.env("CONMAN_BIN", conman).env("CONMAN_BIN_FAILPOINTS", conman);
         }
         let outcome = count(&mut command, counts);
         // Tests that fail because a server died under them are better explained by the server.
@@ -120,9 +110,7 @@ impl Run {
 
 fn doc(counts: &mut Counts) -> Outcome<()> {
     let mut command = cargo();
-    command
-        .args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"])
-        .args(with_failpoints(&[])?);
+    command.args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"]).args(with_failpoints(&[])?);
     count(&mut command, counts)
 }
 
@@ -131,7 +119,7 @@ fn clippy() -> Outcome<()> {
     let lint = |targets: &str, features: &[String]| {
         let mut command = cargo();
         command
-            .args(["clippy", "--workspace", targets, "--locked"])
+            .args(["clippy", "--workspace", targets, "--locked", "--keep-going"])
             .args(features)
             .args(["--", "-D", "warnings"]);
         shell::run(&mut command)
@@ -143,20 +131,14 @@ fn clippy() -> Outcome<()> {
 fn count(command: &mut Command, counts: &mut Counts) -> Outcome<()> {
     let line = shell::describe(command);
     let status = shell::tee(command, |line| counts.read_line(line))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("`{line}` ended with {status}")))
-    }
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("`{line}` ended with {status}"))) }
 }
 
 /// Checks licences, bans and sources always, and advisories when their database can be had.
 fn deny() -> Outcome<Option<String>> {
     shell::run(cargo().args(["deny", "--locked", "check", "licenses", "bans", "sources"]))?;
     let mut fetch = cargo();
-    fetch
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .args(["deny", "--locked", "fetch", "db"]);
+    fetch.env("GIT_TERMINAL_PROMPT", "0").args(["deny", "--locked", "fetch", "db"]);
     if let Err(failure) = shell::read(&mut fetch) {
         let note = "advisories not checked: their database cannot be fetched from here";
         println!(

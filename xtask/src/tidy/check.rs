@@ -15,12 +15,7 @@ pub(crate) fn check(root: &Path) -> Outcome<Vec<Finding>> {
 
 fn check_files(files: &[TextFile]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let text_of = |path: &str| {
-        files
-            .iter()
-            .find(|file| file.path == path)
-            .map(|file| file.text.as_str())
-    };
+    let text_of = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.text.as_str());
     match text_of("Cargo.toml") {
         None => findings.push(Finding::new("Cargo.toml", 1, "there is no workspace")),
         Some(text) => findings.extend(manifest_rules::check_workspace(text)),
@@ -34,10 +29,7 @@ fn check_files(files: &[TextFile]) -> Vec<Finding> {
         let parts: Vec<&str> = file.path.split('/').collect();
         match parts.as_slice() {
             [room, "Cargo.toml"] => {
-                findings.extend(manifest_rules::check_member(
-                    room,
-                    &Manifest::parse(&file.text, &renames),
-                ));
+                findings.extend(manifest_rules::check_member(room, &Manifest::parse(&file.text, &renames)));
             }
             [room, .., name] if name.ends_with(".rs") && text_of(&format!("{room}/Cargo.toml")).is_some() => {
                 findings.extend(source_rules::check(&file.path, &file.text));
@@ -57,10 +49,7 @@ mod tests {
     fn files(contents: &[(&str, &str)]) -> Vec<TextFile> {
         contents
             .iter()
-            .map(|(path, text)| TextFile {
-                path: (*path).to_owned(),
-                text: (*text).to_owned(),
-            })
+            .map(|(path, text)| TextFile { path: (*path).to_owned(), text: (*text).to_owned() })
             .collect()
     }
 
@@ -85,18 +74,9 @@ workspace = true
         let clean = files(&[
             ("Cargo.toml", WORKSPACE),
             ("LICENSE", "Apache License"),
-            (
-                "git/Cargo.toml",
-                &format!("{MEMBER}conman-domain.workspace = true\n"),
-            ),
-            (
-                "git/src/lib.rs",
-                "//! Repositories.\n\nmod object;\npub use object::Object;\n",
-            ),
-            (
-                "git/src/object.rs",
-                "//! Objects.\n\npub struct Object(git2::Oid);\n",
-            ),
+            ("git/Cargo.toml", &format!("{MEMBER}conman-domain.workspace = true\n")),
+            ("git/src/lib.rs", "//! Repositories.\n\nmod object;\npub use object::Object;\n"),
+            ("git/src/object.rs", "//! Objects.\n\npub struct Object(git2::Oid);\n"),
         ]);
         assert_eq!(check_files(&clean), []);
     }
@@ -117,12 +97,6 @@ workspace = true
     #[test]
     fn a_repository_without_its_licence_is_not_clean() {
         let found = check_files(&files(&[("Cargo.toml", WORKSPACE)]));
-        assert_eq!(
-            found
-                .iter()
-                .map(|finding| finding.file.as_str())
-                .collect::<Vec<_>>(),
-            ["LICENSE"]
-        );
+        assert_eq!(found.iter().map(|finding| finding.file.as_str()).collect::<Vec<_>>(), ["LICENSE"]);
     }
 }

@@ -13,11 +13,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     pub(crate) fn new(file: &str, line: usize, sentence: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            sentence: sentence.into(),
-        }
+        Self { file: file.to_owned(), line, sentence: sentence.into() }
     }
 }
 

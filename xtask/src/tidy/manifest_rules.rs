@@ -5,46 +5,18 @@ use crate::tidy::finding::Finding;
 
 /// The rooms, their packages, and which of our packages each may lean on.
 const ROOMS: [Room; 12] = [
-    Room {
-        folder: "domain",
-        package: "conman-domain",
-        may_use: &[],
-    },
-    Room {
-        folder: "semantic-diff",
-        package: "semantic-diff",
-        may_use: &[],
-    },
-    Room {
-        folder: "store",
-        package: "conman-store",
-        may_use: &["domain"],
-    },
-    Room {
-        folder: "git",
-        package: "conman-git",
-        may_use: &["domain"],
-    },
-    Room {
-        folder: "distribution",
-        package: "conman-distribution",
-        may_use: &["domain"],
-    },
-    Room {
-        folder: "worker",
-        package: "conman-worker",
-        may_use: &["domain"],
-    },
+    Room { folder: "domain", package: "conman-domain", may_use: &[] },
+    Room { folder: "semantic-diff", package: "semantic-diff", may_use: &[] },
+    Room { folder: "store", package: "conman-store", may_use: &["domain"] },
+    Room { folder: "git", package: "conman-git", may_use: &["domain"] },
+    Room { folder: "distribution", package: "conman-distribution", may_use: &["domain"] },
+    Room { folder: "worker", package: "conman-worker", may_use: &["domain"] },
     Room {
         folder: "workflow",
         package: "conman-workflow",
         may_use: &["domain", "store", "git", "distribution", "semantic-diff"],
     },
-    Room {
-        folder: "jobs",
-        package: "conman-jobs",
-        may_use: &["workflow", "store", "domain"],
-    },
+    Room { folder: "jobs", package: "conman-jobs", may_use: &["workflow", "store", "domain"] },
     Room {
         folder: "server",
         package: "conman-server",
@@ -82,11 +54,7 @@ const ROOMS: [Room; 12] = [
             "worker",
         ],
     },
-    Room {
-        folder: "xtask",
-        package: "xtask",
-        may_use: &[],
-    },
+    Room { folder: "xtask", package: "xtask", may_use: &[] },
 ];
 
 /// What development may use besides: tests watch one room's effect through another's eyes.
@@ -149,11 +117,7 @@ pub(crate) fn check_workspace(text: &str) -> Vec<Finding> {
     let manifest = Manifest::parse(text, &Vec::new());
     match manifest.value("workspace.package", "license") {
         Some("\"Apache-2.0\"") => Vec::new(),
-        _ => vec![Finding::new(
-            "Cargo.toml",
-            1,
-            "[workspace.package] states license = \"Apache-2.0\"",
-        )],
+        _ => vec![Finding::new("Cargo.toml", 1, "[workspace.package] states license = \"Apache-2.0\"")],
     }
 }
 
@@ -165,22 +129,13 @@ pub(crate) fn check_member(folder: &str, manifest: &Manifest) -> Vec<Finding> {
     if manifest.value("package", "license.workspace") != Some("true")
         && manifest.value("package", "license").is_none()
     {
-        find(
-            1,
-            "states no licence: write `license.workspace = true` under [package]".to_owned(),
-        );
+        find(1, "states no licence: write `license.workspace = true` under [package]".to_owned());
     }
     if manifest.value("lints", "workspace") != Some("true") {
-        find(
-            1,
-            "does not take the workspace's lints: write `workspace = true` under [lints]".to_owned(),
-        );
+        find(1, "does not take the workspace's lints: write `workspace = true` under [lints]".to_owned());
     }
     let Some(room) = ROOMS.iter().find(|room| room.folder == folder) else {
-        find(
-            1,
-            format!("`{folder}` is a new room: give it its arrows, in xtask/src/tidy/manifest_rules.rs"),
-        );
+        find(1, format!("`{folder}` is a new room: give it its arrows, in xtask/src/tidy/manifest_rules.rs"));
         return findings;
     };
     if manifest.value("package", "name") != Some(format!("\"{}\"", room.package).as_str()) {
@@ -195,16 +150,11 @@ pub(crate) fn check_member(folder: &str, manifest: &Manifest) -> Vec<Finding> {
             continue;
         }
         if let Some(ours) = ROOMS.iter().find(|room| room.package == package) {
-            let for_tests = DEV_ARROWS
-                .iter()
-                .any(|(from, to)| *from == folder && to.contains(&ours.folder));
+            let for_tests = DEV_ARROWS.iter().any(|(from, to)| *from == folder && to.contains(&ours.folder));
             let allowed =
                 room.may_use.contains(&ours.folder) || (dev && (ours.folder == "testkit" || for_tests));
             if !allowed {
-                find(
-                    line,
-                    format!("no arrow leads from `{folder}` to `{}`", ours.folder),
-                );
+                find(line, format!("no arrow leads from `{folder}` to `{}`", ours.folder));
             }
         }
         if !dev
@@ -212,16 +162,10 @@ pub(crate) fn check_member(folder: &str, manifest: &Manifest) -> Vec<Finding> {
             && let Some(rooms) = confinement(package)
             && !rooms.contains(&folder)
         {
-            find(
-                line,
-                format!("`{package}` belongs to {}, not to `{folder}`", list(rooms)),
-            );
+            find(line, format!("`{package}` belongs to {}, not to `{folder}`", list(rooms)));
         }
         if !dev && PURE.contains(&folder) && IMPURE.contains(&package) {
-            find(
-                line,
-                format!("`{folder}` is pure: no I/O, async, clock or randomness, so no `{package}`"),
-            );
+            find(line, format!("`{folder}` is pure: no I/O, async, clock or randomness, so no `{package}`"));
         }
         if !dev && WITHOUT_HTTP.contains(&folder) && HTTP.contains(&package) {
             find(line, format!("`{folder}` knows no HTTP, so no `{package}`"));
@@ -240,19 +184,12 @@ pub(crate) fn check_member(folder: &str, manifest: &Manifest) -> Vec<Finding> {
 
 /// The rooms that may name a package, if it is confined to some.
 pub(crate) fn confinement(package: &str) -> Option<&'static [&'static str]> {
-    CONFINED
-        .iter()
-        .find(|(name, _)| *name == package)
-        .map(|(_, rooms)| *rooms)
+    CONFINED.iter().find(|(name, _)| *name == package).map(|(_, rooms)| *rooms)
 }
 
 /// Words in a row for a sentence.
 pub(crate) fn list(words: &[&str]) -> String {
-    words
-        .iter()
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -261,10 +198,7 @@ mod tests {
     use crate::manifest::Manifest;
 
     fn findings(folder: &str, tables: &str) -> Vec<String> {
-        let package = ROOMS
-            .iter()
-            .find(|room| room.folder == folder)
-            .map_or("new", |room| room.package);
+        let package = ROOMS.iter().find(|room| room.folder == folder).map_or("new", |room| room.package);
         let text = format!(
             "[package]\nname = \"{package}\"\nlicense.workspace = true\n[lints]\nworkspace = true\n{tables}"
         );
@@ -279,10 +213,7 @@ mod tests {
     }
 
     fn depends_for_tests(folder: &str, package: &str) -> Vec<String> {
-        findings(
-            folder,
-            &format!("[dev-dependencies]\n{package}.workspace = true\n"),
-        )
+        findings(folder, &format!("[dev-dependencies]\n{package}.workspace = true\n"))
     }
 
     #[test]
@@ -309,28 +240,19 @@ mod tests {
             ("server", "conman-testkit", "testkit"),
             ("workflow", "conman-cli", "cli"),
         ] {
-            assert_eq!(
-                depends(from, to),
-                [format!("7: no arrow leads from `{from}` to `{room}`")]
-            );
+            assert_eq!(depends(from, to), [format!("7: no arrow leads from `{from}` to `{room}`")]);
         }
     }
 
     #[test]
     fn tests_may_use_the_test_kit_and_no_other_arrow_but_those_that_are_named() {
         assert_eq!(depends_for_tests("store", "conman-testkit"), [] as [String; 0]);
-        assert_eq!(
-            depends_for_tests("worker", "conman-distribution"),
-            [] as [String; 0]
-        );
+        assert_eq!(depends_for_tests("worker", "conman-distribution"), [] as [String; 0]);
         assert_eq!(
             depends_for_tests("store", "conman-server"),
             ["7: no arrow leads from `store` to `server`"]
         );
-        assert_eq!(
-            findings("git", "[build-dependencies]\nconman-testkit.workspace = true\n").len(),
-            1
-        );
+        assert_eq!(findings("git", "[build-dependencies]\nconman-testkit.workspace = true\n").len(), 1);
     }
 
     #[test]
@@ -361,11 +283,7 @@ mod tests {
             ("workflow", "axum"),
         ] {
             assert_eq!(depends(folder, package).len(), 1, "{folder} {package}");
-            assert_eq!(
-                depends_for_tests(folder, package),
-                [] as [String; 0],
-                "{folder} {package}, in tests"
-            );
+            assert_eq!(depends_for_tests(folder, package), [] as [String; 0], "{folder} {package}, in tests");
         }
     }
 
@@ -401,10 +319,7 @@ mod tests {
     fn a_member_states_its_licence_and_takes_the_lints() {
         let manifest = Manifest::parse("[package]\nname = \"conman-git\"\n", &Vec::new());
         assert_eq!(check_member("git", &manifest).len(), 2);
-        assert_eq!(
-            check_workspace("[workspace.package]\nlicense = \"Apache-2.0\"\n"),
-            []
-        );
+        assert_eq!(check_workspace("[workspace.package]\nlicense = \"Apache-2.0\"\n"), []);
         assert_eq!(check_workspace("[workspace.package]\n").len(), 1);
     }
 }

@@ -112,11 +112,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn mask(source: &str) -> String {
@@ -172,13 +168,8 @@ fn block_comment(bytes: &[u8]) -> usize {
 
 /// The length of a raw string (`r"…"`, `br#"…"#`, `cr"…"`) that starts here.
 fn raw_string(bytes: &[u8]) -> Option<usize> {
-    let prefix = [&b"br"[..], b"cr", b"r"]
-        .into_iter()
-        .find(|prefix| bytes.starts_with(prefix))?;
-    let hashes = bytes[prefix.len()..]
-        .iter()
-        .take_while(|byte| **byte == b'#')
-        .count();
+    let prefix = [&b"br"[..], b"cr", b"r"].into_iter().find(|prefix| bytes.starts_with(prefix))?;
+    let hashes = bytes[prefix.len()..].iter().take_while(|byte| **byte == b'#').count();
     let open = prefix.len() + hashes;
     if bytes.get(open) != Some(&b'"') {
         return None;
@@ -186,9 +177,7 @@ fn raw_string(bytes: &[u8]) -> Option<usize> {
     let mut close = vec![b'"'];
     close.extend(std::iter::repeat_n(b'#', hashes));
     let body = open + 1;
-    let end = bytes[body..]
-        .windows(close.len())
-        .position(|window| window == close.as_slice());
+    let end = bytes[body..].windows(close.len()).position(|window| window == close.as_slice());
     Some(end.map_or(bytes.len(), |end| body + end + close.len()))
 }
 
@@ -218,11 +207,7 @@ fn character(bytes: &[u8]) -> usize {
                 0xe0..0xf0 => 3,
                 0xf0.. => 4,
             };
-            if bytes.get(1 + length) == Some(&b'\'') {
-                2 + length
-            } else {
-                1
-            }
+            if bytes.get(1 + length) == Some(&b'\'') { 2 + length } else { 1 }
         }
         None => 1,
     }
@@ -268,13 +253,8 @@ fn item_end(code: &str, from: usize) -> usize {
 /// The opening brace whose closing brace is the end of this code.
 fn body_start(code: &str, from: usize) -> Option<usize> {
     let mut depth = 0_usize;
-    code.bytes()
-        .enumerate()
-        .skip(from)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-        .find_map(|(index, byte)| match byte {
+    code.bytes().enumerate().skip(from).collect::<Vec<_>>().into_iter().rev().find_map(|(index, byte)| {
+        match byte {
             b'}' => {
                 depth += 1;
                 None
@@ -284,7 +264,8 @@ fn body_start(code: &str, from: usize) -> Option<usize> {
                 (depth == 0).then_some(index)
             }
             _ => None,
-        })
+        }
+    })
 }
 
 /// The place after the bracket that closes the one here.
@@ -310,20 +291,13 @@ mod tests {
     use super::Masked;
 
     fn words(source: &str) -> Vec<String> {
-        Masked::new(source)
-            .words()
-            .iter()
-            .map(|word| word.text.to_owned())
-            .collect()
+        Masked::new(source).words().iter().map(|word| word.text.to_owned()).collect()
     }
 
     #[test]
     fn comments_and_literals_are_not_code() {
         assert_eq!(words("a // b\n/* c /* d */ e */ f"), ["a", "f"]);
-        assert_eq!(
-            words(r##"a("b \" c", r#"d " e"#, b"f", br"g", c"h") i"##),
-            ["a", "b", "c", "i"]
-        );
+        assert_eq!(words(r##"a("b \" c", r#"d " e"#, b"f", br"g", c"h") i"##), ["a", "b", "c", "i"]);
         assert_eq!(words(r"a('b', '\'', '\u{1F600}', '…') c"), ["a", "c"]);
         assert_eq!(words("fn a<'b>(c: &'b str)"), ["fn", "a", "b", "c", "b", "str"]);
         assert_eq!(words("\"never closed"), [] as [&str; 0]);
@@ -341,12 +315,8 @@ mod tests {
     fn test_items_are_known_to_their_last_brace() {
         let source = "fn a() {}\n#[cfg(test)]\n#[path = \"x\"]\nmod tests {\n  fn b() {}\n}\nfn c() {}\n";
         let masked = Masked::new(source);
-        let code: Vec<&str> = masked
-            .words()
-            .iter()
-            .filter(|word| !word.in_test)
-            .map(|word| word.text)
-            .collect();
+        let code: Vec<&str> =
+            masked.words().iter().filter(|word| !word.in_test).map(|word| word.text).collect();
         assert_eq!(code, ["fn", "a", "fn", "c"]);
         assert_eq!(masked.lines_without_tests(), 2);
     }

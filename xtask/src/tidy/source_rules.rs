@@ -51,10 +51,7 @@ pub(crate) fn check(path: &str, source: &str) -> Vec<Finding> {
 fn is_test_file(path: &str) -> bool {
     let mut folders: Vec<&str> = path.split('/').collect();
     let name = folders.pop().unwrap_or(path);
-    name == "tests.rs"
-        || folders
-            .iter()
-            .any(|folder| matches!(*folder, "tests" | "benches" | "examples"))
+    name == "tests.rs" || folders.iter().any(|folder| matches!(*folder, "tests" | "benches" | "examples"))
 }
 
 /// Habits that are not to come back, in tests as little as elsewhere.
@@ -69,10 +66,9 @@ fn habit(word: &Word<'_>) -> Option<String> {
             let inside = opening.matches('[').count() > opening.matches(']').count();
             inside.then(|| "write `#[expect(lint, reason = \"…\")]`, never `allow`".to_owned())
         }
-        "todo" | "unimplemented" if after.starts_with('!') => Some(format!(
-            "`{}!` is a promise, and this is where it is kept",
-            word.text
-        )),
+        "todo" | "unimplemented" if after.starts_with('!') => {
+            Some(format!("`{}!` is a promise, and this is where it is kept", word.text))
+        }
         "ignore" if before.ends_with("#[") => Some("a test is run or deleted, never ignored".to_owned()),
         "cfg" if after.starts_with("!(test") => {
             Some("no production code branches on `cfg!(test)`".to_owned())
@@ -83,9 +79,7 @@ fn habit(word: &Word<'_>) -> Option<String> {
 
 /// A driver that this room must not name, as the head of a path.
 fn driver(folder: &str, word: &Word<'_>) -> Option<String> {
-    let (package, _) = CONFINED
-        .iter()
-        .find(|(package, _)| package.replace('-', "_") == word.text)?;
+    let (package, _) = CONFINED.iter().find(|(package, _)| package.replace('-', "_") == word.text)?;
     let rooms = confinement(package)?;
     if rooms.contains(&folder) {
         return None;
@@ -99,11 +93,8 @@ fn driver(folder: &str, word: &Word<'_>) -> Option<String> {
         // `conman_store::mongodb` is the driver by a detour; `crate::mongodb` is a module of that name; a path that
         // starts with `::` starts with a crate.
         Some(head) => {
-            let owner = head
-                .trim_end()
-                .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
-                .next()
-                .unwrap_or("");
+            let owner =
+                head.trim_end().rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or("");
             owner.is_empty() || owner.starts_with("conman_")
         }
         None => (after.starts_with("::") && !imported) || before.ends_with("extern crate") || is_used(before),
@@ -113,9 +104,7 @@ fn driver(folder: &str, word: &Word<'_>) -> Option<String> {
 
 /// Whether the last word before is `use`.
 fn is_used(before: &str) -> bool {
-    before
-        .strip_suffix("use")
-        .is_some_and(|head| !head.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+    before.strip_suffix("use").is_some_and(|head| !head.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 /// Paths and words that act, tell the time or roll dice.
@@ -144,9 +133,8 @@ fn impurity(word: &Word<'_>) -> Option<String> {
         _ => {}
     }
     let rest = after.strip_prefix("::")?.trim_start();
-    let inner = rest
-        .strip_prefix('{')
-        .map_or(rest, |braced| &braced[..braced.find('}').unwrap_or(braced.len())]);
+    let inner =
+        rest.strip_prefix('{').map_or(rest, |braced| &braced[..braced.find('}').unwrap_or(braced.len())]);
     let starts_with_word = |text: &str, wanted: &str| {
         text.trim_start()
             .strip_prefix(wanted)
@@ -188,10 +176,8 @@ fn table_of_contents(path: &str, masked: &Masked) -> Option<Finding> {
                 "fn" | "struct" | "enum" | "trait" | "impl" | "const" | "static" | "type" | "union"
             )
     })?;
-    let sentence = format!(
-        "`{name}` holds docs, modules and re-exports; this `{}` belongs into a module",
-        word.text
-    );
+    let sentence =
+        format!("`{name}` holds docs, modules and re-exports; this `{}` belongs into a module", word.text);
     Some(Finding::new(path, word.line, sentence))
 }
 
@@ -216,10 +202,7 @@ mod tests {
     use super::check;
 
     fn sentences(path: &str, source: &str) -> Vec<String> {
-        check(path, source)
-            .iter()
-            .map(|finding| format!("{}: {}", finding.line, finding.sentence))
-            .collect()
+        check(path, source).iter().map(|finding| format!("{}: {}", finding.line, finding.sentence)).collect()
     }
 
     fn count(path: &str, source: &str) -> usize {
@@ -242,19 +225,13 @@ mod tests {
             assert_eq!(count("testkit/src/deploy.rs", source), 0, "{source}");
             assert_eq!(count("workflow/tests/deploy.rs", source), 0, "{source}");
             assert_eq!(
-                count(
-                    "workflow/src/deploy.rs",
-                    &format!("#[cfg(test)]\nmod tests {{ {source} }}")
-                ),
+                count("workflow/src/deploy.rs", &format!("#[cfg(test)]\nmod tests {{ {source} }}")),
                 0
             );
         }
         assert_eq!(count("store/src/x.rs", "use tokio_postgres::Client;"), 1);
         assert_eq!(count("worker/src/x.rs", "use tokio_postgres::Client;"), 0);
-        assert_eq!(
-            count("server/src/x.rs", "fn f() -> anyhow::Result<()> { Ok(()) }"),
-            1
-        );
+        assert_eq!(count("server/src/x.rs", "fn f() -> anyhow::Result<()> { Ok(()) }"), 1);
         assert_eq!(count("cli/src/x.rs", "use axum::Router;"), 1);
     }
 
@@ -270,11 +247,7 @@ mod tests {
             "use crate::backends::mongodb;\nfn f() { mongodb::open() }",
             "use crate::backends::mongodb::{self, Url};\nfn f() { mongodb::open() }",
         ] {
-            assert_eq!(
-                sentences("workflow/src/deploy.rs", source),
-                [] as [String; 0],
-                "{source}"
-            );
+            assert_eq!(sentences("workflow/src/deploy.rs", source), [] as [String; 0], "{source}");
         }
     }
 
@@ -296,12 +269,9 @@ mod tests {
             assert_eq!(count("domain/tests/x.rs", source), 0, "{source}");
             assert_eq!(count("git/src/x.rs", source), 0, "{source}");
         }
-        for source in [
-            "use std::fmt;",
-            "use std::{fmt, iter};",
-            "fn now(at: DateTime<Utc>) {}",
-            "std::fsx::y();",
-        ] {
+        for source in
+            ["use std::fmt;", "use std::{fmt, iter};", "fn now(at: DateTime<Utc>) {}", "std::fsx::y();"]
+        {
             assert_eq!(count("domain/src/x.rs", source), 0, "{source}");
         }
     }
@@ -316,11 +286,9 @@ mod tests {
             assert_eq!(count("git/src/x.rs", source), 1, "{source}");
             assert_eq!(count("git/tests/x.rs", source), 1, "{source}");
         }
-        for source in [
-            "#[expect(dead_code, reason = \"r\")]\nfn f() {}",
-            "fn f() { allow(x) }",
-            "policy.allow(x);",
-        ] {
+        for source in
+            ["#[expect(dead_code, reason = \"r\")]\nfn f() {}", "fn f() { allow(x) }", "policy.allow(x);"]
+        {
             assert_eq!(count("git/src/x.rs", source), 0, "{source}");
         }
     }
@@ -338,13 +306,7 @@ mod tests {
     fn a_long_file_gives_its_reason() {
         let long = "fn f() {}\n".repeat(501);
         assert_eq!(count("git/src/x.rs", &long), 1);
-        assert_eq!(
-            count(
-                "git/src/x.rs",
-                &format!("//! Long because it is one table.\n{long}")
-            ),
-            0
-        );
+        assert_eq!(count("git/src/x.rs", &format!("//! Long because it is one table.\n{long}")), 0);
         assert_eq!(count("git/tests/x.rs", &long), 0);
         let tests = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{long}}}\n");
         assert_eq!(count("git/src/x.rs", &tests), 0);
@@ -365,18 +327,9 @@ mod tests {
 
     #[test]
     fn a_table_of_contents_holds_no_code() {
-        assert_eq!(
-            count("git/src/lib.rs", "//! Docs.\nmod a;\npub use a::{B, C};\n"),
-            0
-        );
+        assert_eq!(count("git/src/lib.rs", "//! Docs.\nmod a;\npub use a::{B, C};\n"), 0);
         assert_eq!(count("git/src/object/mod.rs", "mod a;\nfn f() {}\n"), 1);
-        assert_eq!(
-            count(
-                "git/src/lib.rs",
-                "mod a;\n#[cfg(test)]\nmod tests { fn f() {} }\n"
-            ),
-            0
-        );
+        assert_eq!(count("git/src/lib.rs", "mod a;\n#[cfg(test)]\nmod tests { fn f() {} }\n"), 0);
         assert_eq!(count("git/src/main.rs", "fn main() {}\n"), 0);
     }
 }
