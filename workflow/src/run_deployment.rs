@@ -269,7 +269,10 @@ impl Workflow {
                 .filter(|other| other.doc.id != after.id)
                 .all(|other| other.doc.running.as_ref().is_some_and(|r| r.release_id == deployment.release_id));
             let release: Versioned<Release> = self.load("release", deployment.release_id).await?;
-            change.replace(&set_status(&release.doc, ReleaseEvent::Deployed { everywhere }, at)?, release.version);
+            let deployed = set_status(&release.doc, ReleaseEvent::Deployed { everywhere }, at)?;
+            change.replace(&deployed, release.version);
+            let told = json!({"state": deployed.status.name(), "environment_id": after.id, "deployment_id": id});
+            change.audit("release", release.doc.id, "release.deployed", json!({"state": release.doc.status.name()}), told);
             self.leave(&mut change, deployment, left).await?;
         }
         let letter = Letter {
