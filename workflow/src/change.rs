@@ -12,6 +12,7 @@ use conman_domain::name::EmailAddress;
 use conman_domain::Timestamp;
 use conman_store::{Batch, Document, Version, Versioned};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// How often broken work is tried before it is given up.
 const MAX_ATTEMPTS: u32 = 8;
@@ -26,6 +27,8 @@ pub struct Change {
     context: RequestContext,
     app_id: Option<AppId>,
     adds_jobs: bool,
+    /// Who is mailed what: one person may be concerned as an author, as another's author and as a manager.
+    told: HashSet<(UserId, String)>,
 }
 
 /// What a mail says; whom it goes to is said where it is added.
@@ -52,6 +55,7 @@ impl Change {
             context: actor.context.clone(),
             app_id,
             adds_jobs: false,
+            told: HashSet::new(),
         }
     }
 
@@ -62,7 +66,8 @@ impl Change {
 
     /// Starts a change by somebody who is no account (yet).
     pub fn by_other(actor: AuditActor, context: RequestContext, app_id: Option<AppId>, at: Timestamp) -> Self {
-        Self { batch: Batch::new(), at, actor, user_id: None, context, app_id, adds_jobs: false }
+        let (batch, told) = (Batch::new(), HashSet::new());
+        Self { batch, at, actor, user_id: None, context, app_id, adds_jobs: false, told }
     }
 
     /// When the change is made.
@@ -146,9 +151,9 @@ impl Change {
         id
     }
 
-    /// Adds a mail to an account, unless it is the actor's own or wants none.
+    /// Adds a mail to an account, unless it is the actor's own, wants none, or is told the same by this change already.
     pub fn mail(&mut self, to: &User, letter: &Letter) -> &mut Self {
-        if self.user_id != Some(to.id) && to.mail_wanted {
+        if self.user_id != Some(to.id) && to.mail_wanted && self.told.insert((to.id, letter.subject.clone())) {
             self.mail_to(&to.email, Some(to.id), letter);
         }
         self
