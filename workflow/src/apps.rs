@@ -89,9 +89,14 @@ impl Workflow {
         change.insert(&app).insert(&membership);
         let after = json!({"name": app.name, "slug": app.slug});
         change.audit_commit("app", id, "app.created", json!(null), after, Some(initial_commit));
-        if let Err(error) = self.commit(change).await {
-            self.repositories().remove(id).await?;
-            return Err(if error.conflict_code() == Some("not_unique") { taken() } else { error });
+        match self.commit(change).await {
+            Ok(()) => {}
+            Err(error @ Error::Rejected(_)) => {
+                self.repositories().remove(id).await?;
+                return Err(if error.conflict_code() == Some("not_unique") { taken() } else { error });
+            }
+            // The store may have taken the app although its answer was lost, so its repository stays.
+            Err(error) => return Err(error),
         }
         self.load("app", id).await
     }
