@@ -62,14 +62,10 @@ impl Handle {
         // A path that changed from a file into a link, say, is in both lists of its own: it stays one change.
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let renames = find_renames(&objects, &files)?;
-        let sources: HashMap<usize, usize> = renames
-            .iter()
-            .map(|(source, target)| (*source, *target))
-            .collect();
-        let targets: HashMap<usize, usize> = renames
-            .iter()
-            .map(|(source, target)| (*target, *source))
-            .collect();
+        let sources: HashMap<usize, usize> =
+            renames.iter().map(|(source, target)| (*source, *target)).collect();
+        let targets: HashMap<usize, usize> =
+            renames.iter().map(|(source, target)| (*target, *source)).collect();
         let mut changes = Vec::with_capacity(files.len());
         for (index, file) in files.iter().enumerate() {
             if sources.contains_key(&index) {
@@ -102,13 +98,10 @@ fn base_name(path: &[u8]) -> &[u8] {
 /// Pairs deleted with added files: equal content first, then unique names, then the most alike.
 fn find_renames(objects: &Objects<'_>, files: &[Delta]) -> Result<Vec<(usize, usize)>> {
     let pick = |side: fn(&Delta) -> (Option<Leaf>, Option<Leaf>)| -> Vec<(usize, Leaf)> {
-        let only = files
-            .iter()
-            .enumerate()
-            .filter_map(|(index, file)| match side(file) {
-                (Some(leaf), None) if leaf.is_file() => Some((index, leaf)),
-                _ => None,
-            });
+        let only = files.iter().enumerate().filter_map(|(index, file)| match side(file) {
+            (Some(leaf), None) if leaf.is_file() => Some((index, leaf)),
+            _ => None,
+        });
         only.collect()
     };
     let mut gone = pick(|file| (file.old, file.new));
@@ -128,10 +121,7 @@ fn find_renames(objects: &Objects<'_>, files: &[Delta]) -> Result<Vec<(usize, us
             return true;
         };
         let name = base_name(&files[*target].path);
-        let best = sources
-            .iter()
-            .position(|source| base_name(&files[*source].path) == name)
-            .unwrap_or(0);
+        let best = sources.iter().position(|source| base_name(&files[*source].path) == name).unwrap_or(0);
         pairs.push((sources.remove(best), *target));
         false
     });
@@ -155,18 +145,10 @@ fn find_renames(objects: &Objects<'_>, files: &[Delta]) -> Result<Vec<(usize, us
     // A name that is unique on both sides decides, at a higher bar.
     let mut names: HashMap<&[u8], (Vec<usize>, Vec<usize>)> = HashMap::new();
     for (at, (index, _)) in gone.iter().enumerate() {
-        names
-            .entry(base_name(&files[*index].path))
-            .or_default()
-            .0
-            .push(at);
+        names.entry(base_name(&files[*index].path)).or_default().0.push(at);
     }
     for (at, (index, _)) in fresh.iter().enumerate() {
-        names
-            .entry(base_name(&files[*index].path))
-            .or_default()
-            .1
-            .push(at);
+        names.entry(base_name(&files[*index].path)).or_default().1.push(at);
     }
     let (mut used_source, mut used_target) = (vec![false; gone.len()], vec![false; fresh.len()]);
     for (sources, targets) in names.values() {
@@ -222,10 +204,7 @@ impl Print {
                 *parts.entry(key).or_default() += size;
             }
         }
-        Self {
-            size: bytes.len() as u64,
-            parts,
-        }
+        Self { size: bytes.len() as u64, parts }
     }
 
     /// The share of content in common, of [`WHOLE`].
@@ -234,11 +213,8 @@ impl Print {
         if small == 0 || large.saturating_sub(small) * WHOLE > large * (WHOLE - HALF) {
             return 0;
         }
-        let common: u64 = self
-            .parts
-            .iter()
-            .map(|(part, bytes)| new.parts.get(part).map_or(0, |n| *n.min(bytes)))
-            .sum();
+        let common: u64 =
+            self.parts.iter().map(|(part, bytes)| new.parts.get(part).map_or(0, |n| *n.min(bytes))).sum();
         common * WHOLE / large
     }
 }

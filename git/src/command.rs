@@ -35,11 +35,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// The failure as an error.
     pub(crate) fn error(&self) -> GitError {
-        GitError::Command {
-            verb: self.verb,
-            status: self.status.clone(),
-            stderr: self.stderr.clone(),
-        }
+        GitError::Command { verb: self.verb, status: self.status.clone(), stderr: self.stderr.clone() }
     }
 }
 
@@ -58,10 +54,7 @@ impl GitCommand {
         let mut command = Command::new("git");
         command.env_clear();
         // Only to find the program and what it runs itself.
-        command.env(
-            "PATH",
-            std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")),
-        );
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")));
         command
             .env("HOME", git_dir)
             .env("LC_ALL", "C")
@@ -93,11 +86,7 @@ impl GitCommand {
             command.args(["-c", setting]);
         }
         command.arg(verb);
-        Self {
-            verb,
-            command,
-            limit: Duration::from_secs(60),
-        }
+        Self { verb, command, limit: Duration::from_secs(60) }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -152,19 +141,14 @@ impl GitCommand {
         let messages = stderr.recv_timeout(deadline.saturating_duration_since(Instant::now()));
         let (Ok(output), Ok(messages)) = (output, messages) else {
             stop(&mut child);
-            return Err(GitError::TimedOut {
-                verb: self.verb,
-                limit: self.limit,
-            });
+            return Err(GitError::TimedOut { verb: self.verb, limit: self.limit });
         };
         let status = child.wait().map_err(GitError::io(PathBuf::from("git")))?;
         Ok(Finished {
             code: status.code(),
             stdout: output.map_err(GitError::io(PathBuf::from("git")))?,
             status: status.to_string(),
-            stderr: String::from_utf8_lossy(&messages.unwrap_or_default())
-                .trim()
-                .to_owned(),
+            stderr: String::from_utf8_lossy(&messages.unwrap_or_default()).trim().to_owned(),
             verb: self.verb,
         })
     }
@@ -173,23 +157,13 @@ impl GitCommand {
     pub(crate) fn start(mut self, input: &str) -> Result<Running> {
         self.command.stdin(Stdio::piped());
         let mut child = self.command.spawn().map_err(GitError::io(PathBuf::from("git")))?;
-        let stdout = child
-            .stdout
-            .take()
-            .ok_or_else(|| GitError::corrupt("the command has no output"))?;
+        let stdout = child.stdout.take().ok_or_else(|| GitError::corrupt("the command has no output"))?;
         let stderr = collect(child.stderr.take(), MESSAGES);
         if let Some(mut stdin) = child.stdin.take() {
             // A few ids: they fit the pipe, so that this cannot wait.
-            stdin
-                .write_all(input.as_bytes())
-                .map_err(GitError::io(PathBuf::from("git")))?;
+            stdin.write_all(input.as_bytes()).map_err(GitError::io(PathBuf::from("git")))?;
         }
-        Ok(Running {
-            verb: self.verb,
-            child,
-            stdout: Some(stdout),
-            stderr,
-        })
+        Ok(Running { verb: self.verb, child, stdout: Some(stdout), stderr })
     }
 }
 
@@ -218,12 +192,7 @@ impl Running {
     pub(crate) fn finish(mut self) -> Result<Finished> {
         self.stdout = None;
         let status = self.child.wait().map_err(GitError::io(PathBuf::from("git")))?;
-        let messages = self
-            .stderr
-            .recv()
-            .ok()
-            .and_then(|read| read.ok())
-            .unwrap_or_default();
+        let messages = self.stderr.recv().ok().and_then(|read| read.ok()).unwrap_or_default();
         Ok(Finished {
             code: status.code(),
             stdout: Vec::new(),
@@ -243,9 +212,7 @@ impl Drop for Running {
 /// A command's messages, without the one that the repositories' own settings cause every time.
 fn readable(messages: &[u8]) -> String {
     let text = String::from_utf8_lossy(messages);
-    let lines = text
-        .lines()
-        .filter(|line| !line.starts_with("warning: core.fsyncObjectFiles is deprecated"));
+    let lines = text.lines().filter(|line| !line.starts_with("warning: core.fsyncObjectFiles is deprecated"));
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 

@@ -106,10 +106,7 @@ impl Repository {
     pub async fn raw_diff(&self, from: TreeId, to: TreeId, limits: DiffLimits) -> Result<RawDiff> {
         self.run(move |handle| {
             let objects = handle.objects()?;
-            let mut diff = RawDiff {
-                files: Vec::new(),
-                truncated: false,
-            };
+            let mut diff = RawDiff { files: Vec::new(), truncated: false };
             let mut lines = 0;
             for (index, change) in handle.changes(from.oid(), to.oid())?.into_iter().enumerate() {
                 let left = limits.max_lines.saturating_sub(lines).min(limits.max_file_lines);
@@ -136,12 +133,7 @@ fn diff_file(
     most: usize,
     limits: &DiffLimits,
 ) -> Result<FileDiff> {
-    let mut file = FileDiff {
-        change,
-        binary: false,
-        truncated: false,
-        hunks: Vec::new(),
-    };
+    let mut file = FileDiff { change, binary: false, truncated: false, hunks: Vec::new() };
     if file.change.old_blob == file.change.new_blob {
         return Ok(file);
     }
@@ -160,10 +152,7 @@ fn diff_file(
         return Ok(file);
     }
     let mut options = DiffOptions::new();
-    options
-        .context_lines(limits.context_lines)
-        .indent_heuristic(true)
-        .force_text(true);
+    options.context_lines(limits.context_lines).indent_heuristic(true).force_text(true);
     let patch = Patch::from_buffers(&old, None, &new, None, Some(&mut options))?;
     let mut left = most;
     'hunks: for number in 0..patch.num_hunks() {

@@ -30,10 +30,7 @@ const MAX_PACK: &str = "--max-input-size=4294967296";
 const MAX_REFS: usize = 1_000_000;
 
 fn refuse<T>(rule: &'static str, reason: impl Into<String>) -> Result<T> {
-    Err(GitError::ImportRefused {
-        rule,
-        reason: reason.into(),
-    })
+    Err(GitError::ImportRefused { rule, reason: reason.into() })
 }
 
 /// Copies a branch's history into the repository of `handle`, checked, and answers its head.
@@ -69,14 +66,8 @@ fn git_dir(path: &Path) -> Result<PathBuf> {
         return refuse("not_a_repository", "there is no Git repository in this place");
     }
     for (file, what) in [
-        (
-            "objects/info/alternates",
-            "borrows objects from another repository",
-        ),
-        (
-            "objects/info/http-alternates",
-            "borrows objects from another repository",
-        ),
+        ("objects/info/alternates", "borrows objects from another repository"),
+        ("objects/info/http-alternates", "borrows objects from another repository"),
         ("commondir", "is a work tree of another repository"),
         ("shallow", "holds only a part of its history"),
     ] {
@@ -99,10 +90,7 @@ fn refuse_symlinks(folder: &Path) -> Result<()> {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(source) => {
-            return Err(GitError::Io {
-                path: folder.to_owned(),
-                source,
-            });
+            return Err(GitError::Io { path: folder.to_owned(), source });
         }
     };
     for entry in entries {
@@ -111,10 +99,7 @@ fn refuse_symlinks(folder: &Path) -> Result<()> {
         if kind.is_dir() {
             refuse_symlinks(&entry.path())?;
         } else if !kind.is_file() {
-            return refuse(
-                "symlink",
-                "the repository holds a symbolic link or a special file",
-            );
+            return refuse("symlink", "the repository holds a symbolic link or a special file");
         }
     }
     Ok(())
@@ -143,10 +128,7 @@ fn find_head(git_dir: &Path, branch: &BranchName) -> Result<Oid> {
             }
         }
     }
-    refuse(
-        "branch_missing",
-        format!("the repository has no branch `{branch}`"),
-    )
+    refuse("branch_missing", format!("the repository has no branch `{branch}`"))
 }
 
 fn parse_id(text: &str) -> Result<Oid> {
@@ -161,11 +143,7 @@ fn unbundle(into: &Path, bundle: &Path, branch: &BranchName) -> Result<Oid> {
     let mut reader = BufReader::new(File::open(bundle).map_err(GitError::io(bundle))?);
     let line = |reader: &mut BufReader<File>| -> Result<String> {
         let mut line = Vec::new();
-        reader
-            .by_ref()
-            .take(8192)
-            .read_until(b'\n', &mut line)
-            .map_err(GitError::io(bundle))?;
+        reader.by_ref().take(8192).read_until(b'\n', &mut line).map_err(GitError::io(bundle))?;
         match String::from_utf8(line) {
             Ok(text) if text.ends_with('\n') => Ok(text.trim_end_matches('\n').to_owned()),
             Ok(_) | Err(_) => refuse("bad_bundle", "the file is not a Git bundle"),
@@ -186,10 +164,7 @@ fn unbundle(into: &Path, bundle: &Path, branch: &BranchName) -> Result<Oid> {
             break;
         }
         if text.starts_with('-') {
-            return refuse(
-                "not_self_contained",
-                "the bundle holds only a part of its history",
-            );
+            return refuse("not_self_contained", "the bundle holds only a part of its history");
         }
         match text.strip_prefix('@') {
             Some("object-format=sha1") => {}
@@ -219,21 +194,12 @@ fn unbundle(into: &Path, bundle: &Path, branch: &BranchName) -> Result<Oid> {
 /// Copies what is reachable from a commit out of another folder of objects, checking every object.
 fn copy_objects(git_dir: &Path, from: &Path, head: Oid) -> Result<()> {
     // Git lists alternates separated by colons, with quoting for unusual names.
-    let from = from
-        .to_str()
-        .filter(|path| !path.contains(['"', '\n']))
-        .map(|path| format!("\"{path}\""));
+    let from = from.to_str().filter(|path| !path.contains(['"', '\n'])).map(|path| format!("\"{path}\""));
     let Some(from) = from.map(|path| path.replace('\\', "\\\\")) else {
         return refuse("bad_path", "the path of the source cannot be used");
     };
     let mut packer = GitCommand::new(git_dir, "pack-objects")
-        .args([
-            "--revs",
-            "--stdout",
-            "--quiet",
-            "--threads=1",
-            "--delta-base-offset",
-        ])
+        .args(["--revs", "--stdout", "--quiet", "--threads=1", "--delta-base-offset"])
         .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", from)
         .limit(LIMIT)
         .start(&format!("{head}\n"))?;
@@ -243,10 +209,7 @@ fn copy_objects(git_dir: &Path, from: &Path, head: Oid) -> Result<()> {
         .run_with(packer.output())?;
     let packed = packer.finish()?;
     if packed.code != Some(0) {
-        return refuse(
-            "damaged",
-            format!("its history cannot be read: {}", packed.error()),
-        );
+        return refuse("damaged", format!("its history cannot be read: {}", packed.error()));
     }
     if taken.code != Some(0) {
         return refuse("damaged", format!("Git refuses its objects: {}", taken.error()));

@@ -14,6 +14,7 @@
 //! - Rejections (the answer is no) and errors (something broke) are told apart by [`GitError::is_rejection`].
 //! - This crate alone names the Git library and runs the `git` command.
 
+mod candidate;
 mod changes;
 mod command;
 mod compose;
@@ -29,14 +30,15 @@ mod refs;
 mod repositories;
 mod repository;
 mod sync;
+mod sync_state;
 mod tree;
 mod verify;
 mod working;
 
 pub use changes::{ChangeKind, PathChange};
 pub use compose::{
-    CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan, ComposeProgress,
-    Composition, MemberOutcome, MergeCheck, MergeProbe, MergedPath,
+    Check, CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan,
+    ComposeProgress, Composition, MemberOutcome, MergeCheck, MergeProbe, MergedPath, Progress,
 };
 pub use diff::{DiffLimits, DiffLine, FileDiff, Hunk, LineKind, RawDiff};
 pub use error::{GitError, Missing, Result, TreeRefused};

@@ -60,17 +60,11 @@ pub(crate) fn combine(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>
     let mut at = 0;
     for (hunk, is_ours) in all {
         let lines = if is_ours { &our_lines } else { &their_lines };
-        base_lines[at..hunk.base.0]
-            .iter()
-            .for_each(|(_, line)| out.extend_from_slice(line));
-        lines[hunk.side.0..hunk.side.1]
-            .iter()
-            .for_each(|(_, line)| out.extend_from_slice(line));
+        base_lines[at..hunk.base.0].iter().for_each(|(_, line)| out.extend_from_slice(line));
+        lines[hunk.side.0..hunk.side.1].iter().for_each(|(_, line)| out.extend_from_slice(line));
         at = hunk.base.1;
     }
-    base_lines[at..]
-        .iter()
-        .for_each(|(_, line)| out.extend_from_slice(line));
+    base_lines[at..].iter().for_each(|(_, line)| out.extend_from_slice(line));
     Some(out)
 }
 
@@ -87,21 +81,11 @@ fn split<'l>(text: &'l [u8], names: &mut HashMap<&'l [u8], u32>) -> Vec<(u32, &'
 /// The hunks between two lists of lines; `None` when Git would not use this algorithm, or it takes too long.
 fn hunks(a: &[u32], b: &[u32], names: usize) -> Option<Vec<Hunk>> {
     let (mut a_changed, mut b_changed) = (vec![false; a.len()], vec![false; b.len()]);
-    let mut search = Search {
-        a,
-        b,
-        counts: vec![0; names],
-        first: vec![0; names],
-        next: vec![0; a.len()],
-        steps: 0,
-    };
+    let mut search =
+        Search { a, b, counts: vec![0; names], first: vec![0; names], next: vec![0; a.len()], steps: 0 };
     let mut open = vec![((0, a.len()), (0, b.len()))];
     while let Some((in_a, in_b)) = open.pop() {
-        let common = if in_a.0 == in_a.1 || in_b.0 == in_b.1 {
-            None
-        } else {
-            search.run(in_a, in_b)?
-        };
+        let common = if in_a.0 == in_a.1 || in_b.0 == in_b.1 { None } else { search.run(in_a, in_b)? };
         match common {
             None => {
                 a_changed[in_a.0..in_a.1].fill(true);
@@ -127,10 +111,7 @@ fn hunks(a: &[u32], b: &[u32], names: usize) -> Option<Vec<Hunk>> {
             i += 1;
             j += 1;
         } else {
-            hunks.push(Hunk {
-                base: (start.0, i),
-                side: (start.1, j),
-            });
+            hunks.push(Hunk { base: (start.0, i), side: (start.1, j) });
         }
     }
     Some(hunks)
@@ -163,17 +144,13 @@ impl Search<'_> {
         let a = self.a;
         for at in (in_a.0..in_a.1).rev() {
             let line = a[at] as usize;
-            self.next[at] = if self.counts[line] == 0 {
-                0
-            } else {
-                self.first[line]
-            };
+            self.next[at] = if self.counts[line] == 0 { 0 } else { self.first[line] };
             self.first[line] = at + 1;
             self.counts[line] += 1;
         }
         let found = self.best(in_a, in_b);
-        for at in in_a.0..in_a.1 {
-            self.counts[a[at] as usize] = 0;
+        for line in &a[in_a.0..in_a.1] {
+            self.counts[*line as usize] = 0;
         }
         self.steps += in_a.1 - in_a.0;
         if self.steps > MAX_STEPS { None } else { found }
@@ -214,11 +191,7 @@ impl Search<'_> {
             }
             at = past;
         }
-        if any && rarest > MAX_OCCURRENCES {
-            None
-        } else {
-            Some(best)
-        }
+        if any && rarest > MAX_OCCURRENCES { None } else { Some(best) }
     }
 
     /// Grows one pair of equal lines in both directions; also answers how often the rarest line grown over occurs.
@@ -243,14 +216,7 @@ impl Search<'_> {
             end_b += 1;
         }
         self.steps += end_a - start_a;
-        (
-            Run {
-                a: start_a,
-                b: start_b,
-                length: end_a - start_a,
-            },
-            rarest,
-        )
+        (Run { a: start_a, b: start_b, length: end_a - start_a }, rarest)
     }
 }
 
@@ -259,10 +225,7 @@ mod tests {
     use super::*;
 
     fn text(lines: &[&str]) -> Vec<u8> {
-        lines
-            .iter()
-            .flat_map(|line| format!("{line}\n").into_bytes())
-            .collect()
+        lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect()
     }
 
     #[test]
@@ -270,10 +233,7 @@ mod tests {
         let base = text(&["a", "b", "c", "d", "e"]);
         let ours = text(&["A", "b", "c", "d", "e"]);
         let theirs = text(&["a", "b", "c", "d", "E", "f"]);
-        assert_eq!(
-            combine(&base, &ours, &theirs),
-            Some(text(&["A", "b", "c", "d", "E", "f"]))
-        );
+        assert_eq!(combine(&base, &ours, &theirs), Some(text(&["A", "b", "c", "d", "E", "f"])));
     }
 
     #[test]
@@ -281,10 +241,7 @@ mod tests {
         let base = text(&["a", "b", "c", "d", "e", "f", "g"]);
         let ours = text(&["A", "b", "c", "d", "e", "f", "G"]);
         let theirs = text(&["a", "b", "c", "x", "d", "e", "f", "g"]);
-        assert_eq!(
-            combine(&base, &ours, &theirs),
-            Some(text(&["A", "b", "c", "x", "d", "e", "f", "G"]))
-        );
+        assert_eq!(combine(&base, &ours, &theirs), Some(text(&["A", "b", "c", "x", "d", "e", "f", "G"])));
     }
 
     #[test]
@@ -306,13 +263,7 @@ mod tests {
 
     #[test]
     fn a_missing_line_feed_stays_missing() {
-        assert_eq!(
-            combine(b"a\nb\nc\nd", b"A\nb\nc\nd", b"a\nb\nc\nd"),
-            Some(b"A\nb\nc\nd".to_vec())
-        );
-        assert_eq!(
-            combine(b"a\nb\nc\nd", b"A\nb\nc\nd", b"a\nb\nc\nD"),
-            Some(b"A\nb\nc\nD".to_vec())
-        );
+        assert_eq!(combine(b"a\nb\nc\nd", b"A\nb\nc\nd", b"a\nb\nc\nd"), Some(b"A\nb\nc\nd".to_vec()));
+        assert_eq!(combine(b"a\nb\nc\nd", b"A\nb\nc\nd", b"a\nb\nc\nD"), Some(b"A\nb\nc\nD".to_vec()));
     }
 }

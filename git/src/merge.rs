@@ -103,13 +103,7 @@ pub(crate) fn fast(
         if merged != current {
             changes.set(&delta.path, merged);
             let Delta { path, old, new } = delta;
-            touched.push(Touched {
-                path,
-                base: old,
-                ours: current,
-                theirs: new,
-                merged,
-            });
+            touched.push(Touched { path, base: old, ours: current, theirs: new, merged });
         }
     }
     if changes.is_empty() {
@@ -128,21 +122,13 @@ fn modified(objects: &mut Objects<'_>, old: Leaf, ours: Leaf, theirs: Leaf) -> R
         return Ok(None);
     }
     // Two modes only: if the incoming one differs from the base's, it is the change.
-    let mode = if theirs.mode == old.mode {
-        ours.mode
-    } else {
-        theirs.mode
-    };
+    let mode = if theirs.mode == old.mode { ours.mode } else { theirs.mode };
     let id = if ours.id == old.id || ours.id == theirs.id {
         theirs.id
     } else if theirs.id == old.id {
         ours.id
     } else {
-        let (base, left, right) = (
-            objects.blob(old.id)?,
-            objects.blob(ours.id)?,
-            objects.blob(theirs.id)?,
-        );
+        let (base, left, right) = (objects.blob(old.id)?, objects.blob(ours.id)?, objects.blob(theirs.id)?);
         match lines::combine(&base, &left, &right) {
             Some(bytes) => objects.put(ObjectType::Blob, bytes, Some(ours.id)),
             None => return Ok(None),

@@ -37,9 +37,7 @@ names!(CommitId, TreeId, BlobId, TagId);
 
 /// The 20 bytes of an id.
 pub(crate) fn raw(oid: Oid) -> [u8; 20] {
-    oid.as_bytes()
-        .try_into()
-        .expect("repositories are made with SHA-1, whose ids have 20 bytes")
+    oid.as_bytes().try_into().expect("repositories are made with SHA-1, whose ids have 20 bytes")
 }
 
 /// The id with these 20 bytes.
@@ -65,11 +63,7 @@ fn parse_signature(line: &str) -> Option<Signature> {
     let (name, rest) = line.split_once('<')?;
     let (email, rest) = rest.rsplit_once('>')?;
     let seconds: i64 = rest.split_whitespace().next()?.parse().ok()?;
-    Some(Signature::new(
-        name,
-        email,
-        Timestamp::from_millis(seconds.saturating_mul(1000)),
-    ))
+    Some(Signature::new(name, email, Timestamp::from_millis(seconds.saturating_mul(1000))))
 }
 
 fn message_text(message: &str) -> String {
@@ -109,17 +103,10 @@ fn parse_links(id: Oid, bytes: &[u8]) -> Result<CommitLinks> {
     let bad = || GitError::corrupt(format!("commit {id} cannot be read"));
     let mut lines = bytes.split(|b| *b == b'\n');
     let read = |line: &[u8], key: &[u8]| {
-        line.strip_prefix(key).map(|hex| {
-            std::str::from_utf8(hex)
-                .ok()
-                .and_then(|hex| Oid::from_str(hex).ok())
-        })
+        line.strip_prefix(key)
+            .map(|hex| std::str::from_utf8(hex).ok().and_then(|hex| Oid::from_str(hex).ok()))
     };
-    let tree = lines
-        .next()
-        .and_then(|line| read(line, b"tree "))
-        .flatten()
-        .ok_or_else(bad)?;
+    let tree = lines.next().and_then(|line| read(line, b"tree ")).flatten().ok_or_else(bad)?;
     let mut parents = Vec::new();
     for line in lines {
         match read(line, b"parent ") {
@@ -210,10 +197,7 @@ impl<'h> Objects<'h> {
 
     /// The links of a commit.
     pub(crate) fn commit(&self, id: Oid) -> Result<CommitLinks> {
-        parse_links(
-            id,
-            &self.typed(id, ObjectType::Commit, || Missing::Commit(CommitId::of(id)))?,
-        )
+        parse_links(id, &self.typed(id, ObjectType::Commit, || Missing::Commit(CommitId::of(id)))?)
     }
 
     /// A parsed tree.
@@ -247,12 +231,7 @@ impl<'h> Objects<'h> {
         let id = object_id(kind, &bytes);
         if let std::collections::hash_map::Entry::Vacant(slot) = self.index.entry(id) {
             slot.insert(self.new.len());
-            self.new.push(NewObject {
-                id,
-                kind,
-                bytes,
-                like,
-            });
+            self.new.push(NewObject { id, kind, bytes, like });
         }
         id
     }
@@ -316,10 +295,7 @@ impl<'h> Objects<'h> {
         let bytes = self.typed(id, ObjectType::Commit, || Missing::Commit(CommitId::of(id)))?;
         let text = String::from_utf8_lossy(&bytes);
         let (head, message) = text.split_once("\n\n").unwrap_or((&text, ""));
-        let author = head
-            .lines()
-            .find_map(|line| line.strip_prefix("author "))
-            .and_then(parse_signature);
+        let author = head.lines().find_map(|line| line.strip_prefix("author ")).and_then(parse_signature);
         let author = author.ok_or_else(|| GitError::corrupt(format!("commit {id} has no author")))?;
         Ok((author, message.to_owned()))
     }

@@ -30,16 +30,9 @@ pub(crate) struct Outside {
 impl Outside {
     pub(crate) fn new(handle: &Handle) -> Result<Self> {
         let root = handle.path().parent().unwrap_or(handle.path());
-        let folder = tempfile::Builder::new()
-            .prefix(".tmp-merge-")
-            .tempdir_in(root)
-            .map_err(GitError::io(root))?;
-        Ok(Self {
-            git_dir: handle.path().to_owned(),
-            folder: Arc::new(folder),
-            shown: 0,
-            joined: false,
-        })
+        let folder =
+            tempfile::Builder::new().prefix(".tmp-merge-").tempdir_in(root).map_err(GitError::io(root))?;
+        Ok(Self { git_dir: handle.path().to_owned(), folder: Arc::new(folder), shown: 0, joined: false })
     }
 
     /// Has to hear when the overlay is rewound.
@@ -58,11 +51,8 @@ impl Outside {
         let mark = objects.mark();
         let nobody = Signature::new("Conman", "conman@invalid", Timestamp::from_millis(0));
         let mut commit = |tree: Oid, parents: &[Oid], message: &str| {
-            let new = NewCommit {
-                author: nobody.clone(),
-                committer: nobody.clone(),
-                message: message.to_owned(),
-            };
+            let new =
+                NewCommit { author: nobody.clone(), committer: nobody.clone(), message: message.to_owned() };
             objects.put(ObjectType::Commit, commit_bytes(tree, parents, &new), None)
         };
         let root = commit(base, &[], "base");
@@ -101,18 +91,12 @@ impl Outside {
 
     fn merge(&mut self, objects: &mut Objects<'_>, ours: Oid, theirs: Oid, our_tree: Oid) -> Result<Merged> {
         let quoted = self.git_dir.join("objects");
-        let quoted = quoted
-            .to_str()
-            .ok_or_else(|| GitError::corrupt("the repositories' folder is not UTF-8"))?;
+        let quoted =
+            quoted.to_str().ok_or_else(|| GitError::corrupt("the repositories' folder is not UTF-8"))?;
         let quoted = format!("\"{}\"", quoted.replace('\\', "\\\\").replace('"', "\\\""));
         // What it writes is copied from there and synced with the rest.
         let done = GitCommand::unsynced(&self.git_dir, "merge-tree")
-            .args([
-                "--write-tree",
-                "-z",
-                "--no-messages",
-                "--allow-unrelated-histories",
-            ])
+            .args(["--write-tree", "-z", "--no-messages", "--allow-unrelated-histories"])
             .arg(ours.to_string())
             .arg(theirs.to_string())
             .env("GIT_OBJECT_DIRECTORY", self.folder.path())
@@ -124,42 +108,26 @@ impl Outside {
         let clean = done.code == Some(0);
         let bad = || GitError::corrupt("`git merge-tree` answered in an unknown form");
         let mut parts = done.stdout.split(|b| *b == 0);
-        let id = parts
-            .next()
-            .and_then(|id| std::str::from_utf8(id).ok())
-            .and_then(|id| Oid::from_str(id).ok());
+        let id =
+            parts.next().and_then(|id| std::str::from_utf8(id).ok()).and_then(|id| Oid::from_str(id).ok());
         let tree = id.ok_or_else(bad)?;
         if clean {
             return match objects.adopt(tree, Some(our_tree))? {
                 Some(adopted) if adopted == tree => Ok(Merged::Clean { tree }),
-                None if tree == object_id(ObjectType::Tree, b"") => Ok(Merged::Clean {
-                    tree: or_empty(objects, None),
-                }),
+                None if tree == object_id(ObjectType::Tree, b"") => {
+                    Ok(Merged::Clean { tree: or_empty(objects, None) })
+                }
                 Some(_) | None => Err(bad()),
             };
         }
         let mut conflicts: BTreeMap<Vec<u8>, Conflict> = BTreeMap::new();
-        let nothing = |path: &[u8]| Conflict {
-            path: path.to_vec(),
-            base: None,
-            ours: None,
-            theirs: None,
-        };
+        let nothing = |path: &[u8]| Conflict { path: path.to_vec(), base: None, ours: None, theirs: None };
         for part in parts.by_ref().take_while(|part| !part.is_empty()) {
             let tab = part.iter().position(|b| *b == b'\t').ok_or_else(bad)?;
-            let (head, path) = (
-                std::str::from_utf8(&part[..tab]).map_err(|_| bad())?,
-                &part[tab + 1..],
-            );
+            let (head, path) = (std::str::from_utf8(&part[..tab]).map_err(|_| bad())?, &part[tab + 1..]);
             let mut words = head.split(' ');
-            let mode = words
-                .next()
-                .and_then(|mode| u32::from_str_radix(mode, 8).ok())
-                .ok_or_else(bad)?;
-            let id = words
-                .next()
-                .and_then(|id| Oid::from_str(id).ok())
-                .ok_or_else(bad)?;
+            let mode = words.next().and_then(|mode| u32::from_str_radix(mode, 8).ok()).ok_or_else(bad)?;
+            let id = words.next().and_then(|id| Oid::from_str(id).ok()).ok_or_else(bad)?;
             let conflict = conflicts.entry(path.to_vec()).or_insert_with(|| nothing(path));
             let slot = match words.next() {
                 Some("1") => &mut conflict.base,
@@ -172,10 +140,8 @@ impl Outside {
         if conflicts.is_empty() {
             // Where folders are renamed against files Git may leave no file in conflict: its messages name the paths.
             while let Some(count) = parts.next().filter(|count| !count.is_empty()) {
-                let count: usize = std::str::from_utf8(count)
-                    .ok()
-                    .and_then(|n| n.parse().ok())
-                    .ok_or_else(bad)?;
+                let count: usize =
+                    std::str::from_utf8(count).ok().and_then(|n| n.parse().ok()).ok_or_else(bad)?;
                 let paths: Vec<&[u8]> = parts.by_ref().take(count).collect();
                 let (kind, _text) = (parts.next().ok_or_else(bad)?, parts.next());
                 if kind.starts_with(b"CONFLICT") {
@@ -186,10 +152,7 @@ impl Outside {
         if conflicts.is_empty() {
             return Err(bad());
         }
-        Ok(Merged::Conflicted {
-            tree,
-            conflicts: conflicts.into_values().collect(),
-        })
+        Ok(Merged::Conflicted { tree, conflicts: conflicts.into_values().collect() })
     }
 }
 

@@ -32,9 +32,7 @@ struct Placed {
 /// Writes objects as a pack with its index into a folder, the index last, so that no reader sees half of it.
 pub(crate) fn install(folder: &Path, objects: &[NewObject], durability: Durability) -> Result<PathBuf> {
     let (pack, placed) = encode(objects)?;
-    let checksum: [u8; 20] = pack[pack.len() - 20..]
-        .try_into()
-        .expect("the pack ends with its checksum");
+    let checksum: [u8; 20] = pack[pack.len() - 20..].try_into().expect("the pack ends with its checksum");
     let index = encode_index(objects, &placed, &checksum);
     fs::create_dir_all(folder).map_err(GitError::io(folder))?;
     let stem = folder.join(format!("pack-{}", hex::encode(checksum)));
@@ -49,26 +47,19 @@ pub(crate) fn install(folder: &Path, objects: &[NewObject], durability: Durabili
 
 /// Syncs a folder's entries to disk.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(GitError::io(folder))
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(GitError::io(folder))
 }
 
 fn store(folder: &Path, target: &Path, bytes: &[u8], durability: Durability) -> Result<()> {
     // Git's own sweep (`git prune`) knows this prefix as a left-over of a killed process.
-    let mut file = tempfile::Builder::new()
-        .prefix("tmp_pack_")
-        .tempfile_in(folder)
-        .map_err(GitError::io(folder))?;
+    let mut file =
+        tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(folder).map_err(GitError::io(folder))?;
     file.write_all(bytes).map_err(GitError::io(target))?;
     if durability == Durability::Synced {
         file.as_file().sync_data().map_err(GitError::io(target))?;
     }
     set_read_only(file.path())?;
-    file.persist(target).map_err(|error| GitError::Io {
-        path: target.to_owned(),
-        source: error.error,
-    })?;
+    file.persist(target).map_err(|error| GitError::Io { path: target.to_owned(), source: error.error })?;
     Ok(())
 }
 
@@ -95,10 +86,7 @@ fn encode(objects: &[NewObject]) -> Result<(Vec<u8>, Vec<Placed>)> {
     let mut index: HashMap<Oid, usize> = HashMap::with_capacity(objects.len());
     for (number, object) in objects.iter().enumerate() {
         let at = out.len() as u64;
-        let like = object
-            .like
-            .and_then(|id| index.get(&id))
-            .map(|at| (&objects[*at], &placed[*at]));
+        let like = object.like.and_then(|id| index.get(&id)).map(|at| (&objects[*at], &placed[*at]));
         let like = like.filter(|(base, place)| base.kind == object.kind && place.chain < MAX_CHAIN);
         let delta = like.and_then(|(base, place)| {
             let delta = delta(&base.bytes, &object.bytes);
@@ -119,11 +107,7 @@ fn encode(objects: &[NewObject]) -> Result<(Vec<u8>, Vec<Placed>)> {
         };
         let mut crc = Crc::new();
         crc.update(&out[usize::try_from(at).expect("the pack is in memory")..]);
-        placed.push(Placed {
-            at,
-            crc: crc.sum(),
-            chain,
-        });
+        placed.push(Placed { at, crc: crc.sum(), chain });
         index.insert(object.id, number);
     }
     let checksum = Sha1::digest(&out);
@@ -168,7 +152,23 @@ fn offset(out: &mut Vec<u8>, distance: u64) {
     out.extend_from_slice(&bytes[at..]);
 }
 
+/// Below this, setting up a compression costs more than it saves: the bytes go in as they are.
+const STORED: usize = 1024;
+
 fn deflate(deflater: &mut Compress, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    if let Some(length) = u16::try_from(bytes.len()).ok().filter(|length| usize::from(*length) < STORED) {
+        // A zlib stream of one last, stored block.
+        out.extend_from_slice(&[0x78, 0x01, 0x01]);
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&(!length).to_le_bytes());
+        out.extend_from_slice(bytes);
+        let (a, b) = bytes.iter().fold((1u32, 0u32), |(a, b), byte| {
+            let a = (a + u32::from(*byte)) % 65_521;
+            (a, (b + a) % 65_521)
+        });
+        out.extend_from_slice(&(b << 16 | a).to_be_bytes());
+        return Ok(());
+    }
     deflater.reset();
     out.reserve(bytes.len() + bytes.len() / 1000 + 64);
     loop {
@@ -189,13 +189,7 @@ fn delta(old: &[u8], new: &[u8]) -> Vec<u8> {
     size(&mut out, new.len());
     let prefix = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let room = old.len().min(new.len()) - prefix;
-    let suffix = old
-        .iter()
-        .rev()
-        .zip(new.iter().rev())
-        .take(room)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let suffix = old.iter().rev().zip(new.iter().rev()).take(room).take_while(|(a, b)| a == b).count();
     copy(&mut out, 0, prefix);
     let (from, to) = (prefix, new.len() - suffix);
     if old.len() == new.len() {

@@ -126,11 +126,7 @@ impl LockedRef<'_> {
 /// Syncs the folders above a ref that came or went: the library syncs the nearest only.
 fn sync_folders(repository: &Path, name: &str) -> Result<()> {
     let file = repository.join(name);
-    for folder in file
-        .ancestors()
-        .skip(1)
-        .take_while(|folder| *folder != repository)
-    {
+    for folder in file.ancestors().skip(1).take_while(|folder| *folder != repository) {
         match pack::sync_folder(folder) {
             // An emptied folder may be gone already.
             Err(GitError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
@@ -159,19 +155,12 @@ impl Handle {
             match transaction.lock_ref(name) {
                 Ok(()) => {
                     let current = self.read_ref(name)?;
-                    return Ok(LockedRef {
-                        handle: self,
-                        transaction,
-                        name: name.to_owned(),
-                        current,
-                    });
+                    return Ok(LockedRef { handle: self, transaction, name: name.to_owned(), current });
                 }
                 // Locked: another process is at it. Not found: its removal of the folder's last ref raced with ours.
                 Err(error) if matches!(error.code(), ErrorCode::Locked | ErrorCode::NotFound) => {
                     if Instant::now() > deadline {
-                        return Err(GitError::Busy {
-                            name: name.to_owned(),
-                        });
+                        return Err(GitError::Busy { name: name.to_owned() });
                     }
                     // Locks of other processes announce nothing: looking again is the only way.
                     thread::sleep(pause);
@@ -197,11 +186,7 @@ impl Handle {
             Err(error) if error.code() == ErrorCode::NotFound => tag,
             Err(error) => return Err(error.into()),
         };
-        Ok(TagEntry {
-            name,
-            tag: TagId::of(tag),
-            target: CommitId::of(target),
-        })
+        Ok(TagEntry { name, tag: TagId::of(tag), target: CommitId::of(target) })
     }
 }
 
@@ -217,9 +202,7 @@ impl Repository {
             let mut objects = handle.objects()?;
             objects.tree(tree.oid())?;
             let parents: Vec<Oid> = parents.into_iter().map(ObjectName::oid).collect();
-            parents
-                .iter()
-                .try_for_each(|parent| handle.require_commit(*parent))?;
+            parents.iter().try_for_each(|parent| handle.require_commit(*parent))?;
             let id = objects.put(ObjectType::Commit, commit_bytes(tree.oid(), &parents, &new), None);
             objects.store_loose()?;
             Ok(CommitId::of(id))
@@ -232,9 +215,7 @@ impl Repository {
         let name = name.ref_name();
         self.run(move |handle| {
             handle.require_commit(commit.oid())?;
-            handle
-                .swap_ref(&name, Expected::Any, Some(commit.oid()))
-                .map(drop)
+            handle.swap_ref(&name, Expected::Any, Some(commit.oid())).map(drop)
         })
         .await
     }
@@ -242,15 +223,13 @@ impl Repository {
     /// Lets go of what a keep-ref held; no error if it does not exist.
     pub async fn unkeep(&self, name: &KeepName) -> Result<()> {
         let name = name.ref_name();
-        self.run(move |handle| handle.swap_ref(&name, Expected::Any, None).map(drop))
-            .await
+        self.run(move |handle| handle.swap_ref(&name, Expected::Any, None).map(drop)).await
     }
 
     /// What a keep-ref holds, `None` if it does not exist.
     pub async fn kept(&self, name: &KeepName) -> Result<Option<CommitId>> {
         let name = name.ref_name();
-        self.run(move |handle| Ok(handle.read_ref(&name)?.map(CommitId::of)))
-            .await
+        self.run(move |handle| Ok(handle.read_ref(&name)?.map(CommitId::of))).await
     }
 
     /// Writes an annotated tag object, synced, without placing it; the same arguments give the same id.
@@ -283,14 +262,10 @@ impl Repository {
         self.run(move |handle| {
             let missing = || GitError::NotFound(Missing::Tag(tag));
             let (_, kind) =
-                handle
-                    .git()
-                    .odb()?
-                    .read_header(tag.oid())
-                    .map_err(|error| match error.code() {
-                        ErrorCode::NotFound => missing(),
-                        _ => error.into(),
-                    })?;
+                handle.git().odb()?.read_header(tag.oid()).map_err(|error| match error.code() {
+                    ErrorCode::NotFound => missing(),
+                    _ => error.into(),
+                })?;
             if kind != ObjectType::Tag {
                 return Err(missing());
             }
@@ -311,12 +286,10 @@ impl Repository {
     /// What a release tag names, `None` if it is not placed.
     pub async fn tag(&self, name: &ReleaseTag) -> Result<Option<TagEntry>> {
         let name = name.clone();
-        self.run(
-            move |handle| match handle.read_ref(&format!("refs/tags/{name}"))? {
-                Some(tag) => handle.tag_entry(name, tag).map(Some),
-                None => Ok(None),
-            },
-        )
+        self.run(move |handle| match handle.read_ref(&format!("refs/tags/{name}"))? {
+            Some(tag) => handle.tag_entry(name, tag).map(Some),
+            None => Ok(None),
+        })
         .await
     }
 
@@ -327,9 +300,7 @@ impl Repository {
             for reference in handle.git().references_glob("refs/tags/r*")? {
                 let reference = reference?;
                 let name = std::str::from_utf8(reference.name_bytes()).ok();
-                let name = name
-                    .and_then(|name| name.strip_prefix("refs/tags/"))
-                    .map(ReleaseTag::parse);
+                let name = name.and_then(|name| name.strip_prefix("refs/tags/")).map(ReleaseTag::parse);
                 if let (Some(Ok(name)), Some(tag)) = (name, reference.target()) {
                     tags.push(handle.tag_entry(name, tag)?);
                 }
@@ -345,16 +316,12 @@ impl Repository {
         let name = format!("refs/heads/{branch}");
         self.run(move |handle| {
             handle.require_commit(to.oid())?;
-            Ok(
-                match handle.swap_ref(&name, Expected::Is(Some(from.oid())), Some(to.oid()))? {
-                    Swap::Done if from == to => Advance::AlreadyThere,
-                    Swap::Done => Advance::Moved,
-                    Swap::Differs(Some(actual)) if actual == to.oid() => Advance::AlreadyThere,
-                    Swap::Differs(actual) => Advance::Lost {
-                        actual: actual.map(CommitId::of),
-                    },
-                },
-            )
+            Ok(match handle.swap_ref(&name, Expected::Is(Some(from.oid())), Some(to.oid()))? {
+                Swap::Done if from == to => Advance::AlreadyThere,
+                Swap::Done => Advance::Moved,
+                Swap::Differs(Some(actual)) if actual == to.oid() => Advance::AlreadyThere,
+                Swap::Differs(actual) => Advance::Lost { actual: actual.map(CommitId::of) },
+            })
         })
         .await
     }

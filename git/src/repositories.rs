@@ -55,13 +55,7 @@ impl Repositories {
             fs::create_dir_all(&root).map_err(GitError::io(&root))?;
             let root = root.canonicalize().map_err(GitError::io(&root))?;
             let lock = take(&root, ownership)?;
-            Ok(Self {
-                inner: Arc::new(Inner {
-                    root,
-                    shared: Mutex::default(),
-                    _lock: lock,
-                }),
-            })
+            Ok(Self { inner: Arc::new(Inner { root, shared: Mutex::default(), _lock: lock }) })
         })
         .await
     }
@@ -83,11 +77,7 @@ impl Repositories {
         self.make(app, branch.clone(), move |handle| {
             let paths: Vec<RepoPath> = files.iter().map(|(path, _)| path.clone()).collect();
             if let Some(clash) = find_clash(&paths) {
-                return Err(GitError::Clash {
-                    path: clash.second,
-                    other: clash.first,
-                    folder: clash.folder,
-                });
+                return Err(GitError::Clash { path: clash.second, other: clash.first, folder: clash.folder });
             }
             let mut objects = handle.objects()?;
             let mut changes = Changes::default();
@@ -97,16 +87,10 @@ impl Repositories {
             }
             let tree = changes.apply(&mut objects, None)?;
             let tree = or_empty(&mut objects, tree);
-            let new = NewCommit {
-                committer: author.clone(),
-                author,
-                message,
-            };
+            let new = NewCommit { committer: author.clone(), author, message };
             let commit = objects.put(ObjectType::Commit, commit_bytes(tree, &[], &new), None);
             objects.store_pack()?;
-            handle
-                .git()
-                .reference(&format!("refs/heads/{branch}"), commit, false, "")?;
+            handle.git().reference(&format!("refs/heads/{branch}"), commit, false, "")?;
             Ok(())
         })
         .await
@@ -126,9 +110,7 @@ impl Repositories {
             let mut objects = handle.objects()?;
             let tree = objects.commit(head)?.tree;
             verify::verify_tree(&mut objects, tree)?;
-            handle
-                .git()
-                .reference(&format!("refs/heads/{branch}"), head, false, "")?;
+            handle.git().reference(&format!("refs/heads/{branch}"), head, false, "")?;
             Ok(())
         })
         .await
@@ -161,34 +143,22 @@ impl Repositories {
                 Ok(()) => drop(half.keep()),
                 // Another caller was faster: its repository is the one.
                 Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
-                    ) => {}
+                    if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {}
                 Err(error) => {
-                    return Err(GitError::Io {
-                        path: target,
-                        source: error,
-                    });
+                    return Err(GitError::Io { path: target, source: error });
                 }
             }
             pack::sync_folder(&inner.root)
         })
         .await?;
-        repository
-            .run(move |handle| handle.require_branch(&branch))
-            .await
-            .map(crate::objects::ObjectName::of)
+        repository.run(move |handle| handle.require_branch(&branch)).await.map(crate::objects::ObjectName::of)
     }
 
     /// The handle on an app's repository. Does no I/O; when there is none, its methods say so.
     pub fn get(&self, app: AppId) -> Repository {
         let mut shared = self.inner.shared.lock();
         Repository::new(
-            shared
-                .entry(app)
-                .or_insert_with(|| Arc::new(Shared::new(self.inner.path(app))))
-                .clone(),
+            shared.entry(app).or_insert_with(|| Arc::new(Shared::new(self.inner.path(app)))).clone(),
         )
     }
 
@@ -209,10 +179,7 @@ impl Repositories {
                 Ok(()) => pack::sync_folder(&inner.root)?,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
-                    return Err(GitError::Io {
-                        path: target,
-                        source: error,
-                    });
+                    return Err(GitError::Io { path: target, source: error });
                 }
             }
             gone.close().map_err(GitError::io(&inner.root))
@@ -230,22 +197,11 @@ impl Inner {
 /// Takes the folder's lock, and sweeps when nobody else can be at work in it.
 fn take(root: &Path, ownership: Ownership) -> Result<File> {
     let path = root.join(".lock");
-    let open = || {
-        File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(GitError::io(&path))
-    };
+    let open =
+        || File::options().create(true).truncate(false).write(true).open(&path).map_err(GitError::io(&path));
     let busy = |error| match error {
-        TryLockError::WouldBlock => GitError::InUse {
-            root: root.to_owned(),
-        },
-        TryLockError::Error(source) => GitError::Io {
-            path: path.clone(),
-            source,
-        },
+        TryLockError::WouldBlock => GitError::InUse { root: root.to_owned() },
+        TryLockError::Error(source) => GitError::Io { path: path.clone(), source },
     };
     let lock = open()?;
     match (lock.try_lock(), ownership) {
@@ -311,34 +267,23 @@ fn remove_stale(file: &Path) -> Result<()> {
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(GitError::Io {
-            path: file.to_owned(),
-            source: error,
-        }),
+        Err(error) => Err(GitError::Io { path: file.to_owned(), source: error }),
     }
 }
 
 /// The entries of a folder; none if there is no such folder.
 fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>> {
     match fs::read_dir(folder) {
-        Ok(entries) => entries
-            .collect::<std::io::Result<_>>()
-            .map_err(GitError::io(folder)),
+        Ok(entries) => entries.collect::<std::io::Result<_>>().map_err(GitError::io(folder)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(GitError::Io {
-            path: folder.to_owned(),
-            source: error,
-        }),
+        Err(error) => Err(GitError::Io { path: folder.to_owned(), source: error }),
     }
 }
 
 /// Makes an empty repository without anything of the machine's templates, hooks or settings.
 pub(crate) fn initialise(path: &Path, branch: &BranchName) -> Result<()> {
     let mut options = git2::RepositoryInitOptions::new();
-    options
-        .bare(true)
-        .external_template(false)
-        .initial_head(branch.as_str());
+    options.bare(true).external_template(false).initial_head(branch.as_str());
     let git = git2::Repository::init_opts(path, &options)?;
     let mut config = git2::Config::open(&path.join("config"))?;
     // Without it the library answers before anything is on disk.
@@ -359,9 +304,7 @@ fn sync_all(folder: &Path) -> Result<()> {
         if entry.file_type().map_err(GitError::io(&path))?.is_dir() {
             sync_all(&path)?;
         } else {
-            File::open(&path)
-                .and_then(|file| file.sync_all())
-                .map_err(GitError::io(&path))?;
+            File::open(&path).and_then(|file| file.sync_all()).map_err(GitError::io(&path))?;
         }
     }
     pack::sync_folder(folder)

@@ -131,16 +131,11 @@ impl Handle {
                 Err(error) => return Err(error.into()),
             },
         };
-        Ok(Self {
-            shared,
-            git: Some(git),
-        })
+        Ok(Self { shared, git: Some(git) })
     }
 
     pub(crate) fn git(&self) -> &git2::Repository {
-        self.git
-            .as_ref()
-            .expect("it is taken out only by dropping the handle")
+        self.git.as_ref().expect("it is taken out only by dropping the handle")
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -219,8 +214,7 @@ impl Repository {
     /// The head of a branch, `None` if there is no such branch.
     pub async fn branch(&self, branch: &BranchName) -> Result<Option<CommitId>> {
         let branch = branch.clone();
-        self.run(move |handle| Ok(handle.branch(&branch)?.map(CommitId::of)))
-            .await
+        self.run(move |handle| Ok(handle.branch(&branch)?.map(CommitId::of))).await
     }
 
     /// What a commit says.
@@ -233,20 +227,15 @@ impl Repository {
         self.run(move |handle| {
             let odb = handle.git().odb()?;
             let mut files = Vec::new();
-            tree::walk(
-                &mut handle.objects()?,
-                tree.oid(),
-                &mut Vec::new(),
-                &mut |_, path, leaf| {
-                    let (size, _) = odb.read_header(leaf.id)?;
-                    files.push(FileEntry {
-                        path: repo_path(path)?,
-                        blob: BlobId::of(leaf.id),
-                        size: size as u64,
-                    });
-                    Ok(())
-                },
-            )?;
+            tree::walk(&mut handle.objects()?, tree.oid(), &mut Vec::new(), &mut |_, path, leaf| {
+                let (size, _) = odb.read_header(leaf.id)?;
+                files.push(FileEntry {
+                    path: repo_path(path)?,
+                    blob: BlobId::of(leaf.id),
+                    size: size as u64,
+                });
+                Ok(())
+            })?;
             Ok(files)
         })
         .await
@@ -258,10 +247,9 @@ impl Repository {
         self.run(move |handle| {
             let mut objects = handle.objects()?;
             match tree::lookup(&mut objects, tree.oid(), path.as_str().as_bytes())? {
-                Found::Leaf(leaf) if leaf.is_file() => Ok(Some(FileContent {
-                    blob: BlobId::of(leaf.id),
-                    bytes: objects.blob(leaf.id)?,
-                })),
+                Found::Leaf(leaf) if leaf.is_file() => {
+                    Ok(Some(FileContent { blob: BlobId::of(leaf.id), bytes: objects.blob(leaf.id)? }))
+                }
                 Found::Leaf(_) | Found::Nothing | Found::Folder(_) | Found::Behind(_) => Ok(None),
             }
         })
@@ -281,24 +269,16 @@ impl Repository {
     ) -> Result<Vec<(RepoPath, FileContent)>> {
         self.run(move |handle| {
             let mut files = Vec::new();
-            tree::walk(
-                &mut handle.objects()?,
-                tree.oid(),
-                &mut Vec::new(),
-                &mut |objects, path, leaf| {
-                    let path = repo_path(path)?;
-                    if leaf.is_file() && wanted(&path) {
-                        files.push((
-                            path,
-                            FileContent {
-                                blob: BlobId::of(leaf.id),
-                                bytes: objects.blob(leaf.id)?,
-                            },
-                        ));
-                    }
-                    Ok(())
-                },
-            )?;
+            tree::walk(&mut handle.objects()?, tree.oid(), &mut Vec::new(), &mut |objects, path, leaf| {
+                let path = repo_path(path)?;
+                if leaf.is_file() && wanted(&path) {
+                    files.push((
+                        path,
+                        FileContent { blob: BlobId::of(leaf.id), bytes: objects.blob(leaf.id)? },
+                    ));
+                }
+                Ok(())
+            })?;
             Ok(files)
         })
         .await
@@ -310,9 +290,7 @@ impl Repository {
             handle.require_commit(ancestor.oid())?;
             handle.require_commit(descendant.oid())?;
             Ok(ancestor == descendant
-                || handle
-                    .git()
-                    .graph_descendant_of(descendant.oid(), ancestor.oid())?)
+                || handle.git().graph_descendant_of(descendant.oid(), ancestor.oid())?)
         })
         .await
     }
@@ -338,10 +316,7 @@ impl Repository {
             let mut walk = handle.git().revwalk()?;
             walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::TIME)?;
             walk.push(from.oid())?;
-            walk.skip(page.skip)
-                .take(page.limit)
-                .map(|id| handle.commit_info(id?))
-                .collect()
+            walk.skip(page.skip).take(page.limit).map(|id| handle.commit_info(id?)).collect()
         })
         .await
     }
@@ -352,8 +327,7 @@ impl Repository {
     ///
     /// [`GitError::Refused`](crate::GitError::Refused) names the first entry that breaks a rule.
     pub async fn verify_tree(&self, tree: TreeId) -> Result<()> {
-        self.run(move |handle| verify::verify_tree(&mut handle.objects()?, tree.oid()))
-            .await
+        self.run(move |handle| verify::verify_tree(&mut handle.objects()?, tree.oid())).await
     }
 }
 
@@ -365,8 +339,7 @@ impl Handle {
 
     /// The head of a branch that has to exist.
     pub(crate) fn require_branch(&self, branch: &BranchName) -> Result<Oid> {
-        self.branch(branch)?
-            .ok_or_else(|| GitError::NotFound(Missing::Branch(branch.clone())))
+        self.branch(branch)?.ok_or_else(|| GitError::NotFound(Missing::Branch(branch.clone())))
     }
 
     /// Says if there is no such commit.

@@ -1,25 +1,23 @@
 //! Bringing another branch's head into a workspace.
 
-//!
-//! The hidden ref `refs/conman/sync/<workspace>` names a commit that holds all that a sync knows: what it waits for, or
-//! what it has decided. A decision is written before branch and working files move, and whoever comes next after a kill
-//! carries it out. The commit's parents and tree keep every object alive that the sync needs.
-
 use crate::merge::{self, Conflict, Merged};
 use crate::objects::{ObjectName, Objects, commit_bytes};
 use crate::outside::{Outside, moved_aside};
-use crate::refs::{Expected, LockedRef, Swap};
+use crate::refs::{Expected, LockedRef};
 use crate::repository::Handle;
+use crate::sync_state::{
+    Stored, StoredConflict, StoredResolution, Waiting, decide_and_finish, put_state, refuse_pending,
+    set_state, waiting,
+};
 use crate::tree::{self, Changes, FILE, Found, Leaf, or_empty, repo_path};
 use crate::working::{Names, lock, read_files_carried};
 use crate::{GitError, NewCommit, Repository, Result, verify};
 use conman_domain::git::Signature;
 use conman_domain::id::WorkspaceId;
 use conman_domain::name::BranchName;
-use conman_domain::{BlobId, CommitId, RepoPath, Timestamp, TreeId};
+use conman_domain::{BlobId, CommitId, RepoPath, TreeId};
 use git2::{ObjectType, Oid};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// How a workspace takes in another head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,236 +97,10 @@ pub enum SyncOutcome {
     Conflicted(SyncState),
 }
 
-/// What the sync ref holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Stored {
-    /// Branch and working files are to move; nothing can stop it any more.
-    Decided(Decision),
-    /// Conflicts wait.
-    Waiting(Waiting),
-}
-
-/// Where a branch is to move, its working files dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Decision {
-    from: CommitId,
-    to: CommitId,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Waiting {
-    onto: CommitId,
-    mode: SyncMode,
-    author: Signature,
-    committer: Signature,
-    /// The branch's head, which the end of the sync expects unmoved.
-    head: CommitId,
-    /// The head with the working files carried as a commit.
-    start: CommitId,
-    /// What the next commit stands on.
-    tip: CommitId,
-    replaying: Option<CommitId>,
-    remaining: Vec<CommitId>,
-    /// Git's best attempt at the tree.
-    merged: TreeId,
-    conflicts: Vec<StoredConflict>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct StoredConflict {
-    path: RepoPath,
-    /// Where the merged tree holds Git's attempt at it.
-    attempt: RepoPath,
-    base: Option<BlobId>,
-    ours: Option<BlobId>,
-    theirs: Option<BlobId>,
-    resolution: Option<StoredResolution>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum StoredResolution {
-    Blob(BlobId),
-    Delete,
-}
-
-impl Waiting {
-    fn state(&self) -> SyncState {
-        let conflicts = self.conflicts.iter().map(|conflict| SyncConflict {
-            path: conflict.path.clone(),
-            base: conflict.base,
-            ours: conflict.ours,
-            theirs: conflict.theirs,
-            resolved: conflict.resolution.is_some(),
-        });
-        SyncState {
-            onto: self.onto,
-            mode: self.mode,
-            replaying: self.replaying,
-            conflicts: conflicts.collect(),
-        }
-    }
-}
-
-const STATE_FILE: &[u8] = b"state.json";
-
-/// Adds the commit that holds a state.
-fn put_state(objects: &mut Objects<'_>, stored: &Stored) -> Result<Oid> {
-    let text = serde_json::to_vec_pretty(stored).map_err(|error| GitError::corrupt(error.to_string()))?;
-    let state = objects.put(ObjectType::Blob, text, None);
-    let mut changes = Changes::default();
-    changes.set(
-        STATE_FILE,
-        Some(Leaf {
-            mode: FILE,
-            id: state,
-        }),
-    );
-    let mut parents: Vec<Oid> = Vec::new();
-    let at = match stored {
-        Stored::Decided(decision) => {
-            parents.extend([decision.from.oid(), decision.to.oid()]);
-            Timestamp::from_millis(0)
-        }
-        Stored::Waiting(waiting) => {
-            let own = [waiting.head, waiting.start, waiting.onto, waiting.tip];
-            parents.extend(own.into_iter().map(ObjectName::oid));
-            changes.set(
-                b"merged",
-                Some(Leaf {
-                    mode: tree::FOLDER,
-                    id: waiting.merged.oid(),
-                }),
-            );
-            let blobs = waiting.conflicts.iter().flat_map(|conflict| {
-                let resolution = match conflict.resolution {
-                    Some(StoredResolution::Blob(blob)) => Some(blob),
-                    Some(StoredResolution::Delete) | None => None,
-                };
-                [conflict.base, conflict.ours, conflict.theirs, resolution]
-            });
-            for blob in blobs.flatten().collect::<BTreeSet<BlobId>>() {
-                changes.set(
-                    format!("blobs/{blob}").as_bytes(),
-                    Some(Leaf {
-                        mode: FILE,
-                        id: blob.oid(),
-                    }),
-                );
-            }
-            waiting.committer.at
-        }
-    };
-    let mut unique: Vec<Oid> = Vec::new();
-    for parent in parents {
-        if !unique.contains(&parent) {
-            unique.push(parent);
-        }
-    }
-    let tree = changes.apply(objects, None)?;
-    let tree = or_empty(objects, tree);
-    let own = Signature::new("Conman", "conman@invalid", at);
-    let new = NewCommit {
-        author: own.clone(),
-        committer: own,
-        message: "Sync of a workspace".to_owned(),
-    };
-    Ok(objects.put(ObjectType::Commit, commit_bytes(tree, &unique, &new), None))
-}
-
-/// What the sync ref holds, with its value.
-fn read_state(handle: &Handle, names: &Names) -> Result<Option<(Oid, Stored)>> {
-    let Some(id) = handle.read_ref(&names.sync)? else {
-        return Ok(None);
-    };
-    let mut objects = handle.objects()?;
-    let root = objects.commit(id)?.tree;
-    let Found::Leaf(state) = tree::lookup(&mut objects, root, STATE_FILE)? else {
-        return Err(GitError::corrupt("a sync ref holds no state"));
-    };
-    let stored = serde_json::from_slice(&objects.blob(state.id)?)
-        .map_err(|error| GitError::corrupt(format!("the state of a sync cannot be read: {error}")))?;
-    Ok(Some((id, stored)))
-}
-
-/// A decision that was not carried out to its end, with the value of the sync ref.
-pub(crate) fn unfinished(handle: &Handle, names: &Names) -> Result<Option<(Oid, Decision)>> {
-    Ok(match read_state(handle, names)? {
-        Some((id, Stored::Decided(decision))) => Some((id, decision)),
-        Some((_, Stored::Waiting(_))) | None => None,
-    })
-}
-
-/// Says when a sync waits.
-pub(crate) fn refuse_pending(handle: &Handle, names: &Names) -> Result<()> {
-    match handle.read_ref(&names.sync)? {
-        Some(_) => Err(GitError::SyncPending),
-        None => Ok(()),
-    }
-}
-
-/// Carries a decision out: branch, working files, sync ref, each of which may have been done before.
-pub(crate) fn finish(
-    handle: &Handle,
-    names: &Names,
-    work: LockedRef<'_>,
-    (id, decision): (Oid, Decision),
-) -> Result<()> {
-    match handle.swap_ref(
-        &names.head,
-        Expected::Is(Some(decision.from.oid())),
-        Some(decision.to.oid()),
-    )? {
-        Swap::Done => work.commit(None)?,
-        Swap::Differs(Some(head)) if head == decision.to.oid() => work.commit(None)?,
-        // Someone else moved the branch since: what the decision stood on is gone, the working files stay.
-        Swap::Differs(_) => drop(work),
-    }
-    // Another process may have done it: only this very decision is cleared.
-    handle
-        .swap_ref(&names.sync, Expected::Is(Some(id)), None)
-        .map(drop)
-}
-
-/// Moves a branch and drops the working files and a waiting sync, so that a kill at any point leaves all or nothing.
-pub(crate) fn decide_and_finish(
-    handle: &Handle,
-    names: &Names,
-    work: LockedRef<'_>,
-    from: Oid,
-    to: Oid,
-) -> Result<()> {
-    // Held from the check to the decision, so that the decision is never in vain.
-    let branch = handle.lock_ref(&names.head)?;
-    if branch.current() != Some(from) {
-        return Err(GitError::Lost {
-            name: format!("heads/{}", names.branch),
-            actual: branch.current().map(CommitId::of),
-        });
-    }
-    if work.current().is_none() && handle.read_ref(&names.sync)?.is_none() {
-        return branch.commit(Some(to));
-    }
-    let mut objects = handle.objects()?;
-    let decision = Decision {
-        from: CommitId::of(from),
-        to: CommitId::of(to),
-    };
-    let id = put_state(&mut objects, &Stored::Decided(decision))?;
-    objects.store_loose()?;
-    set_state(handle, names, id)?;
-    branch.commit(Some(to))?;
-    work.commit(None)?;
-    handle
-        .swap_ref(&names.sync, Expected::Is(Some(id)), None)
-        .map(drop)
-}
-
 /// How far a merge or replay came.
 enum Step {
     Done(Oid),
-    Stuck(Waiting),
+    Stuck(Box<Waiting>),
 }
 
 /// A sync at work.
@@ -355,10 +127,7 @@ impl Run<'_> {
         let mut stored: Vec<StoredConflict> = Vec::with_capacity(conflicts.len());
         for conflict in conflicts {
             // Contents that Git made up for a common ancestor lie beside the repository: they are needed here.
-            for leaf in [conflict.base, conflict.ours, conflict.theirs]
-                .into_iter()
-                .flatten()
-            {
+            for leaf in [conflict.base, conflict.ours, conflict.theirs].into_iter().flatten() {
                 self.objects.adopt_blob(leaf.id, None)?;
             }
             // Replaying, Git calls the workspace's commit theirs.
@@ -381,7 +150,7 @@ impl Run<'_> {
             });
         }
         stored.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Step::Stuck(Waiting {
+        Ok(Step::Stuck(Box::new(Waiting {
             onto: self.request.onto,
             mode: self.request.mode,
             author: self.request.author.clone(),
@@ -393,7 +162,7 @@ impl Run<'_> {
             remaining: remaining.iter().map(|id| CommitId::of(*id)).collect(),
             merged: TreeId::of(merged),
             conflicts: stored,
-        }))
+        })))
     }
 
     fn merge(&mut self) -> Result<Step> {
@@ -462,14 +231,8 @@ impl Run<'_> {
         }
         verify::verify_tree(&mut self.objects, tree)?;
         let (author, message) = self.objects.author_and_message(commit)?;
-        let new = NewCommit {
-            author,
-            committer: self.request.committer.clone(),
-            message,
-        };
-        Ok(self
-            .objects
-            .put(ObjectType::Commit, commit_bytes(tree, &[tip], &new), None))
+        let new = NewCommit { author, committer: self.request.committer.clone(), message };
+        Ok(self.objects.put(ObjectType::Commit, commit_bytes(tree, &[tip], &new), None))
     }
 
     /// Moves the branch, or stores what waits.
@@ -478,9 +241,7 @@ impl Run<'_> {
             Step::Done(to) => {
                 self.objects.store_pack()?;
                 decide_and_finish(self.handle, names, work, self.head, to)?;
-                Ok(SyncOutcome::Synced {
-                    head: CommitId::of(to),
-                })
+                Ok(SyncOutcome::Synced { head: CommitId::of(to) })
             }
             Step::Stuck(waiting) => {
                 let state = waiting.state();
@@ -492,11 +253,6 @@ impl Run<'_> {
             }
         }
     }
-}
-
-/// Sets the sync ref, under the workspace's lock.
-fn set_state(handle: &Handle, names: &Names, id: Oid) -> Result<()> {
-    handle.swap_ref(&names.sync, Expected::Any, Some(id)).map(drop)
 }
 
 /// The tree with every conflict resolved.
@@ -517,19 +273,11 @@ fn resolved_tree(objects: &mut Objects<'_>, waiting: &Waiting) -> Result<Oid> {
         .iter()
         .map(|conflict| {
             let path = conflict.attempt.as_str().as_bytes();
-            Ok(matches!(
-                tree::lookup(objects, waiting.merged.oid(), path)?,
-                Found::Leaf(_)
-            ))
+            Ok(matches!(tree::lookup(objects, waiting.merged.oid(), path)?, Found::Leaf(_)))
         })
         .collect::<Result<_>>()?;
     let mut changes = Changes::default();
-    for (conflict, _) in waiting
-        .conflicts
-        .iter()
-        .zip(&present)
-        .filter(|(_, present)| **present)
-    {
+    for (conflict, _) in waiting.conflicts.iter().zip(&present).filter(|(_, present)| **present) {
         changes.set(conflict.attempt.as_str().as_bytes(), None);
     }
     let rest = changes.apply(objects, Some(waiting.merged.oid()))?;
@@ -543,32 +291,14 @@ fn resolved_tree(objects: &mut Objects<'_>, waiting: &Waiting) -> Result<Oid> {
             Found::Nothing => {}
             Found::Leaf(_) | Found::Folder(_) | Found::Behind(_) => {
                 let (path, other) = (conflict.path.clone(), conflict.path.clone());
-                return Err(GitError::Clash {
-                    path,
-                    other,
-                    folder: true,
-                });
+                return Err(GitError::Clash { path, other, folder: true });
             }
         }
-        changes.set(
-            path,
-            Some(Leaf {
-                mode: FILE,
-                id: blob.oid(),
-            }),
-        );
+        changes.set(path, Some(Leaf { mode: FILE, id: blob.oid() }));
     }
     objects.rewind(mark);
     let tree = changes.apply(objects, Some(waiting.merged.oid()))?;
     Ok(or_empty(objects, tree))
-}
-
-/// Reads the sync that waits.
-fn waiting(handle: &Handle, names: &Names) -> Result<Waiting> {
-    match read_state(handle, names)? {
-        Some((_, Stored::Waiting(waiting))) => Ok(waiting),
-        Some((_, Stored::Decided(_))) | None => Err(GitError::NoSync),
-    }
 }
 
 impl Repository {
@@ -603,21 +333,11 @@ impl Repository {
                     committer: request.committer.clone(),
                     message: "Save working files before a sync".to_owned(),
                 };
-                start = objects.put(
-                    ObjectType::Commit,
-                    commit_bytes(files.tree, &[files.head], &new),
-                    None,
-                );
+                start = objects.put(ObjectType::Commit, commit_bytes(files.tree, &[files.head], &new), None);
             }
             let behind = start == files.head && git.graph_descendant_of(onto, files.head)?;
             let mode = request.mode;
-            let mut run = Run {
-                handle,
-                objects,
-                request,
-                head: files.head,
-                start,
-            };
+            let mut run = Run { handle, objects, request, head: files.head, start };
             let step = match mode {
                 // Nothing of its own: both modes just move on.
                 _ if behind => Step::Done(onto),
@@ -660,11 +380,7 @@ impl Repository {
             let work = lock(handle, &names)?;
             let mut waiting = waiting(handle, &names)?;
             let mut objects = handle.objects()?;
-            let Some(conflict) = waiting
-                .conflicts
-                .iter_mut()
-                .find(|conflict| conflict.path == path)
-            else {
+            let Some(conflict) = waiting.conflicts.iter_mut().find(|conflict| conflict.path == path) else {
                 return Err(GitError::NotInConflict { path });
             };
             let side = |blob: Option<BlobId>| blob.map_or(StoredResolution::Delete, StoredResolution::Blob);

@@ -37,10 +37,7 @@ impl Entry<'_> {
     }
 
     pub(crate) fn leaf(&self) -> Leaf {
-        Leaf {
-            mode: self.mode,
-            id: self.id,
-        }
+        Leaf { mode: self.mode, id: self.id }
     }
 }
 
@@ -106,11 +103,7 @@ impl Tree {
             if at > bytes.len() {
                 return None;
             }
-            slots.push(Slot {
-                start: u32::try_from(start).ok()?,
-                len: u16::try_from(len).ok()?,
-                mode,
-            });
+            slots.push(Slot { start: u32::try_from(start).ok()?, len: u16::try_from(len).ok()?, mode });
         }
         Some(Self { bytes, slots })
     }
@@ -121,14 +114,9 @@ impl Tree {
 
     fn entry(&self, slot: Slot) -> Entry<'_> {
         let (start, end) = (slot.start as usize, slot.start as usize + usize::from(slot.len));
-        let id: [u8; 20] = self.bytes[end + 1..end + 21]
-            .try_into()
-            .expect("parsing checked that 20 bytes follow");
-        Entry {
-            name: &self.bytes[start..end],
-            mode: slot.mode,
-            id: oid_of(id),
-        }
+        let id: [u8; 20] =
+            self.bytes[end + 1..end + 21].try_into().expect("parsing checked that 20 bytes follow");
+        Entry { name: &self.bytes[start..end], mode: slot.mode, id: oid_of(id) }
     }
 
     fn name(&self, slot: Slot) -> &[u8] {
@@ -164,9 +152,7 @@ impl Tree {
                 .ok()
                 .map(|at| self.entry(self.slots[at]))
         };
-        search(false)
-            .or_else(|| search(true))
-            .filter(|entry| entry.name == name)
+        search(false).or_else(|| search(true)).filter(|entry| entry.name == name)
     }
 }
 
@@ -247,8 +233,7 @@ impl Changes {
     pub(crate) fn set(&mut self, path: &[u8], leaf: Option<Leaf>) {
         match path.iter().position(|b| *b == b'/') {
             None => {
-                self.0
-                    .insert(path.to_vec(), leaf.map_or(Change::Remove, Change::Set));
+                self.0.insert(path.to_vec(), leaf.map_or(Change::Remove, Change::Set));
             }
             Some(slash) => {
                 let slot = self
@@ -285,16 +270,9 @@ impl Changes {
                 }
             }
         }
-        let kept = old
-            .iter()
-            .flat_map(|old| old.entries())
-            .filter(|entry| !self.0.contains_key(entry.name));
+        let kept = old.iter().flat_map(|old| old.entries()).filter(|entry| !self.0.contains_key(entry.name));
         let mut entries: Vec<Entry<'_>> = kept.collect();
-        entries.extend(set.iter().map(|(name, leaf)| Entry {
-            name,
-            mode: leaf.mode,
-            id: leaf.id,
-        }));
+        entries.extend(set.iter().map(|(name, leaf)| Entry { name, mode: leaf.mode, id: leaf.id }));
         if entries.is_empty() {
             return Ok(None);
         }
@@ -362,10 +340,7 @@ fn diff_into(
         return Ok(());
     }
     if prefix.len() > 64 * conman_domain::path::MAX_PATH_BYTES {
-        return Err(GitError::Refused(TreeRefused {
-            path: escape(&prefix[..64]),
-            rule: "too_deep",
-        }));
+        return Err(GitError::Refused(TreeRefused { path: escape(&prefix[..64]), rule: "too_deep" }));
     }
     let a = old.map(|id| objects.tree(id)).transpose()?;
     let b = new.map(|id| objects.tree(id)).transpose()?;
@@ -416,12 +391,15 @@ fn diff_into(
     Ok(())
 }
 
+/// Sees one file of a tree: the overlay to read more from, its path, and what the tree says of it.
+pub(crate) type Visit<'v> = dyn FnMut(&mut Objects<'_>, &[u8], Leaf) -> Result<()> + 'v;
+
 /// Visits every file of a tree in Git's order, until `visit` fails.
 pub(crate) fn walk(
     objects: &mut Objects<'_>,
     tree: Oid,
     prefix: &mut Vec<u8>,
-    visit: &mut dyn FnMut(&mut Objects<'_>, &[u8], Leaf) -> Result<()>,
+    visit: &mut Visit<'_>,
 ) -> Result<()> {
     let parsed = objects.tree(tree)?;
     for entry in parsed.entries() {
@@ -430,10 +408,7 @@ pub(crate) fn walk(
         if entry.is_tree() {
             prefix.push(b'/');
             if prefix.len() > 64 * conman_domain::path::MAX_PATH_BYTES {
-                return Err(GitError::Refused(TreeRefused {
-                    path: escape(&prefix[..64]),
-                    rule: "too_deep",
-                }));
+                return Err(GitError::Refused(TreeRefused { path: escape(&prefix[..64]), rule: "too_deep" }));
             }
             walk(objects, entry.id, prefix, visit)?;
         } else {
@@ -465,10 +440,6 @@ pub(crate) fn escape(path: &[u8]) -> String {
 
 /// The typed path of a tree's entry.
 pub(crate) fn repo_path(path: &[u8]) -> Result<RepoPath> {
-    RepoPath::parse_bytes(path).map_err(|error| {
-        GitError::Refused(TreeRefused {
-            path: escape(path),
-            rule: error.rule,
-        })
-    })
+    RepoPath::parse_bytes(path)
+        .map_err(|error| GitError::Refused(TreeRefused { path: escape(path), rule: error.rule }))
 }

@@ -105,16 +105,9 @@ pub(crate) fn find_case_clash(objects: &mut Objects<'_>, root: Oid, path: &[u8])
 }
 
 fn join(prefix: &[u8], name: &[u8]) -> Vec<u8> {
-    if prefix.is_empty() {
-        name.to_vec()
-    } else {
-        [prefix, b"/", name].concat()
-    }
+    if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
 }
 
 fn refused(path: &[u8], rule: &'static str) -> GitError {
-    GitError::Refused(TreeRefused {
-        path: escape(path),
-        rule,
-    })
+    GitError::Refused(TreeRefused { path: escape(path), rule })
 }

@@ -4,13 +4,13 @@
 //! The hidden ref `refs/conman/work/<workspace>` names a commit whose tree is the working files and whose parent is the
 //! branch's head that they were made from. Its lock is held through every operation that reads and then writes, so that
 //! writers take turns across processes too. Moves of the branch together with the working files are decided by one
-//! write of the sync ref first and replayed from it after a kill (see the module `sync`).
+//! write of the sync ref first and replayed from it after a kill (see the module `sync_state`).
 
 use crate::objects::{ObjectName, Objects, commit_bytes};
 use crate::refs::{Expected, LockedRef, Swap};
 use crate::repository::Handle;
 use crate::tree::{self, Changes, FILE, Found, Leaf, or_empty, repo_path};
-use crate::{GitError, NewCommit, Repository, Result, merge, sync, verify};
+use crate::{GitError, NewCommit, Repository, Result, merge, sync_state, verify};
 use conman_domain::git::Signature;
 use conman_domain::id::WorkspaceId;
 use conman_domain::name::BranchName;
@@ -62,9 +62,7 @@ pub struct WriteRules {
 
 impl fmt::Debug for WriteRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteRules")
-            .field("file_size_limit", &self.file_size_limit)
-            .finish_non_exhaustive()
+        f.debug_struct("WriteRules").field("file_size_limit", &self.file_size_limit).finish_non_exhaustive()
     }
 }
 
@@ -116,11 +114,7 @@ impl Files {
     }
 
     fn working(&self) -> Working {
-        Working {
-            head: CommitId::of(self.head),
-            tree: TreeId::of(self.tree),
-            dirty: self.is_dirty(),
-        }
+        Working { head: CommitId::of(self.head), tree: TreeId::of(self.tree), dirty: self.is_dirty() }
     }
 }
 
@@ -129,23 +123,14 @@ fn read_files(handle: &Handle, names: &Names, work: Option<Oid>) -> Result<Files
     let objects = handle.objects()?;
     let head = handle.require_branch(&names.branch)?;
     let head_tree = objects.commit(head)?.tree;
-    let clean = Files {
-        head,
-        head_tree,
-        base: head,
-        tree: head_tree,
-    };
+    let clean = Files { head, head_tree, base: head, tree: head_tree };
     let Some(work) = work else { return Ok(clean) };
     let work = objects.commit(work)?;
     // Equal trees: the files were committed, and a kill came before the hidden ref was cleared.
     if work.tree == head_tree {
         return Ok(clean);
     }
-    Ok(Files {
-        base: work.parents.first().copied().unwrap_or(head),
-        tree: work.tree,
-        ..clean
-    })
+    Ok(Files { base: work.parents.first().copied().unwrap_or(head), tree: work.tree, ..clean })
 }
 
 /// Brings working files onto the branch's head where it moved beneath them (by a push, say).
@@ -155,15 +140,10 @@ fn carry_over(handle: &Handle, objects: &mut Objects<'_>, files: Files) -> Resul
     }
     let base = objects.commit(files.base)?.tree;
     match merge::merge_trees(handle, objects, base, files.head_tree, files.tree)? {
-        merge::Merged::Clean { tree } => Ok(Files {
-            base: files.head,
-            tree,
-            ..files
-        }),
-        merge::Merged::Conflicted { .. } => Err(GitError::BranchMoved {
-            head: CommitId::of(files.head),
-            base: CommitId::of(files.base),
-        }),
+        merge::Merged::Clean { tree } => Ok(Files { base: files.head, tree, ..files }),
+        merge::Merged::Conflicted { .. } => {
+            Err(GitError::BranchMoved { head: CommitId::of(files.head), base: CommitId::of(files.base) })
+        }
     }
 }
 
@@ -182,9 +162,9 @@ pub(crate) fn read_files_carried(
 pub(crate) fn lock<'h>(handle: &'h Handle, names: &Names) -> Result<LockedRef<'h>> {
     loop {
         let work = handle.lock_ref(&names.work)?;
-        match sync::unfinished(handle, names)? {
+        match sync_state::unfinished(handle, names)? {
             None => return Ok(work),
-            Some(unfinished) => sync::finish(handle, names, work, unfinished)?,
+            Some(unfinished) => sync_state::finish(handle, names, work, unfinished)?,
         }
     }
 }
@@ -225,7 +205,7 @@ impl Repository {
     pub async fn working(&self, id: WorkspaceId, branch: &BranchName) -> Result<Working> {
         let names = Names::new(id, branch);
         self.run_alone(id, move |handle| {
-            if sync::unfinished(handle, &names)?.is_some() {
+            if sync_state::unfinished(handle, &names)?.is_some() {
                 drop(lock(handle, &names)?);
             }
             let files = read_files(handle, &names, handle.read_ref(&names.work)?)?;
@@ -263,7 +243,7 @@ impl Repository {
         self.run_alone(id, move |handle| {
             check_rules(&edits, &rules)?;
             let work = lock(handle, &names)?;
-            sync::refuse_pending(handle, &names)?;
+            sync_state::refuse_pending(handle, &names)?;
             let mut objects = handle.objects()?;
             let files = read_files_carried(handle, &names, &mut objects, work.current())?;
             let tree = apply(&mut objects, files.tree, edits)?;
@@ -289,18 +269,14 @@ impl Repository {
         let names = Names::new(id, branch);
         self.run_alone(id, move |handle| {
             let work = lock(handle, &names)?;
-            sync::refuse_pending(handle, &names)?;
+            sync_state::refuse_pending(handle, &names)?;
             let mut objects = handle.objects()?;
             let files = read_files_carried(handle, &names, &mut objects, work.current())?;
             if !files.is_dirty() {
                 work.commit(None)?;
                 return Ok(None);
             }
-            let commit = objects.put(
-                ObjectType::Commit,
-                commit_bytes(files.tree, &[files.head], &new),
-                None,
-            );
+            let commit = objects.put(ObjectType::Commit, commit_bytes(files.tree, &[files.head], &new), None);
             objects.store_loose()?;
             // A kill between the two leaves working files equal to the head: clean, as if it had not happened.
             match handle.swap_ref(&names.head, Expected::Is(Some(files.head)), Some(commit))? {
@@ -325,13 +301,9 @@ impl Repository {
             handle.require_commit(to.oid())?;
             let work = lock(handle, &names)?;
             let from = handle.require_branch(&names.branch)?;
-            sync::decide_and_finish(handle, &names, work, from, to.oid())?;
+            sync_state::decide_and_finish(handle, &names, work, from, to.oid())?;
             let tree = handle.objects()?.commit(to.oid())?.tree;
-            Ok(Working {
-                head: to,
-                tree: TreeId::of(tree),
-                dirty: false,
-            })
+            Ok(Working { head: to, tree: TreeId::of(tree), dirty: false })
         })
         .await
     }
@@ -350,11 +322,7 @@ fn save(objects: &mut Objects<'_>, work: LockedRef<'_>, files: Files, at: Timest
 /// Adds the commit that the hidden ref names.
 fn put_work_commit(objects: &mut Objects<'_>, tree: Oid, head: Oid, at: Timestamp) -> Oid {
     let own = Signature::new("Conman", "conman@invalid", at);
-    let new = NewCommit {
-        author: own.clone(),
-        committer: own,
-        message: "Working files".to_owned(),
-    };
+    let new = NewCommit { author: own.clone(), committer: own, message: "Working files".to_owned() };
     objects.put(ObjectType::Commit, commit_bytes(tree, &[head], &new), None)
 }
 
@@ -382,9 +350,8 @@ fn check_rules(edits: &[Edit], rules: &WriteRules) -> Result<()> {
                 return Err(GitError::Blocked { path: path.clone() });
             }
         }
-        let twice = source
-            .filter(|path| !sources.insert(*path))
-            .or(target.filter(|path| !targets.insert(*path)));
+        let twice =
+            source.filter(|path| !sources.insert(*path)).or(target.filter(|path| !targets.insert(*path)));
         if let Some(path) = twice {
             return Err(GitError::EditedTwice { path: path.clone() });
         }
@@ -405,18 +372,10 @@ fn apply(objects: &mut Objects<'_>, tree: Oid, edits: Vec<Edit>) -> Result<Oid> 
         .collect();
     for edit in edits {
         match edit {
-            Edit::Put {
-                path,
-                expected,
-                bytes,
-            } => {
+            Edit::Put { path, expected, bytes } => {
                 // A file that the same edits take away counts as absent for what comes in its place.
                 let taken = sources.contains(&path) && expected.is_none();
-                let current = if taken {
-                    None
-                } else {
-                    current(objects, tree, &path)?
-                };
+                let current = if taken { None } else { current(objects, tree, &path)? };
                 if current.map(|leaf| BlobId::of(leaf.id)) != expected {
                     return Err(stale(path, current));
                 }
@@ -444,11 +403,7 @@ fn apply(objects: &mut Objects<'_>, tree: Oid, edits: Vec<Edit>) -> Result<Oid> 
     }
     let paths: Vec<RepoPath> = come.iter().map(|(path, _)| path.clone()).collect();
     if let Some(clash) = find_clash(&paths) {
-        return Err(GitError::Clash {
-            path: clash.second,
-            other: clash.first,
-            folder: clash.folder,
-        });
+        return Err(GitError::Clash { path: clash.second, other: clash.first, folder: clash.folder });
     }
     // Only a look at what is left: what is made for it is forgotten again.
     let mark = objects.mark();
@@ -467,11 +422,7 @@ fn apply(objects: &mut Objects<'_>, tree: Oid, edits: Vec<Edit>) -> Result<Oid> 
             }
         };
         if let Some(other) = in_the_way {
-            return Err(GitError::Clash {
-                path: path.clone(),
-                other,
-                folder: true,
-            });
+            return Err(GitError::Clash { path: path.clone(), other, folder: true });
         }
         // Whatever it was before, what we write is an ordinary file.
         changes.set(bytes, Some(Leaf { mode: FILE, id: *id }));
@@ -481,11 +432,7 @@ fn apply(objects: &mut Objects<'_>, tree: Oid, edits: Vec<Edit>) -> Result<Oid> 
     let tree = or_empty(objects, tree);
     for path in paths {
         if let Some(other) = verify::find_case_clash(objects, tree, path.as_str().as_bytes())? {
-            return Err(GitError::Clash {
-                path,
-                other: repo_path(&other)?,
-                folder: false,
-            });
+            return Err(GitError::Clash { path, other: repo_path(&other)?, folder: false });
         }
     }
     Ok(tree)
@@ -506,8 +453,5 @@ fn expect(objects: &mut Objects<'_>, tree: Oid, path: &RepoPath, expected: BlobI
 }
 
 fn stale(path: RepoPath, current: Option<Leaf>) -> GitError {
-    GitError::Stale {
-        path,
-        current: current.map(|leaf| BlobId::of(leaf.id)),
-    }
+    GitError::Stale { path, current: current.map(|leaf| BlobId::of(leaf.id)) }
 }

@@ -20,11 +20,7 @@ pub(crate) fn ana() -> Signature {
 }
 
 pub(crate) fn new_commit(message: &str) -> NewCommit {
-    NewCommit {
-        author: ana(),
-        committer: ana(),
-        message: message.to_owned(),
-    }
+    NewCommit { author: ana(), committer: ana(), message: message.to_owned() }
 }
 
 pub(crate) fn path(text: &str) -> RepoPath {
@@ -51,11 +47,7 @@ pub(crate) fn rules() -> WriteRules {
 }
 
 pub(crate) fn put(name: &str, expected: Option<BlobId>, text: &str) -> Edit {
-    Edit::Put {
-        path: path(name),
-        expected,
-        bytes: text.as_bytes().to_vec(),
-    }
+    Edit::Put { path: path(name), expected, bytes: text.as_bytes().to_vec() }
 }
 
 /// A folder of repositories with one app in it.
@@ -75,35 +67,18 @@ impl Lab {
     /// In memory where the machine has such a folder: for tests of many cases that are not about the disk.
     pub(crate) async fn in_memory(files: &[(&str, &str)]) -> Self {
         let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() {
-            TempDir::new_in(memory)
-        } else {
-            TempDir::new()
-        };
+        let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
         Self::within(folder.unwrap(), files).await
     }
 
     async fn within(folder: TempDir, files: &[(&str, &str)]) -> Self {
-        let repositories = Repositories::open(&folder.path().join("repos"), Ownership::Exclusive)
-            .await
-            .unwrap();
+        let repositories =
+            Repositories::open(&folder.path().join("repos"), Ownership::Exclusive).await.unwrap();
         let main = branch("main");
-        let files = files
-            .iter()
-            .map(|(name, text)| (path(name), text.as_bytes().to_vec()))
-            .collect();
-        let first = repositories
-            .create(app(1), &main, files, ana(), "Begin")
-            .await
-            .unwrap();
+        let files = files.iter().map(|(name, text)| (path(name), text.as_bytes().to_vec())).collect();
+        let first = repositories.create(app(1), &main, files, ana(), "Begin").await.unwrap();
         let repository = repositories.get(app(1));
-        Self {
-            folder,
-            repositories,
-            repository,
-            main,
-            first,
-        }
+        Self { folder, repositories, repository, main, first }
     }
 
     pub(crate) fn git_dir(&self) -> PathBuf {
@@ -120,22 +95,12 @@ impl Lab {
     }
 
     pub(crate) async fn blob(&self, tree: TreeId, name: &str) -> Option<BlobId> {
-        self.repository
-            .file(tree, &path(name))
-            .await
-            .unwrap()
-            .map(|file| file.blob)
+        self.repository.file(tree, &path(name)).await.unwrap().map(|file| file.blob)
     }
 
     /// The paths of a tree.
     pub(crate) async fn names(&self, tree: TreeId) -> Vec<String> {
-        self.repository
-            .list(tree)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|file| file.path.to_string())
-            .collect()
+        self.repository.list(tree).await.unwrap().into_iter().map(|file| file.path.to_string()).collect()
     }
 
     pub(crate) fn fsck(&self) {
@@ -145,11 +110,7 @@ impl Lab {
 
 pub(crate) fn fsck(git_dir: &Path) {
     let output = git(git_dir, &["fsck", "--strict", "--full"]);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Runs the git command without the machine's settings.
@@ -159,24 +120,11 @@ pub(crate) fn git(folder: &Path, args: &[&str]) -> Output {
 
 pub(crate) fn git_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new("git");
-    command.args([
-        "-c",
-        "safe.directory=*",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "gc.auto=0",
-    ]);
+    command.args(["-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"]);
     command.args(["-c", "advice.detachedHead=false", "-c", "core.fsync=none"]);
     command.arg("-C").arg(folder).args(args);
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", "/nonexistent");
-    command
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("LC_ALL", "C");
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", "/nonexistent");
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("LC_ALL", "C");
     for (key, value) in [
         ("GIT_AUTHOR_NAME", "Ana Author"),
         ("GIT_AUTHOR_EMAIL", "ana@lab.example"),
@@ -195,10 +143,6 @@ pub(crate) fn git_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Ou
 
 pub(crate) fn git_ok(folder: &Path, args: &[&str]) -> String {
     let output = git(folder, args);
-    assert!(
-        output.status.success(),
-        "git {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

@@ -114,10 +114,7 @@ fn pick(files: &Files, number: u8) -> Option<String> {
 }
 
 fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
-    bytes
-        .split_inclusive(|b| *b == b'\n')
-        .map(<[u8]>::to_vec)
-        .collect()
+    bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect()
 }
 
 /// True when a file can lie at this path.
@@ -144,11 +141,7 @@ fn apply(files: &mut Files, op: &Op) {
         }),
         Op::Insert { file, line, text } => edit(files, *file, &|all| {
             let at = usize::from(*line) % (all.len() + 1);
-            let line = if text % 3 == 0 {
-                "  - item\n".to_owned()
-            } else {
-                format!("inserted_{text}: x\n")
-            };
+            let line = if text % 3 == 0 { "  - item\n".to_owned() } else { format!("inserted_{text}: x\n") };
             all.insert(at, line.into_bytes());
         }),
         Op::Cut { file, line } => edit(files, *file, &|all| {
@@ -156,12 +149,7 @@ fn apply(files: &mut Files, op: &Op) {
                 all.remove(at);
             }
         }),
-        Op::Duplicate {
-            file,
-            line,
-            length,
-            to,
-        } => edit(files, *file, &|all| {
+        Op::Duplicate { file, line, length, to } => edit(files, *file, &|all| {
             let from = usize::from(*line) % (all.len() + 1);
             let block: Vec<Vec<u8>> = all[from..(from + usize::from(*length)).min(all.len())].to_vec();
             let to = usize::from(*to) % (all.len() + 1);
@@ -173,10 +161,7 @@ fn apply(files: &mut Files, op: &Op) {
             }
         }),
         Op::ToCrlf { file } => edit(files, *file, &|all| {
-            for line in all
-                .iter_mut()
-                .filter(|line| line.ends_with(b"\n") && !line.ends_with(b"\r\n"))
-            {
+            for line in all.iter_mut().filter(|line| line.ends_with(b"\n") && !line.ends_with(b"\r\n")) {
                 line.insert(line.len() - 1, b'\r');
             }
         }),
@@ -184,9 +169,7 @@ fn apply(files: &mut Files, op: &Op) {
         Op::Add { name, text } => {
             let name = NAMES[usize::from(*name) % NAMES.len()];
             if fits(files, name) {
-                let body = (0..6)
-                    .map(|line| format!("new_{line}_{}: x\n", text % 3))
-                    .collect::<String>();
+                let body = (0..6).map(|line| format!("new_{line}_{}: x\n", text % 3)).collect::<String>();
                 files.insert(name.to_owned(), (body.into_bytes(), false));
             }
         }
@@ -212,11 +195,8 @@ fn apply(files: &mut Files, op: &Op) {
             let from = format!("{}/", FOLDERS[usize::from(*folder) % FOLDERS.len()]);
             let to = format!("{}/", NEW_FOLDERS[usize::from(*name) % NEW_FOLDERS.len()]);
             if !to.starts_with(&from) {
-                let moved: Vec<String> = files
-                    .keys()
-                    .filter(|name| name.starts_with(&from))
-                    .cloned()
-                    .collect();
+                let moved: Vec<String> =
+                    files.keys().filter(|name| name.starts_with(&from)).cloned().collect();
                 for name in moved {
                     let target = format!("{to}{}", &name[from.len()..]);
                     if fits(files, &target) {
@@ -264,8 +244,7 @@ impl History {
         );
         for (number, parent) in parents.iter().enumerate() {
             let word = if number == 0 { "from" } else { "merge" };
-            self.stream
-                .extend_from_slice(format!("{word} {parent}\n").as_bytes());
+            self.stream.extend_from_slice(format!("{word} {parent}\n").as_bytes());
         }
         self.stream.extend_from_slice(b"deleteall\n");
         for (name, (bytes, executable)) in files {
@@ -281,10 +260,7 @@ impl History {
 
 /// Builds the script's history; the branches are `main` and `m0`, `m1`, ….
 fn build(git_dir: &Path, script: &Script) {
-    let mut history = History {
-        stream: Vec::new(),
-        next_mark: 0,
-    };
+    let mut history = History { stream: Vec::new(), next_mark: 0 };
     let files = start();
     let root = history.commit("main", &[], &files);
     let (mut base_files, mut base) = (files.clone(), root.clone());
@@ -298,11 +274,8 @@ fn build(git_dir: &Path, script: &Script) {
     let mut reached: Vec<(String, Files)> = Vec::new();
     for (number, (fresh, ops)) in script.members.iter().enumerate() {
         let name = format!("m{number}");
-        let (mut tip, mut files) = if *fresh {
-            (base.clone(), base_files.clone())
-        } else {
-            (root.clone(), start())
-        };
+        let (mut tip, mut files) =
+            if *fresh { (base.clone(), base_files.clone()) } else { (root.clone(), start()) };
         let mut stored = files.clone();
         for op in ops {
             match op {
@@ -353,25 +326,13 @@ fn expected(work: &Path, count: usize) -> Vec<Expected> {
     let mut outcomes = Vec::new();
     for number in 0..count {
         let branch = format!("origin/m{number}");
-        let contained = git(work, &["merge-base", "--is-ancestor", &branch, "HEAD"])
-            .status
-            .success();
+        let contained = git(work, &["merge-base", "--is-ancestor", &branch, "HEAD"]).status.success();
         if contained {
             outcomes.push(Expected::Contained);
             continue;
         }
-        let done = git(
-            work,
-            &[
-                "merge",
-                "--no-ff",
-                "--no-edit",
-                "-q",
-                "-m",
-                &format!("Merge m{number}"),
-                &branch,
-            ],
-        );
+        let done =
+            git(work, &["merge", "--no-ff", "--no-edit", "-q", "-m", &format!("Merge m{number}"), &branch]);
         if done.status.success() {
             outcomes.push(Expected::Merged(git_ok(work, &["rev-parse", "HEAD^{tree}"])));
             continue;
@@ -384,10 +345,7 @@ fn expected(work: &Path, count: usize) -> Vec<Expected> {
             // A file that gives way to a folder is called after its side by Git; ours keeps its name.
             .map(|(_, path)| path.split_once('~').map_or(path, |(own, _)| own).to_owned())
             .collect();
-        assert!(
-            String::from_utf8_lossy(&done.stdout).contains("CONFLICT"),
-            "{done:?}"
-        );
+        assert!(String::from_utf8_lossy(&done.stdout).contains("CONFLICT"), "{done:?}");
         outcomes.push(Expected::Conflicted(paths));
         git_ok(work, &["reset", "-q", "--hard"]);
         git_ok(work, &["clean", "-fdxq"]);
@@ -400,18 +358,7 @@ async fn compare(script: &Script) {
     build(&lab.git_dir(), script);
     let work = lab.folder.path().join("work");
     let source = lab.git_dir();
-    git_ok(
-        lab.folder.path(),
-        &[
-            "clone",
-            "-q",
-            "--shared",
-            "-b",
-            "main",
-            source.to_str().unwrap(),
-            "work",
-        ],
-    );
+    git_ok(lab.folder.path(), &["clone", "-q", "--shared", "-b", "main", source.to_str().unwrap(), "work"]);
     git_ok(&work, &["config", "core.fileMode", "true"]);
 
     let head = |name: &str| -> CommitId { git_ok(&source, &["rev-parse", name]).parse().unwrap() };
@@ -429,23 +376,16 @@ async fn compare(script: &Script) {
         committer: ana(),
         keep: KeepName::other(&BranchName::parse("test").unwrap()),
     };
-    let composed = lab
-        .repository
-        .compose(plan.clone(), ComposeHooks::default())
-        .await
-        .unwrap();
+    let composed = lab.repository.compose(plan.clone(), ComposeHooks::default()).await.unwrap();
 
     let mut trees = Vec::new();
     for outcome in &composed.members {
         trees.push(match outcome {
             MemberOutcome::Merged { commit } => Expected::Merged(lab.tree(*commit).await.to_string()),
             MemberOutcome::AlreadyContained => Expected::Contained,
-            MemberOutcome::Conflicted { conflicts } => Expected::Conflicted(
-                conflicts
-                    .iter()
-                    .map(|conflict| conflict.path.to_string())
-                    .collect(),
-            ),
+            MemberOutcome::Conflicted { conflicts } => {
+                Expected::Conflicted(conflicts.iter().map(|conflict| conflict.path.to_string()).collect())
+            }
         });
     }
     let expected = expected(&work, script.members.len());
@@ -460,11 +400,7 @@ async fn compare(script: &Script) {
     assert_eq!(composed.commit.to_string(), git_ok(&work, &["rev-parse", "HEAD"]));
     assert_eq!(lab.tree(composed.commit).await, composed.tree);
     lab.fsck();
-    let again = lab
-        .repository
-        .compose(plan, ComposeHooks::default())
-        .await
-        .unwrap();
+    let again = lab.repository.compose(plan, ComposeHooks::default()).await.unwrap();
     assert_eq!(again, composed);
 }
 

@@ -26,21 +26,13 @@ async fn work(root: &Path) {
         let mut edits = Vec::new();
         for side in ["left", "right"] {
             let name = format!("{side}/{}.yml", round % 5);
-            let old = repository
-                .file(working.tree, &crate::common::path(&name))
-                .await
-                .unwrap();
+            let old = repository.file(working.tree, &crate::common::path(&name)).await.unwrap();
             edits.push(put(&name, old.map(|file| file.blob), &stamp));
         }
-        let saved = repository
-            .write(id, &ws, edits, &rules(), at(round))
-            .await
-            .unwrap();
+        let saved = repository.write(id, &ws, edits, &rules(), at(round)).await.unwrap();
         say(format!("tree {}", saved.tree));
-        let Some(head) = repository
-            .commit_working(id, &ws, new_commit(&format!("Round {stamp}")))
-            .await
-            .unwrap()
+        let Some(head) =
+            repository.commit_working(id, &ws, new_commit(&format!("Round {stamp}"))).await.unwrap()
         else {
             continue;
         };
@@ -61,21 +53,10 @@ async fn work(root: &Path) {
         assert!(matches!(composed.members[0], MemberOutcome::Merged { .. }));
         repository.advance(&main, base, composed.commit).await.unwrap();
         say(format!("main {}", composed.commit));
-        let edits = vec![put(
-            &format!("unsaved/{}.yml", stamp.trim().replace(' ', "-")),
-            None,
-            "x\n",
-        )];
-        repository
-            .write(id, &ws, edits, &rules(), at(round))
-            .await
-            .unwrap();
-        let request = SyncRequest {
-            onto: composed.commit,
-            mode: SyncMode::Rebase,
-            author: ana(),
-            committer: ana(),
-        };
+        let edits = vec![put(&format!("unsaved/{}.yml", stamp.trim().replace(' ', "-")), None, "x\n")];
+        repository.write(id, &ws, edits, &rules(), at(round)).await.unwrap();
+        let request =
+            SyncRequest { onto: composed.commit, mode: SyncMode::Rebase, author: ana(), committer: ana() };
         repository.sync(id, &ws, request).await.unwrap();
         say("synced -".to_owned());
     }
@@ -88,28 +69,16 @@ async fn a_kill_at_any_moment_leaves_old_or_new() {
     }
     let lab = Lab::new(&[("a.yml", "a: 1\n")]).await;
     let ws = branch("ws/ana/lab");
-    lab.repository
-        .workspace_create(workspace(WS), &ws, lab.first)
-        .await
-        .unwrap();
+    lab.repository.workspace_create(workspace(WS), &ws, lab.first).await.unwrap();
     let (git_dir, first) = (lab.git_dir(), lab.first);
-    let Lab {
-        folder,
-        repositories,
-        repository,
-        ..
-    } = lab;
+    let Lab { folder, repositories, repository, .. } = lab;
     drop((repositories, repository));
     let root = folder.path().join("repos");
 
     let mut acknowledged = 0;
     for round in 0..14u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "crash::a_kill_at_any_moment_leaves_old_or_new",
-                "--nocapture",
-            ])
+            .args(["--exact", "crash::a_kill_at_any_moment_leaves_old_or_new", "--nocapture"])
             .env(ROOT, &root)
             .stdout(Stdio::piped())
             .spawn()
@@ -137,10 +106,7 @@ async fn a_kill_at_any_moment_leaves_old_or_new() {
         let repository = repositories.get(app(1));
         fsck(&git_dir);
         let said = |word: &str| {
-            let last = seen
-                .iter()
-                .rev()
-                .find_map(|line| line.split_once(&format!("ACK {word} ")));
+            let last = seen.iter().rev().find_map(|line| line.split_once(&format!("ACK {word} ")));
             last.map(|(_, id)| id.trim().to_owned())
         };
         let main = repository.branch(&branch("main")).await.unwrap().unwrap();
@@ -168,11 +134,7 @@ async fn a_kill_at_any_moment_leaves_old_or_new() {
         for number in 0..5 {
             let side = async |side: &str| {
                 let name = crate::common::path(&format!("{side}/{number}.yml"));
-                repository
-                    .file(working.tree, &name)
-                    .await
-                    .unwrap()
-                    .map(|file| file.blob)
+                repository.file(working.tree, &name).await.unwrap().map(|file| file.blob)
             };
             assert_eq!(side("left").await, side("right").await, "half of a write");
         }
@@ -180,8 +142,5 @@ async fn a_kill_at_any_moment_leaves_old_or_new() {
         let locks = git_ok(&git_dir, &["for-each-ref", "--format=%(refname)"]);
         assert!(!locks.contains(".lock"), "{locks}");
     }
-    assert!(
-        acknowledged > 20,
-        "the children did hardly anything: {acknowledged}"
-    );
+    assert!(acknowledged > 20, "the children did hardly anything: {acknowledged}");
 }

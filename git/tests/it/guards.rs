@@ -60,26 +60,10 @@ async fn hostile_trees_are_refused_and_leave_nothing() {
         ("bad_mode", vec![("100600", b"a", blob)]),
         ("bad_mode", vec![("040000", b"a", folder)]),
         ("unsorted", vec![("100644", b"b", blob), ("100644", b"a", blob)]),
-        (
-            "unsorted",
-            vec![("40000", b"a", folder), ("100644", b"a.yml", blob)],
-        ),
-        (
-            "duplicate_name",
-            vec![("100644", b"a", blob), ("100644", b"a", blob)],
-        ),
-        (
-            "duplicate_name",
-            vec![("100644", b"a", blob), ("40000", b"a", folder)],
-        ),
-        (
-            "duplicate_name",
-            vec![
-                ("100644", b"a", blob),
-                ("100644", b"a.b", blob),
-                ("40000", b"a", folder),
-            ],
-        ),
+        ("unsorted", vec![("40000", b"a", folder), ("100644", b"a.yml", blob)]),
+        ("duplicate_name", vec![("100644", b"a", blob), ("100644", b"a", blob)]),
+        ("duplicate_name", vec![("100644", b"a", blob), ("40000", b"a", folder)]),
+        ("duplicate_name", vec![("100644", b"a", blob), ("100644", b"a.b", blob), ("40000", b"a", folder)]),
         ("empty_component", file(b"")),
         ("dot_component", file(b"..")),
         ("dot_component", file(b".")),
@@ -105,19 +89,10 @@ async fn hostile_trees_are_refused_and_leave_nothing() {
         ("leading_dash", file(b"-rf")),
         ("leading_dash", file(b"--upload-pack=x")),
         ("component_too_long", vec![("100644", &long, blob)]),
-        (
-            "case_clash",
-            vec![("100644", b"A.yaml", blob), ("100644", b"a.yaml", blob)],
-        ),
-        (
-            "case_clash",
-            vec![("40000", b"A", folder), ("40000", b"a", folder)],
-        ),
+        ("case_clash", vec![("100644", b"A.yaml", blob), ("100644", b"a.yaml", blob)]),
+        ("case_clash", vec![("40000", b"A", folder), ("40000", b"a", folder)]),
         ("too_deep", vec![("40000", b"d", &deep)]),
-        (
-            "empty_folder",
-            vec![("40000", b"d", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")],
-        ),
+        ("empty_folder", vec![("40000", b"d", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")]),
     ];
     raw_object(&source, "tree", b"");
     for (rule, entries) in cases {
@@ -128,38 +103,24 @@ async fn hostile_trees_are_refused_and_leave_nothing() {
             let commit = git_ok(&source, &["commit-tree", "-m", "evil", tree]);
             git_ok(&source, &["update-ref", "refs/heads/main", &commit]);
             let import = ImportSource::Local(source.clone());
-            let error = lab
-                .repositories
-                .import(app(2), import, &lab.main)
-                .await
-                .unwrap_err();
+            let error = lab.repositories.import(app(2), import, &lab.main).await.unwrap_err();
             // Git's own check comes first and refuses many of them; ours must refuse every one.
             assert!(
                 matches!(error, GitError::Refused(_) | GitError::ImportRefused { .. }),
                 "{rule}: {error:?}"
             );
             assert!(error.is_rejection());
-            assert_eq!(
-                fs::read_dir(lab.folder.path().join("repos")).unwrap().count(),
-                2,
-                "{rule}"
-            );
+            assert_eq!(fs::read_dir(lab.folder.path().join("repos")).unwrap().count(), 2, "{rule}");
         }
         for tree in [&bare, &nested] {
             let here = copy_objects(&source, &lab.git_dir(), tree);
             let error = lab.repository.verify_tree(here).await.unwrap_err();
-            let GitError::Refused(refused) = error else {
-                panic!("{rule}: {error:?}")
-            };
+            let GitError::Refused(refused) = error else { panic!("{rule}: {error:?}") };
             assert_eq!(refused.rule, rule, "{refused}");
             assert!(refused.path.chars().all(|c| !c.is_control()), "{refused}");
         }
     }
-    let error = lab
-        .repository
-        .verify_tree(raw_into(&lab, b"100644 cut\0short"))
-        .await
-        .unwrap_err();
+    let error = lab.repository.verify_tree(raw_into(&lab, b"100644 cut\0short")).await.unwrap_err();
     assert!(matches!(error, GitError::Refused(refused) if refused.rule == "malformed"));
 }
 
@@ -187,17 +148,9 @@ fn copy_objects(from: &Path, to: &Path, tree: &str) -> TreeId {
 
 #[tokio::test]
 async fn ordinary_trees_pass() {
-    let lab = Lab::new(&[
-        ("a.yml", "a: 1\n"),
-        ("a/b.yml", "b\n"),
-        ("a-b.yml", "c\n"),
-        ("été/x", "d\n"),
-    ])
-    .await;
-    lab.repository
-        .verify_tree(lab.tree(lab.first).await)
-        .await
-        .unwrap();
+    let lab =
+        Lab::new(&[("a.yml", "a: 1\n"), ("a/b.yml", "b\n"), ("a-b.yml", "c\n"), ("été/x", "d\n")]).await;
+    lab.repository.verify_tree(lab.tree(lab.first).await).await.unwrap();
     let blob = raw_object(&lab.git_dir(), "blob", b"text\n");
     let tree = raw_tree(&lab.git_dir(), &[("100755", b"run.sh", &blob)]);
     lab.repository.verify_tree(tree.parse().unwrap()).await.unwrap();

@@ -27,12 +27,7 @@ fn poison(source: &Path) {
     for setting in ["core.sshCommand", "core.fsmonitor", "uploadpack.packObjectsHook"] {
         git_ok(source, &["config", setting, &mark]);
     }
-    for hook in [
-        "post-checkout",
-        "reference-transaction",
-        "pre-receive",
-        "post-index-change",
-    ] {
+    for hook in ["post-checkout", "reference-transaction", "pre-receive", "post-index-change"] {
         fs::create_dir_all(source.join(".git/hooks")).unwrap();
         let file = source.join(".git/hooks").join(hook);
         fs::write(&file, format!("#!/bin/sh\n{mark}\n")).unwrap();
@@ -41,19 +36,13 @@ fn poison(source: &Path) {
 }
 
 async fn import(lab: &Lab, source: &Path) -> Result<conman_domain::CommitId, GitError> {
-    lab.repositories
-        .import(app(2), ImportSource::Local(source.to_owned()), &branch("main"))
-        .await
+    lab.repositories.import(app(2), ImportSource::Local(source.to_owned()), &branch("main")).await
 }
 
 async fn refused(lab: &Lab, source: &Path) -> &'static str {
     let error = import(lab, source).await.unwrap_err();
     assert!(error.is_rejection(), "{error:?}");
-    assert_eq!(
-        fs::read_dir(lab.folder.path().join("repos")).unwrap().count(),
-        2,
-        "something stayed"
-    );
+    assert_eq!(fs::read_dir(lab.folder.path().join("repos")).unwrap().count(), 2, "something stayed");
     match error {
         GitError::ImportRefused { rule, .. } => rule,
         other => panic!("{other:?}"),
@@ -70,33 +59,20 @@ async fn a_history_comes_with_its_objects_and_nothing_else() {
     let head = import(&lab, &source).await.unwrap();
     assert_eq!(head.to_string(), git_ok(&source, &["rev-parse", "main"]));
     let repository = lab.repositories.get(app(2));
-    let log = repository
-        .log(head, LogPage { skip: 0, limit: 10 })
-        .await
-        .unwrap();
+    let log = repository.log(head, LogPage { skip: 0, limit: 10 }).await.unwrap();
     assert_eq!(
         log.iter().map(|info| info.message.as_str()).collect::<Vec<_>>(),
         ["Step 2\n", "Step 1\n", "Step 0\n"]
     );
     let git_dir = lab.folder.path().join("repos").join(format!("{}.git", app(2)));
-    assert_eq!(
-        git_ok(&git_dir, &["for-each-ref", "--format=%(refname)"]),
-        "refs/heads/main"
-    );
+    assert_eq!(git_ok(&git_dir, &["for-each-ref", "--format=%(refname)"]), "refs/heads/main");
     assert_eq!(git_ok(&git_dir, &["symbolic-ref", "HEAD"]), "refs/heads/main");
     let config = fs::read_to_string(git_dir.join("config")).unwrap();
-    assert!(
-        !config.contains("sshCommand") && !config.contains("fsmonitor"),
-        "{config}"
-    );
+    assert!(!config.contains("sshCommand") && !config.contains("fsmonitor"), "{config}");
     assert!(!git_dir.join("hooks").exists() && !git_dir.join("objects/info/alternates").exists());
     assert!(!source.join("owned").exists());
     crate::common::fsck(&git_dir);
-    assert_eq!(
-        import(&lab, &source).await.unwrap(),
-        head,
-        "doing it again answers the same"
-    );
+    assert_eq!(import(&lab, &source).await.unwrap(), head, "doing it again answers the same");
 }
 
 #[tokio::test]
@@ -109,15 +85,8 @@ async fn a_bundle_comes_without_what_its_branch_does_not_need() {
     git_ok(&source, &["commit", "-q", "-m", "Secret"]);
     let secret = git_ok(&source, &["rev-parse", "HEAD"]);
     let bundle = lab.folder.path().join("all.bundle");
-    git_ok(
-        &source,
-        &["bundle", "create", "-q", bundle.to_str().unwrap(), "--all"],
-    );
-    let head = lab
-        .repositories
-        .import(app(2), ImportSource::Bundle(bundle), &branch("main"))
-        .await
-        .unwrap();
+    git_ok(&source, &["bundle", "create", "-q", bundle.to_str().unwrap(), "--all"]);
+    let head = lab.repositories.import(app(2), ImportSource::Bundle(bundle), &branch("main")).await.unwrap();
     assert_eq!(head.to_string(), git_ok(&source, &["rev-parse", "main"]));
     let git_dir = lab.folder.path().join("repos").join(format!("{}.git", app(2)));
     assert!(!git(&git_dir, &["cat-file", "-e", &secret]).status.success());
@@ -130,25 +99,15 @@ async fn a_bundle_comes_without_what_its_branch_does_not_need() {
     );
 
     let part = lab.folder.path().join("part.bundle");
-    git_ok(
-        &source,
-        &["bundle", "create", "-q", part.to_str().unwrap(), "main~1..main"],
-    );
+    git_ok(&source, &["bundle", "create", "-q", part.to_str().unwrap(), "main~1..main"]);
     let junk = lab.folder.path().join("junk.bundle");
     fs::write(&junk, "# v2 git bundle\n").unwrap();
     let cut = lab.folder.path().join("cut.bundle");
     let whole = fs::read(lab.folder.path().join("all.bundle")).unwrap();
     fs::write(&cut, &whole[..whole.len() - 40]).unwrap();
-    for (file, expected) in [
-        (part, "not_self_contained"),
-        (junk, "bad_bundle"),
-        (cut, "damaged"),
-    ] {
-        let error = lab
-            .repositories
-            .import(app(3), ImportSource::Bundle(file), &branch("main"))
-            .await
-            .unwrap_err();
+    for (file, expected) in [(part, "not_self_contained"), (junk, "bad_bundle"), (cut, "damaged")] {
+        let error =
+            lab.repositories.import(app(3), ImportSource::Bundle(file), &branch("main")).await.unwrap_err();
         assert!(
             matches!(error, GitError::ImportRefused { rule, .. } if rule == expected),
             "{expected}: {error:?}"
@@ -160,10 +119,7 @@ async fn a_bundle_comes_without_what_its_branch_does_not_need() {
 async fn what_reaches_outside_of_the_source_is_refused() {
     let lab = Lab::new(&[]).await;
     let source = source(lab.folder.path());
-    assert_eq!(
-        refused(&lab, &lab.folder.path().join("nothing")).await,
-        "not_a_repository"
-    );
+    assert_eq!(refused(&lab, &lab.folder.path().join("nothing")).await, "not_a_repository");
     assert_eq!(
         match lab
             .repositories
@@ -179,11 +135,7 @@ async fn what_reaches_outside_of_the_source_is_refused() {
 
     let info = source.join(".git/objects/info");
     fs::create_dir_all(&info).unwrap();
-    fs::write(
-        info.join("alternates"),
-        lab.git_dir().join("objects").to_str().unwrap(),
-    )
-    .unwrap();
+    fs::write(info.join("alternates"), lab.git_dir().join("objects").to_str().unwrap()).unwrap();
     assert_eq!(refused(&lab, &source).await, "not_self_contained");
     fs::remove_file(info.join("alternates")).unwrap();
 
@@ -197,11 +149,7 @@ async fn what_reaches_outside_of_the_source_is_refused() {
 
     let elsewhere = lab.folder.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    fs::write(
-        elsewhere.join(".git"),
-        format!("gitdir: {}\n", source.join(".git").display()),
-    )
-    .unwrap();
+    fs::write(elsewhere.join(".git"), format!("gitdir: {}\n", source.join(".git").display())).unwrap();
     assert_eq!(refused(&lab, &elsewhere).await, "not_a_repository");
 
     let main = source.join(".git/refs/heads/main");
@@ -228,11 +176,8 @@ async fn damaged_histories_are_refused() {
     assert_eq!(refused(&lab, &source).await, "damaged");
     // And one whose content is not what its id says.
     let other = git_ok(&source, &["rev-parse", "main~1:entities/a.yml"]);
-    fs::write(
-        &file,
-        fs::read(source.join(".git/objects").join(&other[..2]).join(&other[2..])).unwrap(),
-    )
-    .unwrap();
+    fs::write(&file, fs::read(source.join(".git/objects").join(&other[..2]).join(&other[2..])).unwrap())
+        .unwrap();
     assert_eq!(refused(&lab, &source).await, "damaged");
     fs::remove_file(&file).unwrap();
     fs::write(&file, bytes).unwrap();
@@ -255,14 +200,7 @@ async fn executable_files_come_in_and_are_written_as_ordinary_ones() {
     let tree = repository.commit(head).await.unwrap().tree;
     let blob = |name: &'static str| {
         let repository = repository.clone();
-        async move {
-            repository
-                .file(tree, &crate::common::path(name))
-                .await
-                .unwrap()
-                .unwrap()
-                .blob
-        }
+        async move { repository.file(tree, &crate::common::path(name)).await.unwrap().unwrap().blob }
     };
     let edits = vec![
         put("run.sh", Some(blob("run.sh").await), "#!/bin/sh\necho\n"),
@@ -273,15 +211,8 @@ async fn executable_files_come_in_and_are_written_as_ordinary_ones() {
         },
     ];
     repository.write(id, &ws, edits, &rules(), at(1)).await.unwrap();
-    let commit = repository
-        .commit_working(id, &ws, new_commit("Edit"))
-        .await
-        .unwrap()
-        .unwrap();
+    let commit = repository.commit_working(id, &ws, new_commit("Edit")).await.unwrap().unwrap();
     let git_dir = lab.folder.path().join("repos").join(format!("{}.git", app(2)));
-    let modes = git_ok(
-        &git_dir,
-        &["ls-tree", "--format=%(objectmode) %(path)", &commit.to_string()],
-    );
+    let modes = git_ok(&git_dir, &["ls-tree", "--format=%(objectmode) %(path)", &commit.to_string()]);
     assert_eq!(modes, "040000 entities\n100644 moved.sh\n100644 run.sh");
 }

@@ -1,5 +1,11 @@
 //! Tests of repositories through the public API, on real Git.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at the first thing that fails, and may say what it did"
+)]
+
 mod common;
 mod compose;
 mod composition;

@@ -14,10 +14,7 @@ async fn lab() -> Lab {
 
 async fn child(lab: &Lab, number: usize) -> CommitId {
     let tree = lab.tree(lab.first).await;
-    lab.repository
-        .commit_tree(tree, vec![lab.first], new_commit(&format!("Child {number}")))
-        .await
-        .unwrap()
+    lab.repository.commit_tree(tree, vec![lab.first], new_commit(&format!("Child {number}"))).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -30,30 +27,17 @@ async fn a_branch_moves_for_exactly_one() {
         tasks.spawn(async move { (to, repository.advance(&main, first, to).await.unwrap()) });
     }
     let outcomes = tasks.join_all().await;
-    let winners: Vec<CommitId> = outcomes
-        .iter()
-        .filter(|(_, advance)| *advance == Advance::Moved)
-        .map(|(to, _)| *to)
-        .collect();
-    let [winner] = winners.as_slice() else {
-        panic!("{outcomes:?}")
-    };
-    assert!(outcomes.iter().all(|(to, advance)| to == winner
-        || *advance
-            == Advance::Lost {
-                actual: Some(*winner)
-            }));
-    let again = lab
-        .repository
-        .advance(&lab.main, lab.first, *winner)
-        .await
-        .unwrap();
+    let winners: Vec<CommitId> =
+        outcomes.iter().filter(|(_, advance)| *advance == Advance::Moved).map(|(to, _)| *to).collect();
+    let [winner] = winners.as_slice() else { panic!("{outcomes:?}") };
+    assert!(
+        outcomes
+            .iter()
+            .all(|(to, advance)| to == winner || *advance == Advance::Lost { actual: Some(*winner) })
+    );
+    let again = lab.repository.advance(&lab.main, lab.first, *winner).await.unwrap();
     assert_eq!(again, Advance::AlreadyThere);
-    let none = lab
-        .repository
-        .advance(&branch("none"), lab.first, *winner)
-        .await
-        .unwrap();
+    let none = lab.repository.advance(&branch("none"), lab.first, *winner).await.unwrap();
     assert_eq!(none, Advance::Lost { actual: None });
 }
 
@@ -64,30 +48,19 @@ async fn a_tag_is_placed_by_exactly_one() {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..24 {
         let target = child(&lab, number).await;
-        let tag = lab
-            .repository
-            .tag_object(&name, target, ana(), "Release")
-            .await
-            .unwrap();
+        let tag = lab.repository.tag_object(&name, target, ana(), "Release").await.unwrap();
         let (repository, name) = (lab.repository.clone(), name.clone());
         tasks.spawn(async move { (target, tag, repository.place_tag(&name, tag).await) });
     }
     let outcomes = tasks.join_all().await;
-    let winners: Vec<_> = outcomes
-        .iter()
-        .filter(|(_, _, placed)| matches!(placed, Ok(Placed::Created)))
-        .collect();
-    let [(target, tag, _)] = winners.as_slice() else {
-        panic!("{outcomes:?}")
-    };
+    let winners: Vec<_> =
+        outcomes.iter().filter(|(_, _, placed)| matches!(placed, Ok(Placed::Created))).collect();
+    let [(target, tag, _)] = winners.as_slice() else { panic!("{outcomes:?}") };
     let lost = outcomes.iter().filter(
         |(_, _, placed)| matches!(placed, Err(GitError::TagTaken { actual, .. }) if actual == target),
     );
     assert_eq!(lost.count(), 23);
-    assert_eq!(
-        lab.repository.place_tag(&name, *tag).await.unwrap(),
-        Placed::AlreadyThere
-    );
+    assert_eq!(lab.repository.place_tag(&name, *tag).await.unwrap(), Placed::AlreadyThere);
     let entry = lab.repository.tag(&name).await.unwrap().unwrap();
     assert_eq!((entry.tag, entry.target), (*tag, *target));
     assert_eq!(lab.repository.tags().await.unwrap(), [entry]);
@@ -99,33 +72,16 @@ async fn a_tag_is_placed_by_exactly_one() {
 async fn the_same_words_give_the_same_ids() {
     let lab = lab().await;
     let name = ReleaseTag::parse("r2026.03.21.2").unwrap();
-    let evil = Signature {
-        name: "A\n<x> B".into(),
-        email: "a>\nparent b@c".into(),
-        at: at(5),
-    };
-    let one = lab
-        .repository
-        .tag_object(&name, lab.first, evil.clone(), "Notes\n\nmore\n")
-        .await
-        .unwrap();
-    assert_eq!(
-        one,
-        lab.repository
-            .tag_object(&name, lab.first, evil, "Notes\n\nmore\n")
-            .await
-            .unwrap()
-    );
+    let evil = Signature { name: "A\n<x> B".into(), email: "a>\nparent b@c".into(), at: at(5) };
+    let one = lab.repository.tag_object(&name, lab.first, evil.clone(), "Notes\n\nmore\n").await.unwrap();
+    assert_eq!(one, lab.repository.tag_object(&name, lab.first, evil, "Notes\n\nmore\n").await.unwrap());
     assert_eq!(child(&lab, 1).await, child(&lab, 1).await);
     assert!(matches!(lab.repository.tag(&name).await, Ok(None)));
     lab.repository.place_tag(&name, one).await.unwrap();
     lab.fsck();
     let missing: conman_domain::git::TagId = "00000000000000000000000000000000000000aa".parse().unwrap();
-    let error = lab
-        .repository
-        .place_tag(&ReleaseTag::parse("r2026.03.21.3").unwrap(), missing)
-        .await
-        .unwrap_err();
+    let error =
+        lab.repository.place_tag(&ReleaseTag::parse("r2026.03.21.3").unwrap(), missing).await.unwrap_err();
     assert!(matches!(error, GitError::NotFound(Missing::Tag(_))), "{error:?}");
 }
 
@@ -144,10 +100,7 @@ async fn keep_refs_come_and_go() {
     assert_eq!(lab.repository.kept(&name).await.unwrap(), None);
     let missing = "00000000000000000000000000000000000000aa".parse().unwrap();
     let error = lab.repository.keep(&name, missing).await.unwrap_err();
-    assert!(
-        matches!(error, GitError::NotFound(Missing::Commit(_))),
-        "{error:?}"
-    );
+    assert!(matches!(error, GitError::NotFound(Missing::Commit(_))), "{error:?}");
 }
 
 #[tokio::test]
@@ -155,45 +108,20 @@ async fn history_can_be_read() {
     let lab = lab().await;
     let one = child(&lab, 1).await;
     let tree = lab.tree(lab.first).await;
-    let two = lab
-        .repository
-        .commit_tree(tree, vec![one], new_commit("Grandchild"))
-        .await
-        .unwrap();
+    let two = lab.repository.commit_tree(tree, vec![one], new_commit("Grandchild")).await.unwrap();
     assert!(lab.repository.is_ancestor(lab.first, two).await.unwrap());
     assert!(lab.repository.is_ancestor(two, two).await.unwrap());
     assert!(!lab.repository.is_ancestor(two, one).await.unwrap());
     let side = child(&lab, 2).await;
-    assert_eq!(
-        lab.repository.merge_base(two, side).await.unwrap(),
-        Some(lab.first)
-    );
-    let log = lab
-        .repository
-        .log(two, conman_git::LogPage { skip: 1, limit: 5 })
-        .await
-        .unwrap();
-    assert_eq!(
-        log.iter().map(|info| info.id).collect::<Vec<_>>(),
-        [one, lab.first]
-    );
-    let island = lab
-        .repository
-        .commit_tree(tree, Vec::new(), new_commit("Island"))
-        .await
-        .unwrap();
+    assert_eq!(lab.repository.merge_base(two, side).await.unwrap(), Some(lab.first));
+    let log = lab.repository.log(two, conman_git::LogPage { skip: 1, limit: 5 }).await.unwrap();
+    assert_eq!(log.iter().map(|info| info.id).collect::<Vec<_>>(), [one, lab.first]);
+    let island = lab.repository.commit_tree(tree, Vec::new(), new_commit("Island")).await.unwrap();
     assert_eq!(lab.repository.merge_base(two, island).await.unwrap(), None);
     // A blob's id is no commit, whatever it is passed as.
     let blob = lab.blob(tree, "a.yml").await.unwrap();
-    let error = lab
-        .repository
-        .commit(CommitId::from_bytes(*blob.as_bytes()))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, GitError::NotFound(Missing::Commit(_))),
-        "{error:?}"
-    );
+    let error = lab.repository.commit(CommitId::from_bytes(*blob.as_bytes())).await.unwrap_err();
+    assert!(matches!(error, GitError::NotFound(Missing::Commit(_))), "{error:?}");
 }
 
 #[tokio::test]
@@ -205,12 +133,7 @@ async fn one_server_owns_a_folder_and_sweeps_it() {
         assert!(matches!(error, GitError::InUse { .. }), "{error:?}");
     }
     let (git_dir, first, main) = (lab.git_dir(), lab.first, lab.main.clone());
-    let Lab {
-        folder,
-        repositories,
-        repository,
-        ..
-    } = lab;
+    let Lab { folder, repositories, repository, .. } = lab;
     drop((repositories, repository));
     // What a killed process leaves.
     fs::write(git_dir.join("refs/heads/main.lock"), "").unwrap();
@@ -222,15 +145,8 @@ async fn one_server_owns_a_folder_and_sweeps_it() {
     let two = Repositories::open(&root, Ownership::Shared).await.unwrap();
     assert!(!git_dir.join("objects/pack/tmp_pack_abc").exists() && !root.join(".tmp-half").exists());
     let tree = one.get(app(1)).commit(first).await.unwrap().tree;
-    let next = two
-        .get(app(1))
-        .commit_tree(tree, vec![first], new_commit("Next"))
-        .await
-        .unwrap();
-    assert_eq!(
-        one.get(app(1)).advance(&main, first, next).await.unwrap(),
-        Advance::Moved
-    );
+    let next = two.get(app(1)).commit_tree(tree, vec![first], new_commit("Next")).await.unwrap();
+    assert_eq!(one.get(app(1)).advance(&main, first, next).await.unwrap(), Advance::Moved);
     assert_eq!(two.get(app(1)).branch(&main).await.unwrap(), Some(next));
     drop((one, two, folder));
 }
@@ -238,26 +154,15 @@ async fn one_server_owns_a_folder_and_sweeps_it() {
 #[tokio::test]
 async fn making_an_app_may_be_repeated_and_undone() {
     let lab = lab().await;
-    let again = lab
-        .repositories
-        .create(app(1), &lab.main, Vec::new(), ana(), "Other")
-        .await
-        .unwrap();
+    let again = lab.repositories.create(app(1), &lab.main, Vec::new(), ana(), "Other").await.unwrap();
     assert_eq!(again, lab.first);
     lab.repositories.remove(app(1)).await.unwrap();
     lab.repositories.remove(app(1)).await.unwrap();
     for repository in [lab.repository.clone(), lab.repositories.get(app(1))] {
         let error = repository.branch(&lab.main).await.unwrap_err();
-        assert!(
-            matches!(error, GitError::NotFound(Missing::Repository)),
-            "{error:?}"
-        );
+        assert!(matches!(error, GitError::NotFound(Missing::Repository)), "{error:?}");
     }
-    let fresh = lab
-        .repositories
-        .create(app(1), &lab.main, Vec::new(), ana(), "Fresh")
-        .await
-        .unwrap();
+    let fresh = lab.repositories.create(app(1), &lab.main, Vec::new(), ana(), "Fresh").await.unwrap();
     assert_ne!(fresh, lab.first);
     assert!(
         lab.repositories

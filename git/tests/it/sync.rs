@@ -18,16 +18,9 @@ fn ws() -> BranchName {
 
 async fn lab() -> Lab {
     let text: String = (0..12).map(|line| format!("line {line}\n")).collect();
-    let lab = Lab::new(&[
-        ("a.yml", &text),
-        ("b.yml", &text.replace("line", "other")),
-        ("c/d.yml", "d\n"),
-    ])
-    .await;
-    lab.repository
-        .workspace_create(workspace(WS), &ws(), lab.first)
-        .await
-        .unwrap();
+    let lab =
+        Lab::new(&[("a.yml", &text), ("b.yml", &text.replace("line", "other")), ("c/d.yml", "d\n")]).await;
+    lab.repository.workspace_create(workspace(WS), &ws(), lab.first).await.unwrap();
     lab
 }
 
@@ -38,24 +31,13 @@ async fn edit(lab: &Lab, name: &str, from: &str, to: &str) {
     assert!(text.contains(from), "{text}");
     let old = lab.blob(working.tree, name).await;
     let edits = vec![put(name, old, &text.replace(from, to))];
-    lab.repository
-        .write(workspace(WS), &ws(), edits, &rules(), at(1))
-        .await
-        .unwrap();
+    lab.repository.write(workspace(WS), &ws(), edits, &rules(), at(1)).await.unwrap();
 }
 
 async fn commit(lab: &Lab, message: &str) -> CommitId {
     let author = Signature::new("Ben", "ben@lab.example", at(77));
-    let new = NewCommit {
-        author,
-        committer: ana(),
-        message: message.to_owned(),
-    };
-    lab.repository
-        .commit_working(workspace(WS), &ws(), new)
-        .await
-        .unwrap()
-        .unwrap()
+    let new = NewCommit { author, committer: ana(), message: message.to_owned() };
+    lab.repository.commit_working(workspace(WS), &ws(), new).await.unwrap().unwrap()
 }
 
 /// Publishes a change on the integration branch.
@@ -67,25 +49,11 @@ async fn publish(lab: &Lab, name: &str, from: &str, to: &str) -> CommitId {
     let tree = lab.tree(main).await;
     let text = lab.text(tree, name).await.unwrap().replace(from, to);
     lab.repository
-        .write(
-            id,
-            &other,
-            vec![put(name, lab.blob(tree, name).await, &text)],
-            &rules(),
-            at(2),
-        )
+        .write(id, &other, vec![put(name, lab.blob(tree, name).await, &text)], &rules(), at(2))
         .await
         .unwrap();
-    let head = lab
-        .repository
-        .commit_working(id, &other, new_commit("Published"))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        lab.repository.advance(&lab.main, main, head).await.unwrap(),
-        Advance::Moved
-    );
+    let head = lab.repository.commit_working(id, &other, new_commit("Published")).await.unwrap().unwrap();
+    assert_eq!(lab.repository.advance(&lab.main, main, head).await.unwrap(), Advance::Moved);
     head
 }
 
@@ -94,19 +62,12 @@ async fn working(lab: &Lab) -> Working {
 }
 
 async fn sync(lab: &Lab, onto: CommitId, mode: SyncMode) -> Result<SyncOutcome, GitError> {
-    let request = SyncRequest {
-        onto,
-        mode,
-        author: ana(),
-        committer: ana(),
-    };
+    let request = SyncRequest { onto, mode, author: ana(), committer: ana() };
     lab.repository.sync(workspace(WS), &ws(), request).await
 }
 
 async fn resolve(lab: &Lab, name: &str, resolution: Resolution) -> Result<SyncState, GitError> {
-    lab.repository
-        .sync_resolve(workspace(WS), &ws(), &path(name), resolution)
-        .await
+    lab.repository.sync_resolve(workspace(WS), &ws(), &path(name), resolution).await
 }
 
 async fn go_on(lab: &Lab) -> Result<SyncOutcome, GitError> {
@@ -144,14 +105,7 @@ async fn a_workspace_without_changes_just_moves_on() {
         let lab = lab().await;
         let onto = publish(&lab, "a.yml", "line 3", "theirs").await;
         assert_eq!(synced(sync(&lab, onto, mode).await.unwrap()), onto);
-        assert_eq!(
-            working(&lab).await,
-            Working {
-                head: onto,
-                tree: lab.tree(onto).await,
-                dirty: false
-            }
-        );
+        assert_eq!(working(&lab).await, Working { head: onto, tree: lab.tree(onto).await, dirty: false });
     }
 }
 
@@ -183,20 +137,10 @@ async fn a_rebase_replays_every_commit_with_its_author() {
     commit(&lab, "Second of mine").await;
     let onto = publish(&lab, "a.yml", "line 9", "theirs").await;
     let head = synced(sync(&lab, onto, SyncMode::Rebase).await.unwrap());
-    let log = lab
-        .repository
-        .log(head, conman_git::LogPage { skip: 0, limit: 9 })
-        .await
-        .unwrap();
+    let log = lab.repository.log(head, conman_git::LogPage { skip: 0, limit: 9 }).await.unwrap();
     let messages: Vec<&str> = log.iter().map(|info| info.message.as_str()).collect();
-    assert_eq!(
-        messages,
-        ["Second of mine\n", "First of mine\n", "Published\n", "Begin\n"]
-    );
-    assert_eq!(
-        (log[0].author.name.as_str(), log[0].author.at, &log[0].committer),
-        ("Ben", at(77), &ana())
-    );
+    assert_eq!(messages, ["Second of mine\n", "First of mine\n", "Published\n", "Begin\n"]);
+    assert_eq!((log[0].author.name.as_str(), log[0].author.at, &log[0].committer), ("Ben", at(77), &ana()));
     assert!(log.iter().all(|info| info.parents.len() < 2));
     lab.fsck();
 }
@@ -226,53 +170,23 @@ async fn a_conflict_survives_a_restart_and_is_resolved_by_writing() {
             String::from_utf8(lab.repository.blob(blob.unwrap()).await.unwrap()).unwrap()
         };
         assert!(text(conflict.base).await.contains("line 4"));
-        assert!(
-            text(conflict.ours).await.contains("mine\n"),
-            "ours is the workspace's side in both modes"
-        );
+        assert!(text(conflict.ours).await.contains("mine\n"), "ours is the workspace's side in both modes");
         assert!(text(conflict.theirs).await.contains("theirs\n"));
         // The workspace is as it was, and takes no edits meanwhile.
         assert_eq!(working(&lab).await, mine);
         let edits = vec![put("new.yml", None, "x")];
-        let error = lab
-            .repository
-            .write(workspace(WS), &ws(), edits, &rules(), at(3))
-            .await
-            .unwrap_err();
+        let error = lab.repository.write(workspace(WS), &ws(), edits, &rules(), at(3)).await.unwrap_err();
         assert!(matches!(error, GitError::SyncPending));
-        assert!(matches!(
-            sync(&lab, onto, mode).await.unwrap_err(),
-            GitError::SyncPending
-        ));
-        let error = lab
-            .repository
-            .commit_working(workspace(WS), &ws(), new_commit("x"))
-            .await
-            .unwrap_err();
+        assert!(matches!(sync(&lab, onto, mode).await.unwrap_err(), GitError::SyncPending));
+        let error = lab.repository.commit_working(workspace(WS), &ws(), new_commit("x")).await.unwrap_err();
         assert!(matches!(error, GitError::SyncPending));
 
-        let Lab {
-            folder,
-            repositories,
-            repository,
-            main,
-            first,
-        } = lab;
+        let Lab { folder, repositories, repository, main, first } = lab;
         drop((repositories, repository));
-        let repositories = Repositories::open(&folder.path().join("repos"), Ownership::Exclusive)
-            .await
-            .unwrap();
-        let lab = Lab {
-            repository: repositories.get(app(1)),
-            folder,
-            repositories,
-            main,
-            first,
-        };
-        assert_eq!(
-            lab.repository.sync_state(workspace(WS), &ws()).await.unwrap(),
-            Some(state)
-        );
+        let repositories =
+            Repositories::open(&folder.path().join("repos"), Ownership::Exclusive).await.unwrap();
+        let lab = Lab { repository: repositories.get(app(1)), folder, repositories, main, first };
+        assert_eq!(lab.repository.sync_state(workspace(WS), &ws()).await.unwrap(), Some(state));
 
         assert!(
             matches!(go_on(&lab).await.unwrap_err(), GitError::Unresolved { paths } if paths == [path("a.yml")])
@@ -282,9 +196,7 @@ async fn a_conflict_survives_a_restart_and_is_resolved_by_writing() {
             Err(GitError::NotInConflict { .. })
         ));
         resolve(&lab, "a.yml", Resolution::Delete).await.unwrap();
-        let state = resolve(&lab, "a.yml", Resolution::Content(b"both\n".to_vec()))
-            .await
-            .unwrap();
+        let state = resolve(&lab, "a.yml", Resolution::Content(b"both\n".to_vec())).await.unwrap();
         assert!(state.conflicts[0].resolved);
         let head = synced(go_on(&lab).await.unwrap());
         let now = working(&lab).await;
@@ -292,18 +204,9 @@ async fn a_conflict_survives_a_restart_and_is_resolved_by_writing() {
         assert_eq!(lab.text(now.tree, "a.yml").await.unwrap(), "both\n");
         assert!(lab.text(now.tree, "b.yml").await.unwrap().contains("mine too"));
         assert!(lab.repository.is_ancestor(onto, head).await.unwrap());
-        assert_eq!(
-            lab.repository.sync_state(workspace(WS), &ws()).await.unwrap(),
-            None
-        );
+        assert_eq!(lab.repository.sync_state(workspace(WS), &ws()).await.unwrap(), None);
         assert!(matches!(go_on(&lab).await.unwrap_err(), GitError::NoSync));
-        assert_eq!(
-            git_ok(
-                &lab.git_dir(),
-                &["for-each-ref", "refs/conman/sync", "refs/conman/work"]
-            ),
-            ""
-        );
+        assert_eq!(git_ok(&lab.git_dir(), &["for-each-ref", "refs/conman/sync", "refs/conman/work"]), "");
         lab.fsck();
     }
 }
@@ -320,16 +223,10 @@ async fn a_rebase_may_stop_at_several_commits() {
     publish(&lab, "a.yml", "line 4", "theirs").await;
     let onto = publish(&lab, "b.yml", "other 4", "theirs").await;
     let state = conflicted(sync(&lab, onto, SyncMode::Rebase).await.unwrap());
-    assert_eq!(
-        (state.replaying, state.conflicts[0].path.as_str()),
-        (Some(first), "a.yml")
-    );
+    assert_eq!((state.replaying, state.conflicts[0].path.as_str()), (Some(first), "a.yml"));
     resolve(&lab, "a.yml", Resolution::Theirs).await.unwrap();
     let state = conflicted(go_on(&lab).await.unwrap());
-    assert_eq!(
-        (state.replaying, state.conflicts[0].path.as_str()),
-        (Some(second), "b.yml")
-    );
+    assert_eq!((state.replaying, state.conflicts[0].path.as_str()), (Some(second), "b.yml"));
     resolve(&lab, "b.yml", Resolution::Ours).await.unwrap();
     let head = synced(go_on(&lab).await.unwrap());
     let tree = lab.tree(head).await;
@@ -337,15 +234,8 @@ async fn a_rebase_may_stop_at_several_commits() {
     assert!(lab.text(tree, "b.yml").await.unwrap().contains("mine"));
     assert_eq!(lab.text(tree, "c/d.yml").await.unwrap(), "mine\n");
     // The first commit became empty by its resolution and is gone.
-    let log = lab
-        .repository
-        .log(head, conman_git::LogPage { skip: 0, limit: 2 })
-        .await
-        .unwrap();
-    assert_eq!(
-        log.iter().map(|info| info.message.as_str()).collect::<Vec<_>>(),
-        ["Third\n", "Second\n"]
-    );
+    let log = lab.repository.log(head, conman_git::LogPage { skip: 0, limit: 2 }).await.unwrap();
+    assert_eq!(log.iter().map(|info| info.message.as_str()).collect::<Vec<_>>(), ["Third\n", "Second\n"]);
 }
 
 #[tokio::test]
@@ -372,28 +262,17 @@ async fn giving_up_loses_nothing() {
 
 #[tokio::test]
 async fn deleted_here_and_changed_there_can_be_kept_or_dropped() {
-    for (resolution, left) in [
-        (Resolution::Theirs, true),
-        (Resolution::Ours, false),
-        (Resolution::Delete, false),
-    ] {
+    for (resolution, left) in
+        [(Resolution::Theirs, true), (Resolution::Ours, false), (Resolution::Delete, false)]
+    {
         let lab = lab().await;
         let blob = lab.blob(lab.tree(lab.first).await, "c/d.yml").await.unwrap();
-        let edits = vec![Edit::Delete {
-            path: path("c/d.yml"),
-            expected: blob,
-        }];
-        lab.repository
-            .write(workspace(WS), &ws(), edits, &rules(), at(1))
-            .await
-            .unwrap();
+        let edits = vec![Edit::Delete { path: path("c/d.yml"), expected: blob }];
+        lab.repository.write(workspace(WS), &ws(), edits, &rules(), at(1)).await.unwrap();
         let onto = publish(&lab, "c/d.yml", "d", "changed").await;
         let state = conflicted(sync(&lab, onto, SyncMode::Merge).await.unwrap());
         let conflict = &state.conflicts[0];
-        assert_eq!(
-            (conflict.base, conflict.ours, conflict.theirs.is_some()),
-            (Some(blob), None, true)
-        );
+        assert_eq!((conflict.base, conflict.ours, conflict.theirs.is_some()), (Some(blob), None, true));
         resolve(&lab, "c/d.yml", resolution).await.unwrap();
         let head = synced(go_on(&lab).await.unwrap());
         assert_eq!(lab.text(lab.tree(head).await, "c/d.yml").await.is_some(), left);
@@ -406,41 +285,21 @@ async fn a_file_against_a_folder_keeps_both_until_resolved() {
     for mode in BOTH {
         let lab = lab().await;
         let edits = vec![put("e", None, "a file\n")];
-        lab.repository
-            .write(workspace(WS), &ws(), edits, &rules(), at(1))
-            .await
-            .unwrap();
+        lab.repository.write(workspace(WS), &ws(), edits, &rules(), at(1)).await.unwrap();
         commit(&lab, "A file").await;
         let (id, other) = (workspace(8), branch("ws/other/lab"));
+        lab.repository.workspace_create(id, &other, lab.first).await.unwrap();
         lab.repository
-            .workspace_create(id, &other, lab.first)
+            .write(id, &other, vec![put("e/f.yml", None, "in a folder\n")], &rules(), at(1))
             .await
             .unwrap();
-        lab.repository
-            .write(
-                id,
-                &other,
-                vec![put("e/f.yml", None, "in a folder\n")],
-                &rules(),
-                at(1),
-            )
-            .await
-            .unwrap();
-        let onto = lab
-            .repository
-            .commit_working(id, &other, new_commit("A folder"))
-            .await
-            .unwrap()
-            .unwrap();
+        let onto = lab.repository.commit_working(id, &other, new_commit("A folder")).await.unwrap().unwrap();
         let state = conflicted(sync(&lab, onto, mode).await.unwrap());
         assert_eq!(state.conflicts[0].path.as_str(), "e~workspace");
         assert!(state.conflicts[0].ours.is_some() && state.conflicts[0].theirs.is_none());
         resolve(&lab, "e~workspace", Resolution::Delete).await.unwrap();
         let head = synced(go_on(&lab).await.unwrap());
-        assert_eq!(
-            lab.names(lab.tree(head).await).await,
-            ["a.yml", "b.yml", "c/d.yml", "e/f.yml"]
-        );
+        assert_eq!(lab.names(lab.tree(head).await).await, ["a.yml", "b.yml", "c/d.yml", "e/f.yml"]);
         lab.repository.verify_tree(lab.tree(head).await).await.unwrap();
     }
 }
@@ -452,71 +311,29 @@ async fn a_branch_moved_meanwhile_is_not_overwritten() {
     let onto = publish(&lab, "a.yml", "line 4", "theirs").await;
     conflicted(sync(&lab, onto, SyncMode::Merge).await.unwrap());
     let tree = lab.tree(lab.first).await;
-    let pushed = lab
-        .repository
-        .commit_tree(tree, vec![lab.first], new_commit("Pushed"))
-        .await
-        .unwrap();
+    let pushed = lab.repository.commit_tree(tree, vec![lab.first], new_commit("Pushed")).await.unwrap();
     lab.repository.advance(&ws(), lab.first, pushed).await.unwrap();
     resolve(&lab, "a.yml", Resolution::Ours).await.unwrap();
     let error = go_on(&lab).await.unwrap_err();
-    assert!(
-        matches!(error, GitError::Lost { actual: Some(head), .. } if head == pushed),
-        "{error:?}"
-    );
-    assert!(
-        lab.repository
-            .sync_state(workspace(WS), &ws())
-            .await
-            .unwrap()
-            .is_some(),
-        "the resolutions stay"
-    );
+    assert!(matches!(error, GitError::Lost { actual: Some(head), .. } if head == pushed), "{error:?}");
+    assert!(lab.repository.sync_state(workspace(WS), &ws()).await.unwrap().is_some(), "the resolutions stay");
     lab.repository.sync_abort(workspace(WS), &ws()).await.unwrap();
-    assert!(
-        lab.text(working(&lab).await.tree, "a.yml")
-            .await
-            .unwrap()
-            .contains("mine")
-    );
+    assert!(lab.text(working(&lab).await.tree, "a.yml").await.unwrap().contains("mine"));
 }
 
 #[tokio::test]
 async fn names_that_differ_only_in_case_are_refused() {
     let lab = lab().await;
     let edits = vec![put("New.yml", None, "mine\n")];
-    lab.repository
-        .write(workspace(WS), &ws(), edits, &rules(), at(1))
-        .await
-        .unwrap();
+    lab.repository.write(workspace(WS), &ws(), edits, &rules(), at(1)).await.unwrap();
     let before = working(&lab).await;
     let (id, other) = (workspace(8), branch("ws/other/lab"));
-    lab.repository
-        .workspace_create(id, &other, lab.first)
-        .await
-        .unwrap();
-    lab.repository
-        .write(
-            id,
-            &other,
-            vec![put("new.yml", None, "theirs\n")],
-            &rules(),
-            at(1),
-        )
-        .await
-        .unwrap();
-    let onto = lab
-        .repository
-        .commit_working(id, &other, new_commit("Theirs"))
-        .await
-        .unwrap()
-        .unwrap();
+    lab.repository.workspace_create(id, &other, lab.first).await.unwrap();
+    lab.repository.write(id, &other, vec![put("new.yml", None, "theirs\n")], &rules(), at(1)).await.unwrap();
+    let onto = lab.repository.commit_working(id, &other, new_commit("Theirs")).await.unwrap().unwrap();
     for mode in BOTH {
         let error = sync(&lab, onto, mode).await.unwrap_err();
-        assert!(
-            matches!(&error, GitError::Refused(refused) if refused.rule == "case_clash"),
-            "{error:?}"
-        );
+        assert!(matches!(&error, GitError::Refused(refused) if refused.rule == "case_clash"), "{error:?}");
         assert_eq!(working(&lab).await, before);
     }
 }

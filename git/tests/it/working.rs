@@ -14,24 +14,16 @@ async fn lab() -> (Lab, conman_domain::name::BranchName) {
     ])
     .await;
     let ws = branch("ws/ana/lab");
-    lab.repository
-        .workspace_create(workspace(WS), &ws, lab.first)
-        .await
-        .unwrap();
+    lab.repository.workspace_create(workspace(WS), &ws, lab.first).await.unwrap();
     (lab, ws)
 }
 
 async fn write(lab: &Lab, edits: Vec<Edit>) -> Result<Working, GitError> {
-    lab.repository
-        .write(workspace(WS), &branch("ws/ana/lab"), edits, &rules(), at(1))
-        .await
+    lab.repository.write(workspace(WS), &branch("ws/ana/lab"), edits, &rules(), at(1)).await
 }
 
 async fn working(lab: &Lab) -> Working {
-    lab.repository
-        .working(workspace(WS), &branch("ws/ana/lab"))
-        .await
-        .unwrap()
+    lab.repository.working(workspace(WS), &branch("ws/ana/lab")).await.unwrap()
 }
 
 #[tokio::test]
@@ -39,17 +31,10 @@ async fn edits_are_saved_together_and_survive_a_restart() {
     let (lab, ws) = lab().await;
     assert_eq!(
         working(&lab).await,
-        Working {
-            head: lab.first,
-            tree: lab.tree(lab.first).await,
-            dirty: false
-        }
+        Working { head: lab.first, tree: lab.tree(lab.first).await, dirty: false }
     );
     let tree = lab.tree(lab.first).await;
-    let (a, order) = (
-        lab.blob(tree, "a.yml").await,
-        lab.blob(tree, "entities/order.yml").await,
-    );
+    let (a, order) = (lab.blob(tree, "a.yml").await, lab.blob(tree, "entities/order.yml").await);
     let edits = vec![
         put("a.yml", a, "a: 2\n"),
         put("pages/home.yml", None, "page: home\n"),
@@ -65,29 +50,13 @@ async fn edits_are_saved_together_and_survive_a_restart() {
     ];
     let saved = write(&lab, edits).await.unwrap();
     assert!(saved.dirty);
-    assert_eq!(
-        lab.names(saved.tree).await,
-        ["a.yml", "pages/home.yml", "things/order.yml"]
-    );
-    assert_eq!(
-        lab.text(saved.tree, "things/order.yml").await.unwrap(),
-        "name: order\n"
-    );
+    assert_eq!(lab.names(saved.tree).await, ["a.yml", "pages/home.yml", "things/order.yml"]);
+    assert_eq!(lab.text(saved.tree, "things/order.yml").await.unwrap(), "name: order\n");
 
-    let Lab {
-        folder,
-        repositories,
-        repository,
-        ..
-    } = lab;
+    let Lab { folder, repositories, repository, .. } = lab;
     drop((repositories, repository));
-    let again = Repositories::open(&folder.path().join("repos"), Ownership::Exclusive)
-        .await
-        .unwrap();
-    assert_eq!(
-        again.get(app(1)).working(workspace(WS), &ws).await.unwrap(),
-        saved
-    );
+    let again = Repositories::open(&folder.path().join("repos"), Ownership::Exclusive).await.unwrap();
+    assert_eq!(again.get(app(1)).working(workspace(WS), &ws).await.unwrap(), saved);
 }
 
 #[tokio::test]
@@ -104,44 +73,15 @@ async fn every_refusal_is_specific_and_writes_nothing() {
         error
     };
     let stale = |error: GitError, now: Option<BlobId>| {
-        assert!(
-            matches!(&error, GitError::Stale { current, .. } if *current == now),
-            "{error:?}"
-        )
+        assert!(matches!(&error, GitError::Stale { current, .. } if *current == now), "{error:?}")
     };
     stale(refused(put("a.yml", Some(other), "b")).await, a);
     stale(refused(put("a.yml", None, "b")).await, a);
     stale(refused(put("gone.yml", Some(other), "b")).await, None);
-    stale(
-        refused(Edit::Delete {
-            path: path("a.yml"),
-            expected: other,
-        })
-        .await,
-        a,
-    );
-    stale(
-        refused(Edit::Delete {
-            path: path("gone.yml"),
-            expected: other,
-        })
-        .await,
-        None,
-    );
-    stale(
-        refused(Edit::Move {
-            from: path("gone.yml"),
-            to: path("b.yml"),
-            expected: other,
-        })
-        .await,
-        None,
-    );
-    let onto = Edit::Move {
-        from: path("a.yml"),
-        to: path("entities/order.yml"),
-        expected: a.unwrap(),
-    };
+    stale(refused(Edit::Delete { path: path("a.yml"), expected: other }).await, a);
+    stale(refused(Edit::Delete { path: path("gone.yml"), expected: other }).await, None);
+    stale(refused(Edit::Move { from: path("gone.yml"), to: path("b.yml"), expected: other }).await, None);
+    let onto = Edit::Move { from: path("a.yml"), to: path("entities/order.yml"), expected: a.unwrap() };
     stale(refused(onto).await, lab.blob(tree, "entities/order.yml").await);
     let clash = |error: GitError, with: &str, kind: bool| {
         assert!(
@@ -150,77 +90,37 @@ async fn every_refusal_is_specific_and_writes_nothing() {
         )
     };
     clash(refused(put("A.yml", None, "b")).await, "a.yml", false);
-    clash(
-        refused(put("Entities/new.yml", None, "b")).await,
-        "entities",
-        false,
-    );
+    clash(refused(put("Entities/new.yml", None, "b")).await, "entities", false);
     clash(refused(put("a.yml/b.yml", None, "b")).await, "a.yml", true);
     clash(refused(put("entities", None, "b")).await, "entities", true);
     clash(refused(put("NEW.yml", None, "b")).await, "new.yml", false);
     clash(refused(put("new.yml/x", None, "b")).await, "new.yml", true);
-    assert!(matches!(
-        refused(put(".github/x.yml", None, "b")).await,
-        GitError::Blocked { .. }
-    ));
-    assert!(matches!(
-        refused(put("new.yml", None, "b")).await,
-        GitError::EditedTwice { .. }
-    ));
-    let big = Edit::Put {
-        path: path("big.bin"),
-        expected: None,
-        bytes: vec![0; (5 << 20) + 1],
-    };
-    assert!(matches!(
-        refused(big).await,
-        GitError::TooLarge {
-            limit: 5_242_880,
-            size: 5_242_881,
-            ..
-        }
-    ));
+    assert!(matches!(refused(put(".github/x.yml", None, "b")).await, GitError::Blocked { .. }));
+    assert!(matches!(refused(put("new.yml", None, "b")).await, GitError::EditedTwice { .. }));
+    let big = Edit::Put { path: path("big.bin"), expected: None, bytes: vec![0; (5 << 20) + 1] };
+    assert!(matches!(refused(big).await, GitError::TooLarge { limit: 5_242_880, size: 5_242_881, .. }));
 }
 
 #[tokio::test]
 async fn files_may_trade_places_and_turn_into_folders() {
     let (lab, _) = lab().await;
     let tree = lab.tree(lab.first).await;
-    let (a, order) = (
-        lab.blob(tree, "a.yml").await.unwrap(),
-        lab.blob(tree, "entities/order.yml").await.unwrap(),
-    );
+    let (a, order) =
+        (lab.blob(tree, "a.yml").await.unwrap(), lab.blob(tree, "entities/order.yml").await.unwrap());
     let saved = write(
         &lab,
         vec![
-            Edit::Move {
-                from: path("a.yml"),
-                to: path("entities/order.yml"),
-                expected: a,
-            },
-            Edit::Move {
-                from: path("entities/order.yml"),
-                to: path("a.yml"),
-                expected: order,
-            },
+            Edit::Move { from: path("a.yml"), to: path("entities/order.yml"), expected: a },
+            Edit::Move { from: path("entities/order.yml"), to: path("a.yml"), expected: order },
         ],
     )
     .await
     .unwrap();
     assert_eq!(lab.text(saved.tree, "a.yml").await.unwrap(), "name: order\n");
-    assert_eq!(
-        lab.text(saved.tree, "entities/order.yml").await.unwrap(),
-        "a: 1\n"
-    );
+    assert_eq!(lab.text(saved.tree, "entities/order.yml").await.unwrap(), "a: 1\n");
     let saved = write(
         &lab,
-        vec![
-            Edit::Delete {
-                path: path("a.yml"),
-                expected: order,
-            },
-            put("a.yml/inside.yml", None, "in\n"),
-        ],
+        vec![Edit::Delete { path: path("a.yml"), expected: order }, put("a.yml/inside.yml", None, "in\n")],
     )
     .await
     .unwrap();
@@ -230,11 +130,7 @@ async fn files_may_trade_places_and_turn_into_folders() {
     );
     lab.repository.verify_tree(saved.tree).await.unwrap();
     // Changing only the case of a name is a move like any other.
-    let moved = Edit::Move {
-        from: path("entities/order.yml"),
-        to: path("entities/Order.yml"),
-        expected: a,
-    };
+    let moved = Edit::Move { from: path("entities/order.yml"), to: path("entities/Order.yml"), expected: a };
     assert!(
         lab.names(write(&lab, vec![moved]).await.unwrap().tree)
             .await
@@ -248,53 +144,21 @@ async fn undoing_all_edits_leaves_the_workspace_clean() {
     let tree = lab.tree(lab.first).await;
     let a = lab.blob(tree, "a.yml").await;
     let saved = write(&lab, vec![put("a.yml", a, "a: 2\n")]).await.unwrap();
-    let back = write(
-        &lab,
-        vec![put("a.yml", lab.blob(saved.tree, "a.yml").await, "a: 1\n")],
-    )
-    .await
-    .unwrap();
-    assert_eq!(
-        back,
-        Working {
-            head: lab.first,
-            tree,
-            dirty: false
-        }
-    );
+    let back = write(&lab, vec![put("a.yml", lab.blob(saved.tree, "a.yml").await, "a: 1\n")]).await.unwrap();
+    assert_eq!(back, Working { head: lab.first, tree, dirty: false });
     assert_eq!(git_ok(&lab.git_dir(), &["for-each-ref", "refs/conman/"]), "");
 }
 
 #[tokio::test]
 async fn a_commit_takes_the_working_files() {
     let (lab, ws) = lab().await;
-    assert_eq!(
-        lab.repository
-            .commit_working(workspace(WS), &ws, new_commit("Nothing"))
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(lab.repository.commit_working(workspace(WS), &ws, new_commit("Nothing")).await.unwrap(), None);
     let saved = write(&lab, vec![put("b.yml", None, "b: 1\n")]).await.unwrap();
-    let commit = lab
-        .repository
-        .commit_working(workspace(WS), &ws, new_commit("Add b"))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        working(&lab).await,
-        Working {
-            head: commit,
-            tree: saved.tree,
-            dirty: false
-        }
-    );
+    let commit =
+        lab.repository.commit_working(workspace(WS), &ws, new_commit("Add b")).await.unwrap().unwrap();
+    assert_eq!(working(&lab).await, Working { head: commit, tree: saved.tree, dirty: false });
     let info = lab.repository.commit(commit).await.unwrap();
-    assert_eq!(
-        (info.parents, info.message.as_str(), info.author),
-        (vec![lab.first], "Add b\n", ana())
-    );
+    assert_eq!((info.parents, info.message.as_str(), info.author), (vec![lab.first], "Add b\n", ana()));
     assert_eq!(lab.repository.branch(&ws).await.unwrap(), Some(commit));
     lab.fsck();
 }
@@ -303,20 +167,10 @@ async fn a_commit_takes_the_working_files() {
 async fn a_reset_drops_edits_and_commits() {
     let (lab, ws) = lab().await;
     write(&lab, vec![put("b.yml", None, "b: 1\n")]).await.unwrap();
-    lab.repository
-        .commit_working(workspace(WS), &ws, new_commit("Add b"))
-        .await
-        .unwrap();
+    lab.repository.commit_working(workspace(WS), &ws, new_commit("Add b")).await.unwrap();
     write(&lab, vec![put("c.yml", None, "c: 1\n")]).await.unwrap();
     let reset = lab.repository.reset(workspace(WS), &ws, lab.first).await.unwrap();
-    assert_eq!(
-        reset,
-        Working {
-            head: lab.first,
-            tree: lab.tree(lab.first).await,
-            dirty: false
-        }
-    );
+    assert_eq!(reset, Working { head: lab.first, tree: lab.tree(lab.first).await, dirty: false });
     assert_eq!(working(&lab).await, reset);
     assert_eq!(git_ok(&lab.git_dir(), &["for-each-ref", "refs/conman/"]), "");
 }
@@ -325,31 +179,15 @@ async fn a_reset_drops_edits_and_commits() {
 async fn creating_and_deleting_a_workspace_may_be_repeated() {
     let (lab, ws) = lab().await;
     write(&lab, vec![put("b.yml", None, "b: 1\n")]).await.unwrap();
-    let commit = lab
-        .repository
-        .commit_working(workspace(WS), &ws, new_commit("Add b"))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        lab.repository
-            .workspace_create(workspace(WS), &ws, lab.first)
-            .await
-            .unwrap(),
-        commit
-    );
+    let commit =
+        lab.repository.commit_working(workspace(WS), &ws, new_commit("Add b")).await.unwrap().unwrap();
+    assert_eq!(lab.repository.workspace_create(workspace(WS), &ws, lab.first).await.unwrap(), commit);
     write(&lab, vec![put("c.yml", None, "c: 1\n")]).await.unwrap();
     lab.repository.workspace_delete(workspace(WS), &ws).await.unwrap();
     lab.repository.workspace_delete(workspace(WS), &ws).await.unwrap();
-    assert_eq!(
-        git_ok(&lab.git_dir(), &["for-each-ref", "--format=%(refname)"]),
-        "refs/heads/main"
-    );
+    assert_eq!(git_ok(&lab.git_dir(), &["for-each-ref", "--format=%(refname)"]), "refs/heads/main");
     let error = lab.repository.working(workspace(WS), &ws).await.unwrap_err();
-    assert!(
-        matches!(error, GitError::NotFound(conman_git::Missing::Branch(_))),
-        "{error:?}"
-    );
+    assert!(matches!(error, GitError::NotFound(conman_git::Missing::Branch(_))), "{error:?}");
 }
 
 #[tokio::test]
@@ -359,24 +197,15 @@ async fn a_branch_that_moves_beneath_the_working_files_carries_them_along() {
     write(&lab, vec![put("mine.yml", None, "mine\n")]).await.unwrap();
     // Another client moves the branch, as a push does.
     let pushed = commit_elsewhere(&lab, lab.first, "pushed.yml", "pushed\n").await;
-    assert_eq!(
-        lab.repository.advance(&ws, lab.first, pushed).await.unwrap(),
-        Advance::Moved
-    );
+    assert_eq!(lab.repository.advance(&ws, lab.first, pushed).await.unwrap(), Advance::Moved);
     let now = working(&lab).await;
     assert_eq!((now.head, now.dirty), (pushed, true));
     assert!(
         lab.text(now.tree, "mine.yml").await.is_some() && lab.text(now.tree, "pushed.yml").await.is_some()
     );
-    let saved = write(&lab, vec![put("mine2.yml", None, "mine too\n")])
-        .await
-        .unwrap();
-    let commit = lab
-        .repository
-        .commit_working(workspace(WS), &ws, new_commit("Mine"))
-        .await
-        .unwrap()
-        .unwrap();
+    let saved = write(&lab, vec![put("mine2.yml", None, "mine too\n")]).await.unwrap();
+    let commit =
+        lab.repository.commit_working(workspace(WS), &ws, new_commit("Mine")).await.unwrap().unwrap();
     assert_eq!(lab.tree(commit).await, saved.tree);
     assert_eq!(lab.repository.commit(commit).await.unwrap().parents, [pushed]);
 
@@ -385,20 +214,13 @@ async fn a_branch_that_moves_beneath_the_working_files_carries_them_along() {
     let mine = write(&lab, vec![put("a.yml", a, "a: mine\n")]).await.unwrap();
     let clash = commit_elsewhere(&lab, commit, "a.yml", "a: pushed\n").await;
     lab.repository.advance(&ws, commit, clash).await.unwrap();
-    assert_eq!(
-        lab.text(working(&lab).await.tree, "a.yml").await.unwrap(),
-        "a: mine\n"
-    );
+    assert_eq!(lab.text(working(&lab).await.tree, "a.yml").await.unwrap(), "a: mine\n");
     let error = write(&lab, vec![put("more.yml", None, "x")]).await.unwrap_err();
     assert!(
         matches!(error, GitError::BranchMoved { head, base } if head == clash && base == commit),
         "{error:?}"
     );
-    let error = lab
-        .repository
-        .commit_working(workspace(WS), &ws, new_commit("Mine"))
-        .await
-        .unwrap_err();
+    let error = lab.repository.commit_working(workspace(WS), &ws, new_commit("Mine")).await.unwrap_err();
     assert!(matches!(error, GitError::BranchMoved { .. }), "{error:?}");
     assert_eq!(working(&lab).await.tree, mine.tree);
 }
@@ -409,15 +231,8 @@ async fn commit_elsewhere(lab: &Lab, on: CommitId, name: &str, text: &str) -> Co
     lab.repository.workspace_delete(id, &ws).await.unwrap();
     lab.repository.workspace_create(id, &ws, on).await.unwrap();
     let old = lab.blob(lab.tree(on).await, name).await;
-    lab.repository
-        .write(id, &ws, vec![put(name, old, text)], &rules(), at(2))
-        .await
-        .unwrap();
-    lab.repository
-        .commit_working(id, &ws, new_commit("Elsewhere"))
-        .await
-        .unwrap()
-        .unwrap()
+    lab.repository.write(id, &ws, vec![put(name, old, text)], &rules(), at(2)).await.unwrap();
+    lab.repository.commit_working(id, &ws, new_commit("Elsewhere")).await.unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -428,24 +243,14 @@ async fn fifty_writers_lose_nothing() {
         let (repository, ws) = (lab.repository.clone(), ws.clone());
         tasks.spawn(async move {
             let own = put(&format!("own/{number}.yml"), None, "mine\n");
-            repository
-                .write(workspace(WS), &ws, vec![own], &rules(), at(3))
-                .await
-                .unwrap();
+            repository.write(workspace(WS), &ws, vec![own], &rules(), at(3)).await.unwrap();
             // All append to one file; whoever was too late reads it again.
             loop {
                 let working = repository.working(workspace(WS), &ws).await.unwrap();
-                let file = repository
-                    .file(working.tree, &path("a.yml"))
-                    .await
-                    .unwrap()
-                    .unwrap();
+                let file = repository.file(working.tree, &path("a.yml")).await.unwrap().unwrap();
                 let text = format!("{}line {number}\n", String::from_utf8(file.bytes).unwrap());
                 let edit = put("a.yml", Some(file.blob), &text);
-                match repository
-                    .write(workspace(WS), &ws, vec![edit], &rules(), at(3))
-                    .await
-                {
+                match repository.write(workspace(WS), &ws, vec![edit], &rules(), at(3)).await {
                     Ok(_) => return,
                     Err(GitError::Stale { current, .. }) => assert_ne!(current, Some(file.blob)),
                     Err(error) => panic!("{error:?}"),
@@ -457,13 +262,7 @@ async fn fifty_writers_lose_nothing() {
     let tree = working(&lab).await.tree;
     let text = lab.text(tree, "a.yml").await.unwrap();
     for number in 0..50 {
-        assert_eq!(
-            text.lines()
-                .filter(|line| *line == format!("line {number}"))
-                .count(),
-            1,
-            "{text}"
-        );
+        assert_eq!(text.lines().filter(|line| *line == format!("line {number}")).count(), 1, "{text}");
         assert!(lab.text(tree, &format!("own/{number}.yml")).await.is_some());
     }
     assert_eq!(text.lines().count(), 51);
@@ -481,36 +280,20 @@ async fn a_commit_racing_with_edits_takes_each_whole_or_leaves_it_whole() {
                     put(&format!("left/{number}.yml"), None, "x\n"),
                     put(&format!("right/{number}.yml"), None, "x\n"),
                 ];
-                repository
-                    .write(workspace(WS), &ws, pair, &rules(), at(4))
-                    .await
-                    .unwrap();
+                repository.write(workspace(WS), &ws, pair, &rules(), at(4)).await.unwrap();
             }
         }
     });
     let mut commits = Vec::new();
     while !writer.is_finished() {
-        commits.extend(
-            lab.repository
-                .commit_working(workspace(WS), &ws, new_commit("Save"))
-                .await
-                .unwrap(),
-        );
+        commits.extend(lab.repository.commit_working(workspace(WS), &ws, new_commit("Save")).await.unwrap());
     }
     writer.await.unwrap();
-    commits.extend(
-        lab.repository
-            .commit_working(workspace(WS), &ws, new_commit("Save"))
-            .await
-            .unwrap(),
-    );
+    commits.extend(lab.repository.commit_working(workspace(WS), &ws, new_commit("Save")).await.unwrap());
     let pairs = async |commit: CommitId| {
         let names = lab.names(lab.tree(commit).await).await;
         let side = |side: &str| -> Vec<String> {
-            names
-                .iter()
-                .filter_map(|name| name.strip_prefix(side).map(str::to_owned))
-                .collect()
+            names.iter().filter_map(|name| name.strip_prefix(side).map(str::to_owned)).collect()
         };
         assert_eq!(side("left/"), side("right/"));
         side("left/").len()
