@@ -12,9 +12,7 @@ pub(crate) async fn run(arguments: ApiArguments) -> Outcome {
     let body = match arguments.data.as_deref() {
         Some("-") => {
             let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .context("standard input cannot be read")?;
+            std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
             Some(text)
         }
         Some(text) => Some(text.to_owned()),
@@ -24,9 +22,7 @@ pub(crate) async fn run(arguments: ApiArguments) -> Outcome {
     let body: Option<serde_json::Value> = body.transpose().map_err(Ending::CannotStart)?;
     let path = format!("/{}", arguments.path.trim_start_matches('/'));
     let client = Client::new(&arguments.server, arguments.token)?;
-    let answer = client
-        .send_json(arguments.method, &path, arguments.if_match.as_deref(), body)
-        .await?;
+    let answer = client.send_json(arguments.method, &path, arguments.if_match.as_deref(), body).await?;
     if !answer.is_null() {
         print::line(&format!("{answer:#}")).context("the answer cannot be printed")?;
     }

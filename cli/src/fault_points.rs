@@ -13,12 +13,8 @@ pub(crate) fn arm() -> Result<fail::FailScenario<'static>> {
     };
     let wanted = wanted.to_str().context("CONMAN_KILL_AT is not text")?;
     let (name, pass) = wanted.split_once(':').unwrap_or((wanted, "1"));
-    let pass: u32 = pass
-        .parse()
-        .context("CONMAN_KILL_AT ends with the number of a pass")?;
-    let known = conman_workflow::faults::FAULT_POINTS
-        .iter()
-        .chain(&conman_distribution::FAULT_POINTS);
+    let pass: u32 = pass.parse().context("CONMAN_KILL_AT ends with the number of a pass")?;
+    let known = conman_workflow::faults::FAULT_POINTS.iter().chain(&conman_distribution::FAULT_POINTS);
     ensure!(
         known.into_iter().any(|point| *point == name),
         "CONMAN_KILL_AT: there is no fault point `{name}`"

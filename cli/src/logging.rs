@@ -8,13 +8,9 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn start(arguments: &LogArguments, usual: &str) -> Result<()> {
     let wanted = arguments.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(wanted).with_context(|| format!("--log does not take `{wanted}`"))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match arguments.log_format {
-        LogFormat::Text => log
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .init(),
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())

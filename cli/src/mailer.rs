@@ -46,24 +46,17 @@ impl SmtpMailer {
             domain: domain(public_url),
         };
         let greet = || async { mailer.transport.test_connection().await.map(drop) };
-        patiently(greet, |error| !error.is_permanent())
-            .await
-            .with_context(|| {
-                format!(
-                    "the mail server {} does not answer",
-                    without_credentials(&settings.url)
-                )
-            })?;
+        patiently(greet, |error| !error.is_permanent()).await.with_context(|| {
+            format!("the mail server {} does not answer", without_credentials(&settings.url))
+        })?;
         Ok(mailer)
     }
 
     fn message(&self, mail: &Mail, link: Option<&str>) -> Result<Message, Box<dyn StdError + Send + Sync>> {
         let to: Address = mail.to.as_str().parse()?;
         // Programs that answer mails by themselves leave this one alone.
-        let automatic = HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        );
+        let automatic =
+            HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned());
         Ok(Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
@@ -103,9 +96,7 @@ fn one_line(text: &str) -> String {
 
 fn sender(given: Option<&str>, public_url: &str) -> Result<Mailbox> {
     match given {
-        Some(text) => text
-            .parse()
-            .with_context(|| format!("--mail-from: `{text}` is not an address")),
+        Some(text) => text.parse().with_context(|| format!("--mail-from: `{text}` is not an address")),
         None => {
             let address =
                 Address::new("conman", domain(public_url)).context("mails need a sender: say --mail-from")?;
@@ -117,10 +108,7 @@ fn sender(given: Option<&str>, public_url: &str) -> Result<Mailbox> {
 /// The public address's host, if it is a name.
 fn domain(public_url: &str) -> String {
     let url = reqwest::Url::parse(public_url).ok();
-    let name = url
-        .as_ref()
-        .and_then(reqwest::Url::domain)
-        .filter(|name| !name.is_empty());
+    let name = url.as_ref().and_then(reqwest::Url::domain).filter(|name| !name.is_empty());
     name.unwrap_or("localhost").to_owned()
 }
 
@@ -134,11 +122,7 @@ mod tests {
     fn mailer() -> SmtpMailer {
         let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").build();
         let from = sender(None, "https://conman.example").unwrap();
-        SmtpMailer {
-            transport,
-            from,
-            domain: domain("https://conman.example"),
-        }
+        SmtpMailer { transport, from, domain: domain("https://conman.example") }
     }
 
     fn mail(subject: &str, text: &str) -> Mail {
@@ -162,11 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_mail_has_a_text_and_a_link() {
-        let sent = sent(
-            "You are invited",
-            "Mei invites you.",
-            Some("https://conman.example/invite/cinv_x"),
-        );
+        let sent = sent("You are invited", "Mei invites you.", Some("https://conman.example/invite/cinv_x"));
         for line in [
             "From: Conman <conman@conman.example>",
             "To: ana@lab.example",
@@ -183,16 +163,9 @@ mod tests {
 
     #[tokio::test]
     async fn line_breaks_begin_no_header_and_no_command() {
-        let sent = sent(
-            "Hi\r\nBcc: eve@evil.example",
-            "one\r\n.\r\nRCPT TO:<eve@evil.example>\r",
-            None,
-        );
+        let sent = sent("Hi\r\nBcc: eve@evil.example", "one\r\n.\r\nRCPT TO:<eve@evil.example>\r", None);
         let (head, _) = sent.split_once("\r\n\r\n").unwrap();
-        assert!(
-            !head.lines().any(|line| line.to_lowercase().starts_with("bcc")),
-            "{head}"
-        );
+        assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
         assert!(head.contains("Subject: Hi  Bcc: eve@evil.example"), "{head}");
         assert!(!sent.replace("\r\n", "").contains(['\r', '\n']), "{sent:?}");
     }
@@ -200,14 +173,8 @@ mod tests {
     #[test]
     fn the_sender_is_of_the_public_address() {
         let of = |given, url| sender(given, url).map(|mailbox| mailbox.to_string()).ok();
-        assert_eq!(
-            of(None, "http://127.0.0.1:7070").as_deref(),
-            Some("Conman <conman@localhost>")
-        );
-        assert_eq!(
-            of(Some("Lab <lab@x.example>"), "http://h").as_deref(),
-            Some("Lab <lab@x.example>")
-        );
+        assert_eq!(of(None, "http://127.0.0.1:7070").as_deref(), Some("Conman <conman@localhost>"));
+        assert_eq!(of(Some("Lab <lab@x.example>"), "http://h").as_deref(), Some("Lab <lab@x.example>"));
         assert_eq!(of(Some("nobody"), "http://h"), None);
     }
 }

@@ -25,9 +25,7 @@ fn check_text(text: &str) -> Result<()> {
     if text.trim().is_empty() {
         bail!("{VARIABLE} is empty; {hint}, or leave the variable out");
     }
-    let Ok(key) = STANDARD.decode(text.trim()) else {
-        bail!("{VARIABLE} is not base64; {hint}")
-    };
+    let Ok(key) = STANDARD.decode(text.trim()) else { bail!("{VARIABLE} is not base64; {hint}") };
     if key.len() != 32 {
         bail!("{VARIABLE} has {} bytes, and 32 are needed; {hint}", key.len());
     }
@@ -47,9 +45,7 @@ mod tests {
     use super::*;
 
     fn refusal(key: &[u8]) -> Option<String> {
-        check_text(&STANDARD.encode(key))
-            .err()
-            .map(|error| error.to_string())
+        check_text(&STANDARD.encode(key)).err().map(|error| error.to_string())
     }
 
     #[test]
@@ -62,11 +58,9 @@ mod tests {
     fn short_long_and_guessable_keys_are_refused() {
         assert!(refusal(&[7; 31]).unwrap().contains("31 bytes"));
         assert!(refusal(&[7; 33]).unwrap().contains("33 bytes"));
-        for example in [
-            [0; 32],
-            *b"0123456789abcdef0123456789abcdef",
-            std::array::from_fn(|n| u8::try_from(n).unwrap()),
-        ] {
+        for example in
+            [[0; 32], *b"0123456789abcdef0123456789abcdef", std::array::from_fn(|n| u8::try_from(n).unwrap())]
+        {
             assert!(refusal(&example).unwrap().contains("example"));
         }
         for text in ["", " ", "change-me", "c2hvcnQ="] {

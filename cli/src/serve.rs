@@ -20,13 +20,12 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         print::line(&json!({"url": server.public_url, "setup_url": link}).to_string())
     } else {
         let link = link.map(|link| format!("Make the first account: {link}"));
-        let lines: Vec<String> = std::iter::once(format!("Conman serves {}", server.public_url))
-            .chain(link)
-            .collect();
+        let lines: Vec<String> =
+            std::iter::once(format!("Conman serves {}", server.public_url)).chain(link).collect();
         print::line(&lines.join("\n"))
     }
     .context("nobody reads that the server is ready")?;
-    tracing::info!(url = server.public_url, "serving");
+    tracing::info!(listening = server.url, url = server.public_url, "serving");
     server.serve_until(&shutdown).await?;
     tracing::info!("stopped");
     Ok(())
@@ -39,10 +38,7 @@ fn settings(arguments: ServeArguments) -> Outcome<ServerSettings> {
     if arguments.shared_repositories {
         places = places.shared()?;
     }
-    let mail = given(arguments.smtp_url).map(|url| MailSettings {
-        url,
-        from: given(arguments.mail_from),
-    });
+    let mail = given(arguments.smtp_url).map(|url| MailSettings { url, from: given(arguments.mail_from) });
     Ok(ServerSettings {
         listen: arguments.listen,
         data: arguments.data,

@@ -68,50 +68,29 @@ impl Server {
             None => url.clone(),
         };
         let mailer: Option<Arc<dyn Mailer>> = match &settings.mail {
-            Some(mail) => Some(Arc::new(
-                SmtpMailer::connect(mail, &public_url)
-                    .await
-                    .map_err(Ending::CannotStart)?,
-            )),
+            Some(mail) => {
+                Some(Arc::new(SmtpMailer::connect(mail, &public_url).await.map_err(Ending::CannotStart)?))
+            }
             None => None,
         };
-        let decided = Settings {
-            public_url: public_url.clone(),
-            local_imports: settings.local_imports,
-        };
+        let decided = Settings { public_url: public_url.clone(), local_imports: settings.local_imports };
         let store = services.store.clone();
-        let workflow = Workflow::new(
-            services.store,
-            services.repositories,
-            services.distribution,
-            mailer,
-            decided,
-        );
+        let workflow =
+            Workflow::new(services.store, services.repositories, services.distribution, mailer, decided);
         let stop = CancellationToken::new();
         let state = AppState::new(workflow.clone(), Config::new(&settings.places.repositories));
         let runner = Runner::new(workflow.clone(), RunnerConfig::named(runner_name()));
         let mut tasks = JoinSet::new();
         tasks.spawn(runner.run(stop.clone()));
         tasks.spawn(conman_server::run(listener, state, stop.clone()));
-        Ok(Self {
-            public_url,
-            url,
-            workflow,
-            store,
-            stop,
-            tasks,
-        })
+        Ok(Self { public_url, url, workflow, store, stop, tasks })
     }
 
     /// The whole address of the one-time link to the first account, while there is none.
     ///
     /// Asking makes a new link in place of an earlier one.
     pub(crate) async fn setup_link(&self) -> Result<Option<String>> {
-        let path = self
-            .workflow
-            .ensure_setup_link()
-            .await
-            .context("the set-up link cannot be made")?;
+        let path = self.workflow.ensure_setup_link().await.context("the set-up link cannot be made")?;
         Ok(path.map(|path| format!("{}{path}", self.public_url)))
     }
 
@@ -164,10 +143,7 @@ fn checked_url(given: &str) -> Result<String> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    anyhow::ensure!(
-        plain,
-        "--public-url: a web address such as https://conman.example is expected"
-    );
+    anyhow::ensure!(plain, "--public-url: a web address such as https://conman.example is expected");
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
@@ -190,19 +166,10 @@ mod tests {
 
     #[test]
     fn a_public_address_is_a_web_address() {
-        assert_eq!(
-            checked_url("https://conman.example/").unwrap(),
-            "https://conman.example"
-        );
+        assert_eq!(checked_url("https://conman.example/").unwrap(), "https://conman.example");
         assert_eq!(checked_url("http://h:7070").unwrap(), "http://h:7070");
-        for wrong in [
-            "conman.example",
-            "ftp://h",
-            "https://h/?x",
-            "https://u:p@h",
-            "javascript:alert(1)",
-            "",
-        ] {
+        for wrong in ["conman.example", "ftp://h", "https://h/?x", "https://u:p@h", "javascript:alert(1)", ""]
+        {
             assert!(checked_url(wrong).is_err(), "{wrong}");
         }
     }

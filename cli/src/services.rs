@@ -31,10 +31,7 @@ impl Places {
     /// Takes what was named, and for the rest the embedded default in the data folder.
     pub(crate) fn new(data: &Path, store: Option<&str>, distribution: Option<&str>) -> Outcome<Self> {
         let store = match store {
-            Some(url) => url
-                .parse()
-                .context("--store cannot be used")
-                .map_err(Ending::CannotStart)?,
+            Some(url) => url.parse().context("--store cannot be used").map_err(Ending::CannotStart)?,
             None => StoreUrl::sqlite(data.join("store")),
         };
         let distribution = match distribution {
@@ -87,32 +84,19 @@ async fn opened(data: &Path, places: &Places) -> Result<Services, Error> {
     make_private(data).with_context(|| format!("the data folder {} cannot be made", data.display()))?;
     // The store first: whoever has an embedded store open has the folder, and says so best.
     let open_store = || Store::open(&places.store, collections::ALL);
-    let store = patiently(open_store, |error| {
-        matches!(error, StoreError::Backend { .. } | StoreError::Busy { .. })
-    })
-    .await
-    .with_context(|| format!("the store {} cannot be opened", places.store))?;
+    let store =
+        patiently(open_store, |error| matches!(error, StoreError::Backend { .. } | StoreError::Busy { .. }))
+            .await
+            .with_context(|| format!("the store {} cannot be opened", places.store))?;
     let repositories = Repositories::open(&places.repositories, places.ownership)
         .await
-        .with_context(|| {
-            format!(
-                "the repositories in {} cannot be opened",
-                places.repositories.display()
-            )
-        })?;
+        .with_context(|| format!("the repositories in {} cannot be opened", places.repositories.display()))?;
     let open_distribution = || conman_distribution::open(&places.distribution);
     let distribution = patiently(open_distribution, DistributionError::is_transient).await;
     let distribution = distribution.with_context(|| {
-        format!(
-            "the distribution database {} cannot be opened",
-            without_credentials(&places.distribution)
-        )
+        format!("the distribution database {} cannot be opened", without_credentials(&places.distribution))
     })?;
-    Ok(Services {
-        store,
-        repositories,
-        distribution,
-    })
+    Ok(Services { store, repositories, distribution })
 }
 
 /// Asks again while an error may be over soon, for [`PATIENCE`].
@@ -146,10 +130,7 @@ pub(crate) fn without_credentials(url: &str) -> String {
 pub(crate) fn make_private(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt as _;
     if !folder.is_dir() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     ensure!(folder.is_dir(), "it is not a folder");
     Ok(())
@@ -162,10 +143,7 @@ mod tests {
     #[test]
     fn urls_are_shown_without_credentials() {
         for (url, shown) in [
-            (
-                "postgres://ada:s3/cr@t@db:5432/conman?sslmode=disable",
-                "postgres://db:5432/conman",
-            ),
+            ("postgres://ada:s3/cr@t@db:5432/conman?sslmode=disable", "postgres://db:5432/conman"),
             ("postgres://db/conman?password=s3cret", "postgres://db/conman"),
             ("smtps://u:p@mail.example", "smtps://mail.example"),
             ("sqlite:/var/x.db", "sqlite:/var/x.db"),
@@ -181,13 +159,11 @@ mod tests {
         assert!(places(None, None).shared().is_err());
         assert!(places(Some("mongodb://h/d"), None).shared().is_err());
         assert!(places(None, Some("postgres://h/d")).shared().is_err());
-        let shared = places(Some("mongodb://h/d"), Some("postgres://h/d"))
-            .shared()
-            .unwrap();
+        let shared = places(Some("mongodb://h/d"), Some("postgres://h/d")).shared().unwrap();
         assert_eq!(shared.ownership, Ownership::Shared);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_may_pass_is_asked_again_for_a_while() {
         let mut asked = 0;
         let settled = patiently(

@@ -16,10 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn run(arguments: WorkerArguments) -> Outcome {
     let shutdown = signals::shutdown().map_err(Ending::CannotStart)?;
     let output = arguments.output;
-    let name = arguments
-        .name
-        .clone()
-        .unwrap_or_else(|| format!("worker-{}", std::process::id()));
+    let name = arguments.name.clone().unwrap_or_else(|| format!("worker-{}", std::process::id()));
     let source = source(arguments)?;
     let Some(follower) = connected(&source, &name, &shutdown).await? else {
         return Ok(());
@@ -29,25 +26,17 @@ pub(crate) async fn run(arguments: WorkerArguments) -> Outcome {
     outcome
 }
 
+/// A database that was named is followed directly; the server may be named by the environment all the same.
 fn source(arguments: WorkerArguments) -> Outcome<Source> {
     match arguments {
         WorkerArguments {
-            server: Some(server_url),
-            token: Some(token),
-            ..
-        } => Ok(Source::Http { server_url, token }),
-        WorkerArguments {
-            distribution: Some(url),
-            app: Some(app),
-            environment: Some(environment),
-            ..
-        } => Ok(Source::Postgres {
-            url,
-            app_id: app.into(),
-            environment_id: environment.into(),
-        }),
+            distribution: Some(url), app: Some(app), environment: Some(environment), ..
+        } => Ok(Source::Postgres { url, app_id: app.into(), environment_id: environment.into() }),
+        WorkerArguments { distribution: None, server: Some(server_url), token: Some(token), .. } => {
+            Ok(Source::Http { server_url, token })
+        }
         _ => Err(Ending::cannot_start(anyhow!(
-            "say --server and --token, or --distribution, --app and --environment"
+            "say --server and --token (or CONMAN_TOKEN), or --distribution, --app and --environment"
         ))),
     }
 }
@@ -67,7 +56,7 @@ async fn connected(source: &Source, name: &str, shutdown: &CancellationToken) ->
                 return Err(Ending::Failed(error.into()));
             }
             Err(error @ ConnectError::Unreachable { .. }) => {
-                print::progress(format!("{error}; trying again"));
+                print::complaint(format!("{error}; trying again"));
                 tokio::select! {
                     () = shutdown.cancelled() => return Ok(None),
                     () = tokio::time::sleep(PAUSE) => {}
@@ -114,5 +103,34 @@ fn shown(applied: &Applied, output: Output) -> String {
             "applied_after_ms": after,
         })
         .to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::Arguments;
+    use clap::Parser as _;
+
+    fn parsed(words: &[&str]) -> Option<Source> {
+        let words = [&["conman", "worker", "run"], words].concat();
+        match Arguments::try_parse_from(words).ok()?.command {
+            crate::arguments::Command::Worker(crate::arguments::WorkerCommand::Run(arguments)) => {
+                source(arguments).ok()
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_worker_follows_a_server_or_a_database() {
+        let id = "018f0000-0000-7000-8000-000000000000";
+        let database = ["--distribution", "postgres://h/d", "--app", id, "--environment", id];
+        let server = ["--server", "http://h", "--token", "t"];
+        assert!(matches!(parsed(&server), Some(Source::Http { .. })));
+        assert!(matches!(parsed(&database), Some(Source::Postgres { .. })));
+        assert!(matches!(parsed(&[&server[..], &database[..]].concat()), Some(Source::Postgres { .. })));
+        assert!(parsed(&database[..4]).is_none());
+        assert!(parsed(&["--distribution", "postgres://h/d", "--app", id, "--environment", "dev"]).is_none());
     }
 }

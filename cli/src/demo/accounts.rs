@@ -46,10 +46,7 @@ pub(super) async fn make_first(server: &Client, link: &str) -> Result<Account> {
         "token": last_part(link)?, "email": person.email, "handle": person.handle, "name": person.name,
         "password": password,
     });
-    session
-        .post("/api/auth/setup", first)
-        .await
-        .context("the set-up link did not make the first account")?;
+    session.post("/api/auth/setup", first).await.context("the set-up link did not make the first account")?;
     with_token(&session, &person, password).await
 }
 
@@ -61,9 +58,8 @@ pub(super) async fn invite_all(admin: &Client, app: &str, people: &[Person]) -> 
     }
     let links = links(admin).await?;
     let accepting = people.iter().map(|person| async {
-        let link = links
-            .get(&person.email)
-            .with_context(|| format!("no invite was mailed to {}", person.email))?;
+        let link =
+            links.get(&person.email).with_context(|| format!("no invite was mailed to {}", person.email))?;
         accept(admin, person, link).await
     });
     try_join_all(accepting).await
@@ -72,33 +68,20 @@ pub(super) async fn invite_all(admin: &Client, app: &str, people: &[Person]) -> 
 /// The links of the invites in the outbox, by address.
 async fn links(admin: &Client) -> Result<BTreeMap<String, String>> {
     let mails = admin.get("/api/outbox?limit=200").await?;
-    let invites = list(&mails, "data")?.iter().filter(|mail| {
-        mail["link"]
-            .as_str()
-            .is_some_and(|link| link.contains("/invite/"))
-    });
-    invites
-        .map(|mail| Ok((text(mail, "to")?.to_owned(), text(mail, "link")?.to_owned())))
-        .collect()
+    let invites = list(&mails, "data")?
+        .iter()
+        .filter(|mail| mail["link"].as_str().is_some_and(|link| link.contains("/invite/")));
+    invites.map(|mail| Ok((text(mail, "to")?.to_owned(), text(mail, "link")?.to_owned()))).collect()
 }
 
 async fn accept(server: &Client, person: &Person, link: &str) -> Result<Account> {
     let session = server.as_nobody()?;
     let secret = last_part(link)?;
     let invite = session.get(&format!("/api/auth/invites/{secret}")).await?;
-    ensure!(
-        text(&invite, "email")? == person.email,
-        "the invite of {} is for somebody else",
-        person.email
-    );
+    ensure!(text(&invite, "email")? == person.email, "the invite of {} is for somebody else", person.email);
     let password = new_password();
     let account = json!({"handle": person.handle, "name": person.name, "password": password});
-    session
-        .post(
-            "/api/auth/accept-invite",
-            json!({"token": secret, "account": account}),
-        )
-        .await?;
+    session.post("/api/auth/accept-invite", json!({"token": secret, "account": account})).await?;
     with_token(&session, person, password).await
 }
 
@@ -117,10 +100,7 @@ async fn with_token(session: &Client, person: &Person, password: String) -> Resu
 }
 
 fn last_part(link: &str) -> Result<&str> {
-    link.rsplit('/')
-        .next()
-        .filter(|part| !part.is_empty())
-        .context("a link has no secret")
+    link.rsplit('/').next().filter(|part| !part.is_empty()).context("a link has no secret")
 }
 
 /// 96 random bits, short enough to be typed.

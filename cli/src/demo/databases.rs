@@ -17,18 +17,9 @@ impl Databases {
     /// Names a new database beside each given one; PostgreSQL wants it made, MongoDB makes it with its first write.
     pub(super) async fn fresh(store: Option<&str>, distribution: Option<&str>) -> Result<Self> {
         let suffix = format!("demo_{}", uuid::Uuid::now_v7().simple());
-        let store = store.map(|url| {
-            if url.starts_with("mongodb") {
-                beside(url, &suffix)
-            } else {
-                url.to_owned()
-            }
-        });
-        let mut databases = Self {
-            store,
-            distribution: distribution.map(str::to_owned),
-            made_beside: None,
-        };
+        let store =
+            store.map(|url| if url.starts_with("mongodb") { beside(url, &suffix) } else { url.to_owned() });
+        let mut databases = Self { store, distribution: distribution.map(str::to_owned), made_beside: None };
         if let Some(url) = distribution.filter(|url| is_postgres(url)) {
             let made = conman_distribution::create_database(url, &suffix).await;
             databases.distribution = Some(made.context("no database can be made beside the given one")?);
@@ -49,16 +40,13 @@ impl Databases {
 
 /// The address of another database on the same MongoDB.
 fn beside(url: &str, suffix: &str) -> String {
-    let (address, options) = url
-        .split_once('?')
-        .map_or((url, None), |(address, options)| (address, Some(options)));
+    let (address, options) =
+        url.split_once('?').map_or((url, None), |(address, options)| (address, Some(options)));
     let (scheme, rest) = address.split_once("://").unwrap_or(("mongodb", address));
     let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
     // MongoDB takes names of 63 bytes.
     let database = if database.is_empty() { "conman" } else { database };
-    let kept = database
-        .get(..database.len().min(63 - 1 - suffix.len()))
-        .unwrap_or("conman");
+    let kept = database.get(..database.len().min(63 - 1 - suffix.len())).unwrap_or("conman");
     let options = options.map(|options| format!("?{options}")).unwrap_or_default();
     format!("{scheme}://{hosts}/{kept}_{suffix}{options}")
 }
@@ -70,14 +58,8 @@ mod tests {
     #[test]
     fn another_database_of_the_same_server() {
         for (url, expected) in [
-            (
-                "mongodb://a:1,b:2/conman?replicaSet=rs0",
-                "mongodb://a:1,b:2/conman_demo_1?replicaSet=rs0",
-            ),
-            (
-                "mongodb://a:1/?replicaSet=rs0",
-                "mongodb://a:1/conman_demo_1?replicaSet=rs0",
-            ),
+            ("mongodb://a:1,b:2/conman?replicaSet=rs0", "mongodb://a:1,b:2/conman_demo_1?replicaSet=rs0"),
+            ("mongodb://a:1/?replicaSet=rs0", "mongodb://a:1/conman_demo_1?replicaSet=rs0"),
             ("mongodb://a:1", "mongodb://a:1/conman_demo_1"),
             ("mongodb+srv://u:p@h/x", "mongodb+srv://u:p@h/x_demo_1"),
         ] {

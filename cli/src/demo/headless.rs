@@ -16,7 +16,6 @@ use anyhow::{Context as _, Result, anyhow};
 use conman_worker::Source;
 use serde_json::{Map, Value, json};
 use std::path::Path;
-use std::time::Instant;
 
 /// Plays the main job once in a throw-away folder and prints what came of it.
 pub(crate) async fn headless(arguments: DemoArguments) -> Outcome {
@@ -24,11 +23,7 @@ pub(crate) async fn headless(arguments: DemoArguments) -> Outcome {
     let folder = throw_away().map_err(Ending::CannotStart)?;
     let databases = Databases::fresh(arguments.store.as_deref(), arguments.distribution.as_deref()).await;
     let databases = databases.map_err(Ending::CannotStart)?;
-    let places = Places::new(
-        folder.path(),
-        databases.store.as_deref(),
-        databases.distribution.as_deref(),
-    )?;
+    let places = Places::new(folder.path(), databases.store.as_deref(), databases.distribution.as_deref())?;
     let settings = ServerSettings {
         listen: arguments.listen,
         data: folder.path().to_owned(),
@@ -44,78 +39,48 @@ pub(crate) async fn headless(arguments: DemoArguments) -> Outcome {
                 played = play(&server, &places, folder.path()) => played,
             };
             let stopped = server.stop().await;
-            played
-                .and_then(|told| stopped.map(|()| told))
-                .map_err(Ending::Failed)
+            played.and_then(|told| stopped.map(|()| told)).map_err(Ending::Failed)
         }
         Err(ending) => Err(ending),
     };
     let removed = databases.remove().await;
     let told = played?;
     removed?;
-    let shown = if arguments.json {
-        told.to_string()
-    } else {
-        format!("{told:#}")
-    };
+    let shown = if arguments.json { told.to_string() } else { format!("{told:#}") };
     print::line(&shown).context("nobody reads the result")?;
     Ok(())
 }
 
 /// A folder that goes with the value.
 pub(super) fn throw_away() -> Result<tempfile::TempDir> {
-    tempfile::Builder::new()
-        .prefix("conman-demo-")
-        .tempdir()
-        .context("a throw-away folder cannot be made")
+    tempfile::Builder::new().prefix("conman-demo-").tempdir().context("a throw-away folder cannot be made")
 }
 
 async fn play(server: &Server, places: &Places, folder: &Path) -> Result<Value> {
-    let begun = Instant::now();
     progress(format!("Conman serves {}", server.url));
-    let link = server
-        .setup_link()
-        .await?
-        .context("the store has accounts already; name an empty one")?;
+    let link = server.setup_link().await?.context("the store has accounts already; name an empty one")?;
     let lab = Lab::set_up(Client::new(&server.url, None)?, &link, folder).await?;
 
-    let mut proposals = Vec::new();
-    for sketch in &lab.scenario.changesets {
-        let proposal = lab.draft(&sketch.key).await?;
-        lab.submit(&proposal).await?;
-        proposals.push(proposal);
-    }
-    progress(format!("{} changesets were submitted", proposals.len()));
-    for proposal in &proposals {
-        lab.approve(proposal).await?;
+    let proposals = lab.draft_all().await?;
+    let members: Vec<&Proposal> = proposals.iter().collect();
+    progress(format!("{} changesets were drafted", proposals.len()));
+    lab.approve_all(&members).await?;
+    progress(format!("{} changesets were validated, reviewed and approved", proposals.len()));
+    for proposal in &members {
         lab.queue(proposal).await?;
     }
-    progress(format!(
-        "{} changesets were reviewed, approved and queued",
-        proposals.len()
-    ));
 
-    let release = lab.draft_release(&proposals.iter().collect::<Vec<_>>()).await?;
+    let release = lab.draft_release(&members).await?;
     let composed = lab.check_composed(&lab.compose(&release).await?, &proposals)?;
     tell(&composed, &proposals);
     let release = lab.publish(&release).await?;
-    progress(format!(
-        "{} was published as {}",
-        release.tag,
-        &release.commit[..12]
-    ));
+    progress(format!("{} was published as {}", release.tag, &release.commit[..12]));
 
     let first = lab.stages.first().context("the scenario has no environment")?;
-    let over_http = |token: &str| Source::Http {
-        server_url: server.url.clone(),
-        token: token.to_owned(),
-    };
+    let over_http = |token: &str| Source::Http { server_url: server.url.clone(), token: token.to_owned() };
     let canonical = lab.canonical()?;
     let directly = if places.distribution_is_postgres() {
-        let ids = (
-            lab.app_id.parse::<uuid::Uuid>()?,
-            canonical.id.parse::<uuid::Uuid>()?,
-        );
+        let ids = (lab.app_id.parse::<uuid::Uuid>()?, canonical.id.parse::<uuid::Uuid>()?);
         Source::Postgres {
             url: places.distribution.clone(),
             app_id: ids.0.into(),
@@ -131,10 +96,7 @@ async fn play(server: &Server, places: &Places, folder: &Path) -> Result<Value> 
     let mut deployments = Vec::new();
     for stage in &lab.stages {
         let deployed = lab.deploy(&release, stage).await?;
-        progress(format!(
-            "{} runs {} as version {}",
-            stage.name, release.tag, deployed.config_version
-        ));
+        progress(format!("{} runs {} as version {}", stage.name, release.tag, deployed.config_version));
         deployments.push((&stage.id, deployed));
     }
     let files = proof::files(&lab, &places.repositories, &release)?;
@@ -145,19 +107,13 @@ async fn play(server: &Server, places: &Places, folder: &Path) -> Result<Value> 
         let name = watcher.name;
         let told = watcher.applied(&lab, &release, deployed, &files).await?;
         let stage = told["environment"].as_str().unwrap_or_default();
-        progress(format!(
-            "{name} on {stage} applied it after {} ms",
-            told["applied_after_ms"]
-        ));
+        progress(format!("{name} on {stage} applied it after {} ms", told["applied_after_ms"]));
         workers.insert(name.to_owned(), told);
     }
     let environments = running(&lab, &release).await?;
     proof::in_git(&lab, &places.repositories, &release).await?;
     proof::in_api(&lab, &release, &proposals).await?;
-    progress(format!(
-        "all of it holds, in Git, in the API and in the audit log; {} ms",
-        begun.elapsed().as_millis()
-    ));
+    progress("all of it holds, in Git, in the API and in the audit log");
     Ok(json!({
         "release_tag": release.tag,
         "release_commit": release.commit,
@@ -176,8 +132,5 @@ fn tell(composed: &Map<String, Value>, proposals: &[Proposal]) {
         })
         .collect();
     let merged = composed.len() - isolated.len();
-    progress(format!(
-        "the release was composed: {merged} merged, left out {}",
-        isolated.join(", ")
-    ));
+    progress(format!("the release was composed: {merged} merged, left out {}", isolated.join(", ")));
 }

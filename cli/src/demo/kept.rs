@@ -42,20 +42,8 @@ impl Kept {
     /// What is to be kept of the sample app.
     pub(super) fn of(lab: &Lab) -> Result<Self> {
         let sign_in = |role: &str| {
-            let Account {
-                email,
-                password,
-                token,
-                ..
-            } = lab.account_with(role)?.clone();
-            Ok((
-                role.to_owned(),
-                SignIn {
-                    email,
-                    password,
-                    token,
-                },
-            ))
+            let Account { email, password, token, .. } = lab.account_with(role)?.clone();
+            Ok((role.to_owned(), SignIn { email, password, token }))
         };
         Ok(Self {
             app_id: lab.app_id.clone(),
@@ -73,9 +61,7 @@ impl Kept {
         match std::fs::read(&file) {
             Ok(bytes) => {
                 let kept = serde_json::from_slice(&bytes);
-                Ok(Some(kept.with_context(|| {
-                    format!("{} is not what an earlier run kept", file.display())
-                })?))
+                Ok(Some(kept.with_context(|| format!("{} is not what an earlier run kept", file.display()))?))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", file.display())),
@@ -87,12 +73,7 @@ impl Kept {
         let (file, beside) = (data.join(FILE), data.join("demo.json.new"));
         let write = || {
             let mut options = std::fs::OpenOptions::new();
-            let mut new = options
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&beside)?;
+            let mut new = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             new.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
             new.sync_all()?;
             std::fs::rename(&beside, &file)
@@ -112,16 +93,11 @@ impl Kept {
         let mut lines = vec![format!("Conman serves {url}"), String::new()];
         lines.push(format!("  {:<16}  {:<22}  password", "role", "e-mail"));
         for person in self.people.iter().chain([&self.operator]) {
-            lines.push(format!(
-                "  {:<16}  {:<22}  {}",
-                person.role, person.email, person.password
-            ));
+            lines.push(format!("  {:<16}  {:<22}  {}", person.role, person.email, person.password));
         }
         lines.push(String::new());
         for (name, token) in &self.service_tokens {
-            lines.push(format!(
-                "  workers of {name}: conman worker run --server {url} --token {token}"
-            ));
+            lines.push(format!("  workers of {name}: conman worker run --server {url} --token {token}"));
         }
         lines.push(String::new());
         lines.push("Ctrl-C stops it.".to_owned());

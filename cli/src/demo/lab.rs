@@ -57,14 +57,7 @@ impl Lab {
 
         let people = invite_all(&first, &app_id, &scenario.people).await?;
         progress(format!("{} people accepted their invites", people.len()));
-        let mut lab = Self {
-            scenario,
-            server,
-            app_id,
-            operator,
-            people,
-            stages: Vec::new(),
-        };
+        let mut lab = Self { scenario, server, app_id, operator, people, stages: Vec::new() };
         lab.make_stages().await?;
         Ok(lab)
     }
@@ -77,9 +70,7 @@ impl Lab {
     /// A client that acts as a person of the scenario.
     pub(super) fn person(&self, handle: &str) -> Result<Client> {
         let account = self.people.iter().find(|account| account.handle == handle);
-        account
-            .with_context(|| format!("the scenario has no {handle}"))?
-            .client(&self.server)
+        account.with_context(|| format!("the scenario has no {handle}"))?.client(&self.server)
     }
 
     /// A client that acts as the first person with a role.
@@ -95,44 +86,26 @@ impl Lab {
 
     /// The stage that is canonical.
     pub(super) fn canonical(&self) -> Result<&Stage> {
-        self.stages
-            .iter()
-            .find(|stage| stage.canonical)
-            .context("no environment is canonical")
+        self.stages.iter().find(|stage| stage.canonical).context("no environment is canonical")
     }
 
     /// Makes the environments, each with its values and a token for its workers.
     async fn make_stages(&mut self) -> Result<()> {
         let admin = self.first_with("app_admin")?;
         let sketches = self.scenario.environments.iter();
-        let wanted: Vec<_> = sketches
-            .map(|e| json!({"name": e.name, "canonical": e.canonical}))
-            .collect();
+        let wanted: Vec<_> = sketches.map(|e| json!({"name": e.name, "canonical": e.canonical})).collect();
         let made = admin
-            .write(
-                Method::PATCH,
-                &self.path("/environments"),
-                None,
-                json!({"environments": wanted}),
-            )
+            .write(Method::PATCH, &self.path("/environments"), None, json!({"environments": wanted}))
             .await?;
         let made = list(&made, "data")?;
-        ensure!(
-            made.len() == self.scenario.environments.len(),
-            "not every environment was made: {made:?}"
-        );
+        ensure!(made.len() == self.scenario.environments.len(), "not every environment was made: {made:?}");
         for (sketch, environment) in self.scenario.environments.iter().zip(made) {
-            ensure!(
-                text(environment, "name")? == sketch.name,
-                "the environments are not in order: {made:?}"
-            );
+            ensure!(text(environment, "name")? == sketch.name, "the environments are not in order: {made:?}");
             let id = text(environment, "id")?.to_owned();
             let profile = self.path(&format!("/runtime-profiles/{}", text(environment, "profile_id")?));
             let (_, etag) = admin.get_tagged(&profile).await?;
             let values = json!({"env_vars": sketch.values, "reason": "The values that this stage runs with"});
-            admin
-                .write(Method::PATCH, &profile, etag.as_deref(), values)
-                .await?;
+            admin.write(Method::PATCH, &profile, etag.as_deref(), values).await?;
             let wish = json!({"name": format!("Workers of {}", sketch.name), "environment_id": id});
             let token = admin.post(&self.path("/service-tokens"), wish).await?;
             let service_token = text(&token, "secret")?.to_owned();
@@ -144,26 +117,17 @@ impl Lab {
             });
         }
         let names: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
-        progress(format!(
-            "environments {} are there, with their values",
-            names.join(", ")
-        ));
+        progress(format!("environments {} are there, with their values", names.join(", ")));
         Ok(())
     }
 
     /// The ids of the environments, by name.
     pub(super) fn environment_ids(&self) -> BTreeMap<String, String> {
-        self.stages
-            .iter()
-            .map(|stage| (stage.name.clone(), stage.id.clone()))
-            .collect()
+        self.stages.iter().map(|stage| (stage.name.clone(), stage.id.clone())).collect()
     }
 
     /// The workers' tokens, by environment.
     pub(super) fn service_tokens(&self) -> BTreeMap<String, String> {
-        self.stages
-            .iter()
-            .map(|stage| (stage.name.clone(), stage.service_token.clone()))
-            .collect()
+        self.stages.iter().map(|stage| (stage.name.clone(), stage.service_token.clone())).collect()
     }
 }

@@ -41,11 +41,8 @@ pub(super) async fn in_api(lab: &Lab, release: &Published, members: &[Proposal])
     let reader = lab.manager()?;
     for proposal in members {
         let changeset = reader.get(&lab.changeset(proposal, "")).await?;
-        let wanted = if lab.sketch(&proposal.key)?.conflicts_with.is_some() {
-            "conflicted"
-        } else {
-            "released"
-        };
+        let wanted =
+            if lab.sketch(&proposal.key)?.conflicts_with.is_some() { "conflicted" } else { "released" };
         let found = text(&changeset, "state")?;
         ensure!(
             found == wanted,
@@ -62,20 +59,11 @@ pub(super) async fn in_api(lab: &Lab, release: &Published, members: &[Proposal])
         }
     }
     let admin = lab.first_with("app_admin")?;
-    let audit = admin
-        .get(&format!(
-            "/api/audit?app={}&entity={}&limit=200",
-            lab.app_id, release.id
-        ))
-        .await?;
+    let audit = admin.get(&format!("/api/audit?app={}&entity={}&limit=200", lab.app_id, release.id)).await?;
     let audit = list(&audit, "data").context("the audit log does not answer")?;
     for action in ["release.composed", "release.published"] {
         let told = audit.iter().any(|event| event["action"] == action);
-        ensure!(
-            told,
-            "the audit log does not tell of {action} for {}",
-            release.tag
-        );
+        ensure!(told, "the audit log does not tell of {action} for {}", release.tag);
     }
     Ok(())
 }

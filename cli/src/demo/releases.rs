@@ -32,10 +32,7 @@ impl Lab {
     /// Drafts a release of queued changesets, in this order; answers its id.
     pub(super) async fn draft_release(&self, members: &[&Proposal]) -> Result<String> {
         let ids: Vec<&str> = members.iter().map(|proposal| proposal.id.as_str()).collect();
-        let release = self
-            .manager()?
-            .post(&self.path("/releases"), json!({"changeset_ids": ids}))
-            .await?;
+        let release = self.manager()?.post(&self.path("/releases"), json!({"changeset_ids": ids})).await?;
         Ok(text(&release, "id")?.to_owned())
     }
 
@@ -43,9 +40,7 @@ impl Lab {
     pub(super) async fn compose(&self, release: &str) -> Result<Value> {
         let manager = self.manager()?;
         let path = self.path(&format!("/releases/{release}"));
-        let job = manager
-            .post(&format!("{path}/assemble"), json!({"on_isolation": "continue"}))
-            .await?;
+        let job = manager.post(&format!("{path}/assemble"), json!({"on_isolation": "continue"})).await?;
         manager.finished_job(&self.app_id, text(&job, "job_id")?).await?;
         let composed = manager.get(&path).await?;
         ensure!(
@@ -80,35 +75,22 @@ impl Lab {
                     let other = members.iter().find(|member| member.key == *other);
                     let other = other.map(Proposal::label).unwrap_or_default();
                     let collisions = list(result, "collisions")?;
-                    let with: BTreeSet<&str> = collisions
-                        .iter()
-                        .map(|c| text(c, "with"))
-                        .collect::<Result<_>>()?;
-                    let paths: BTreeSet<&str> = collisions
-                        .iter()
-                        .map(|c| text(c, "path"))
-                        .collect::<Result<_>>()?;
+                    let with: BTreeSet<&str> =
+                        collisions.iter().map(|c| text(c, "with")).collect::<Result<_>>()?;
+                    let paths: BTreeSet<&str> =
+                        collisions.iter().map(|c| text(c, "path")).collect::<Result<_>>()?;
                     ensure!(
                         with.iter().eq([&other.as_str()]),
                         "{label} collides with {with:?}, not with {other}"
                     );
                     let wanted = sketch.conflict.iter().flat_map(|conflict| &conflict.paths);
                     let wanted: BTreeSet<&str> = wanted.map(String::as_str).collect();
-                    ensure!(
-                        paths == wanted,
-                        "{label} collides in {paths:?}, not in {wanted:?}"
-                    );
+                    ensure!(paths == wanted, "{label} collides in {paths:?}, not in {wanted:?}");
                     json!({"result": "conflicted", "paths": paths, "with": other})
                 }
-                (None, other) => bail!(
-                    "{label} ({}) should be merged, and is {other}: {result}",
-                    sketch.key
-                ),
+                (None, other) => bail!("{label} ({}) should be merged, and is {other}: {result}", sketch.key),
                 (Some(with), other) => {
-                    bail!(
-                        "{label} ({}) should collide with {with}, and is {other}: {result}",
-                        sketch.key
-                    )
+                    bail!("{label} ({}) should collide with {with}, and is {other}: {result}", sketch.key)
                 }
             };
             told.insert(label, entry);
@@ -123,10 +105,7 @@ impl Lab {
         let job = manager.post(&format!("{path}/publish"), json!({})).await?;
         manager.finished_job(&self.app_id, text(&job, "job_id")?).await?;
         let published = manager.get(&path).await?;
-        ensure!(
-            text(&published, "state")? == "published",
-            "the release is not published: {published}"
-        );
+        ensure!(text(&published, "state")? == "published", "the release is not published: {published}");
         Ok(Published {
             id: release.to_owned(),
             tag: text(&published, "tag")?.to_owned(),
@@ -139,14 +118,9 @@ impl Lab {
     pub(super) async fn deploy(&self, release: &Published, stage: &Stage) -> Result<Deployed> {
         let manager = self.manager()?;
         let first = self.stages.first().is_some_and(|first| first.id == stage.id);
-        let (verb, body) = if first {
-            ("deploy", json!({"release_id": release.id}))
-        } else {
-            ("promote", json!({}))
-        };
-        let asked = manager
-            .post(&self.path(&format!("/environments/{}/{verb}", stage.id)), body)
-            .await?;
+        let (verb, body) =
+            if first { ("deploy", json!({"release_id": release.id})) } else { ("promote", json!({})) };
+        let asked = manager.post(&self.path(&format!("/environments/{}/{verb}", stage.id)), body).await?;
         ensure!(
             text(&asked, "release_id")? == release.id,
             "{} would get another release: {asked}",

@@ -97,25 +97,14 @@ impl Scenario {
     /// Writes the laboratory's repository, with its history, as a `git bundle` file.
     pub(crate) fn write_bundle(&self, folder: &Path) -> Result<std::path::PathBuf> {
         let (repository, bundle) = (folder.join("lab.git"), folder.join("lab.bundle"));
-        git(
-            Command::new("git")
-                .args(["init", "--quiet", "--bare"])
-                .arg(&repository),
-            None,
-        )?;
+        git(Command::new("git").args(["init", "--quiet", "--bare"]).arg(&repository), None)?;
         let inside = |words: &[&str]| {
             let mut command = Command::new("git");
             command.arg("-C").arg(&repository).args(words);
             command
         };
-        git(
-            &mut inside(&["fast-import", "--quiet"]),
-            Some(&self.fast_import()?),
-        )?;
-        git(
-            inside(&["bundle", "create", "--quiet"]).arg(&bundle).arg("main"),
-            None,
-        )?;
+        git(&mut inside(&["fast-import", "--quiet"]), Some(&self.fast_import()?))?;
+        git(inside(&["bundle", "create", "--quiet"]).arg(&bundle).arg("main"), None)?;
         Ok(bundle)
     }
 
@@ -150,11 +139,7 @@ impl Scenario {
         let message = format!("{}\n", commit.message.trim_end());
         writeln!(stream, "commit refs/heads/main")?;
         for role in ["author", "committer"] {
-            writeln!(
-                stream,
-                "{role} {} <{}> {seconds} +0000",
-                person.name, person.email
-            )?;
+            writeln!(stream, "{role} {} <{}> {seconds} +0000", person.name, person.email)?;
         }
         writeln!(stream, "data {}\n{message}", message.len())?;
         Ok(())

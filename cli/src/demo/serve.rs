@@ -40,21 +40,12 @@ pub(crate) async fn serve(arguments: DemoArguments) -> Outcome {
         Some(_) => None,
         None => Some(throw_away().map_err(Ending::CannotStart)?),
     };
-    let data = arguments
-        .data
-        .clone()
-        .or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
-    let data = data
-        .context("a folder for the data is needed")
-        .map_err(Ending::CannotStart)?;
+    let data = arguments.data.clone().or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
+    let data = data.context("a folder for the data is needed").map_err(Ending::CannotStart)?;
     make_private(&data)
         .with_context(|| format!("the data folder {} cannot be made", data.display()))
         .map_err(Ending::CannotStart)?;
-    let places = Places::new(
-        &data,
-        arguments.store.as_deref(),
-        arguments.distribution.as_deref(),
-    )?;
+    let places = Places::new(&data, arguments.store.as_deref(), arguments.distribution.as_deref())?;
     let settings = ServerSettings {
         listen: arguments.listen,
         data: data.clone(),
@@ -76,11 +67,7 @@ pub(crate) async fn serve(arguments: DemoArguments) -> Outcome {
         }
     };
     let url = &server.public_url;
-    let ready = if arguments.json {
-        kept.to_json(url).to_string()
-    } else {
-        kept.to_table(url)
-    };
+    let ready = if arguments.json { kept.to_json(url).to_string() } else { kept.to_table(url) };
     print::line(&ready).context("nobody reads that the server is ready")?;
     server.serve_until(&shutdown).await
 }
@@ -112,10 +99,7 @@ async fn prepared(server: &Server, data: &Path) -> Result<Kept> {
 
 /// Brings the changesets to where each is to be found.
 async fn fill(lab: &Lab) -> Result<()> {
-    let mut proposals = Vec::new();
-    for sketch in &lab.scenario.changesets {
-        proposals.push(lab.draft(&sketch.key).await?);
-    }
+    let proposals = lab.draft_all().await?;
     let of = |keys: &[&str]| -> Result<Vec<&Proposal>> {
         let found = keys.iter().map(|key| {
             let proposal = proposals.iter().find(|proposal| proposal.key == *key);
@@ -127,12 +111,10 @@ async fn fill(lab: &Lab) -> Result<()> {
     let queued = [released.clone(), overtaken.clone(), drafted.clone(), of(&QUEUED)?].concat();
     let approved = [queued.clone(), of(&APPROVED)?].concat();
     let in_review = of(&IN_REVIEW)?;
-    for proposal in approved.iter().chain(&in_review) {
+    for proposal in &in_review {
         lab.submit(proposal).await?;
     }
-    for proposal in &approved {
-        lab.approve(proposal).await?;
-    }
+    lab.approve_all(&approved).await?;
     for proposal in &queued {
         lab.queue(proposal).await?;
     }
@@ -161,9 +143,7 @@ async fn settled(lab: &Lab) -> Result<()> {
     let admin = lab.first_with("app_admin")?;
     until("the last jobs to end", async || {
         for state in ["queued", "running"] {
-            let jobs = admin
-                .get(&lab.path(&format!("/jobs?state={state}&limit=1")))
-                .await?;
+            let jobs = admin.get(&lab.path(&format!("/jobs?state={state}&limit=1"))).await?;
             if number(&jobs, "total")? > 0 {
                 return Ok(None);
             }

@@ -35,17 +35,10 @@ impl Watcher {
         // Returns behind the first application, so it waits for the deployment beside us.
         let connecting = tokio::spawn(async move {
             let follower = Follower::connect(source, options).await?;
-            let applied = follower
-                .changed()
-                .await
-                .ok_or(conman_worker::ConnectError::Stopped)?;
+            let applied = follower.changed().await.ok_or(conman_worker::ConnectError::Stopped)?;
             Ok((follower, applied))
         });
-        let watcher = Self {
-            name,
-            stage: stage.clone(),
-            connecting,
-        };
+        let watcher = Self { name, stage: stage.clone(), connecting };
         watcher.reported(lab, "to report", |_| true).await?;
         Ok(watcher)
     }
@@ -78,19 +71,14 @@ impl Watcher {
         let version = deployed.config_version;
         let session = self
             .reported(lab, "to report what it applied", |session| {
-                session["applied"]["config_version"]
-                    .as_u64()
-                    .or(session["config_version"].as_u64())
+                session["applied"]["config_version"].as_u64().or(session["config_version"].as_u64())
                     == Some(version)
             })
             .await?;
         follower.shutdown().await;
-        let applied_at = session["applied"]["applied_at"]
-            .as_str()
-            .or(session["applied_at"].as_str());
-        let applied_at: chrono::DateTime<chrono::Utc> = applied_at
-            .with_context(|| format!("{name} reports no instant: {session}"))?
-            .parse()?;
+        let applied_at = session["applied"]["applied_at"].as_str().or(session["applied_at"].as_str());
+        let applied_at: chrono::DateTime<chrono::Utc> =
+            applied_at.with_context(|| format!("{name} reports no instant: {session}"))?.parse()?;
         let after = (applied_at - deployed.activated_at).num_milliseconds().max(0);
         Ok(json!({
             "environment": self.stage.name,
@@ -103,11 +91,7 @@ impl Watcher {
     /// The worker's memory holds the values that its environment was given, and the release's files.
     fn check_memory(&self, lab: &Lab, follower: &Follower, files: &BTreeSet<String>) -> Result<()> {
         let view = follower.view();
-        let sketch = lab
-            .scenario
-            .environments
-            .iter()
-            .find(|sketch| sketch.name == self.stage.name);
+        let sketch = lab.scenario.environments.iter().find(|sketch| sketch.name == self.stage.name);
         for (parameter, wanted) in sketch.map(|sketch| &sketch.values).into_iter().flatten() {
             let found: Value = view.parameter(parameter)?;
             ensure!(
@@ -129,11 +113,7 @@ impl Watcher {
             let Some(content) = view.file(path.as_str()) else {
                 continue;
             };
-            ensure!(
-                ContentHash::of(&content) == *hash,
-                "{} holds a wrong {path}",
-                self.name
-            );
+            ensure!(ContentHash::of(&content) == *hash, "{} holds a wrong {path}", self.name);
             followed += 1;
         }
         ensure!(followed > 0, "{} keeps no file in memory", self.name);
@@ -160,24 +140,16 @@ pub(super) async fn running(lab: &Lab, release: &Published) -> Result<serde_json
     let mut told = serde_json::Map::new();
     for environment in list(&environments, "data")? {
         let (name, running) = (text(environment, "name")?, &environment["running"]);
-        for (key, wanted) in [
-            ("release_tag", &release.tag),
-            ("release_commit", &release.commit),
-            ("tree_id", &release.tree),
-        ] {
-            ensure!(
-                text(running, key)? == wanted,
-                "{name} runs another {key} than {wanted}: {running}"
-            );
+        for (key, wanted) in
+            [("release_tag", &release.tag), ("release_commit", &release.commit), ("tree_id", &release.tree)]
+        {
+            ensure!(text(running, key)? == wanted, "{name} runs another {key} than {wanted}: {running}");
         }
         let entry = json!({
             "release_tag": release.tag, "tree_id": release.tree, "config_version": number(running, "config_version")?,
         });
         told.insert(name.to_owned(), entry);
     }
-    ensure!(
-        told.len() == lab.stages.len(),
-        "not every environment is listed: {environments}"
-    );
+    ensure!(told.len() == lab.stages.len(), "not every environment is listed: {environments}");
     Ok(told)
 }
