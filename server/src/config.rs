@@ -18,11 +18,7 @@ pub struct Config {
 impl Config {
     /// The usual limits, and no trusted proxy.
     pub fn new(repositories: impl Into<PathBuf>) -> Self {
-        Self {
-            repositories: repositories.into(),
-            trusted_proxies: Vec::new(),
-            limits: Limits::default(),
-        }
+        Self { repositories: repositories.into(), trusted_proxies: Vec::new(), limits: Limits::default() }
     }
 }
 
@@ -37,6 +33,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a client may take to send its body.
     pub body_timeout: Duration,
+    /// How long a client may take no byte of an answer that waits for it.
+    pub write_timeout: Duration,
     /// How many requests are served at once; those beyond get 503.
     pub in_flight: usize,
     /// How many connections are open at once; further ones wait to be accepted.
@@ -54,6 +52,7 @@ impl Default for Limits {
             file_body_bytes: 16 * 1024 * 1024,
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             in_flight: 1024,
             connections: 16_384,
             drain: Duration::from_secs(20),

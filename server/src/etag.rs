@@ -34,16 +34,9 @@ mod tests {
     #[test]
     fn a_tag_has_one_spelling() {
         assert_eq!(parse("\"v12\"").map(Version::get), Some(12));
-        for other in [
-            "v12",
-            "\"12\"",
-            "W/\"v12\"",
-            "\"v012\"",
-            "\"v+1\"",
-            "\"v\"",
-            "\"v99999999999999999999\"",
-            "*",
-        ] {
+        for other in
+            ["v12", "\"12\"", "W/\"v12\"", "\"v012\"", "\"v+1\"", "\"v\"", "\"v99999999999999999999\"", "*"]
+        {
             assert_eq!(parse(other), None, "{other}");
         }
     }

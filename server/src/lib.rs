@@ -20,6 +20,7 @@ mod router;
 mod serve;
 mod state;
 mod tidy_up;
+mod write_deadline;
 
 pub use config::{Config, Limits};
 pub use etag::Tagged;

@@ -6,9 +6,7 @@ use prometheus::{
 use std::time::Duration;
 
 /// The upper bounds of the latency histogram, in seconds.
-const BUCKETS: [f64; 12] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-];
+const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 /// What the server counts.
 pub struct Metrics {
@@ -41,32 +39,17 @@ impl Metrics {
             registry.register(Box::new(gauge.clone())).expect(declared);
             gauge
         };
-        let requests = counter(
-            "conman_http_requests_total",
-            "Requests answered.",
-            &["route", "method", "status"],
-        );
+        let requests =
+            counter("conman_http_requests_total", "Requests answered.", &["route", "method", "status"]);
         let sign_ins = counter("conman_sign_ins_total", "Attempts to sign in.", &["outcome"]);
         let in_flight = gauge("conman_http_requests_in_flight", "Requests being served.");
-        let password_queue = gauge(
-            "conman_password_queue",
-            "Callers waiting for a password to be hashed.",
-        );
-        let latency = HistogramOpts::new(
-            "conman_http_request_duration_seconds",
-            "Time to the head of the answer.",
-        )
-        .buckets(BUCKETS.to_vec());
+        let password_queue = gauge("conman_password_queue", "Callers waiting for a password to be hashed.");
+        let latency =
+            HistogramOpts::new("conman_http_request_duration_seconds", "Time to the head of the answer.")
+                .buckets(BUCKETS.to_vec());
         let latency = HistogramVec::new(latency, &["route", "method"]).expect(declared);
         registry.register(Box::new(latency.clone())).expect(declared);
-        Self {
-            registry,
-            requests,
-            latency,
-            in_flight,
-            sign_ins,
-            password_queue,
-        }
+        Self { registry, requests, latency, in_flight, sign_ins, password_queue }
     }
 
     /// Where other parts of the server declare what they count.
@@ -80,12 +63,8 @@ impl Metrics {
     }
 
     pub(crate) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
-        self.requests
-            .with_label_values(&[route, method, status.to_string().as_str()])
-            .inc();
-        self.latency
-            .with_label_values(&[route, method])
-            .observe(took.as_secs_f64());
+        self.requests.with_label_values(&[route, method, status.to_string().as_str()]).inc();
+        self.latency.with_label_values(&[route, method]).observe(took.as_secs_f64());
     }
 
     pub(crate) fn sign_in(&self, outcome: &'static str) {
@@ -94,8 +73,7 @@ impl Metrics {
 
     /// Writes everything down.
     pub(crate) fn text(&self, password_queue: usize) -> Result<Vec<u8>, prometheus::Error> {
-        self.password_queue
-            .set(i64::try_from(password_queue).unwrap_or(i64::MAX));
+        self.password_queue.set(i64::try_from(password_queue).unwrap_or(i64::MAX));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)

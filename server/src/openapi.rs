@@ -36,10 +36,8 @@ impl Modify for Credentials {
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         let none: [&str; 0] = [];
-        document.security = Some(vec![
-            SecurityRequirement::new("session", none),
-            SecurityRequirement::new("token", none),
-        ]);
+        document.security =
+            Some(vec![SecurityRequirement::new("session", none), SecurityRequirement::new("token", none)]);
     }
 }
 
@@ -50,9 +48,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// All documented routes with their document.
 pub(crate) fn documented_routes() -> (Router<AppState>, utoipa::openapi::OpenApi) {
-    let router = OpenApiRouter::with_openapi(Document::openapi())
-        .merge(operations::routes())
-        .merge(routes::all());
+    let router =
+        OpenApiRouter::with_openapi(Document::openapi()).merge(operations::routes()).merge(routes::all());
     let (router, mut document) = router.split_for_parts();
     for (path, item) in &mut document.paths.paths {
         let methods = [
@@ -73,20 +70,13 @@ pub(crate) fn documented_routes() -> (Router<AppState>, utoipa::openapi::OpenApi
 
 /// Adds to an operation the problems that it may answer, where it does not describe them itself.
 fn add_refusals(path: &str, operation: &mut Operation) {
-    let public = operation
-        .security
-        .as_ref()
-        .is_some_and(|all| all.contains(&SecurityRequirement::default()));
+    let public = operation.security.as_ref().is_some_and(|all| all.contains(&SecurityRequirement::default()));
     let has_body = operation.request_body.is_some();
     let within_something = path.contains('{');
     let refusals = [
         ("400", true, "What was sent is wrong, field by field"),
         ("401", !public, "Nobody is signed in"),
-        (
-            "403",
-            !public || has_body,
-            "Not for this account, or not from this site",
-        ),
+        ("403", !public || has_body, "Not for this account, or not from this site"),
         ("404", within_something, "No such thing, or not for this account"),
         ("408", has_body, "The body did not arrive in time"),
         ("409", has_body, "It does not fit the present state"),
@@ -100,13 +90,9 @@ fn add_refusals(path: &str, operation: &mut Operation) {
     for (status, applies, description) in refusals {
         if applies && !operation.responses.responses.contains_key(status) {
             let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
-            let response = ResponseBuilder::new()
-                .description(description)
-                .content(crate::problem::MEDIA_TYPE, content);
-            operation
-                .responses
-                .responses
-                .insert(status.to_owned(), RefOr::T(response.build()));
+            let response =
+                ResponseBuilder::new().description(description).content(crate::problem::MEDIA_TYPE, content);
+            operation.responses.responses.insert(status.to_owned(), RefOr::T(response.build()));
         }
     }
 }

@@ -17,10 +17,7 @@ use utoipa_axum::routes;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(livez))
-        .routes(routes!(readyz))
-        .routes(routes!(metrics))
+    OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz)).routes(routes!(metrics))
 }
 
 /// Whether the server can serve.
@@ -60,11 +57,7 @@ async fn readyz(State(state): State<AppState>) -> Response {
     );
     let checks = vec![store, distribution, repositories];
     let ready = checks.iter().all(|check| check.ok) && !state.stopping.is_cancelled();
-    let status = if ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, checks })).into_response()
 }
 
@@ -89,9 +82,5 @@ async fn check<T, E: StdError>(name: &'static str, ping: impl Future<Output = Re
 async fn metrics(State(state): State<AppState>) -> Answer<Response> {
     let text = state.metrics.text(state.workflow.password_queue_length());
     let text = text.map_err(|error| Problem::internal("the metrics could not be written", &error))?;
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
-        .into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

@@ -106,10 +106,7 @@ impl Problem {
             StatusCode::REQUEST_TIMEOUT => ("timeout", "the request did not arrive in time"),
             StatusCode::SERVICE_UNAVAILABLE => ("overloaded", "too many requests at once; try again soon"),
             status if status.is_client_error() => ("malformed", "this request cannot be understood"),
-            _ => (
-                "internal",
-                "something broke on the server; the request id finds it in the log",
-            ),
+            _ => ("internal", "something broke on the server; the request id finds it in the log"),
         };
         Self::new(status, code, detail)
     }
@@ -122,10 +119,7 @@ impl Problem {
 
     /// A body or a query that is wrong in some fields.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let texts: Vec<String> = errors
-            .iter()
-            .map(|e| format!("{}: {}", e.pointer, e.message))
-            .collect();
+        let texts: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.message)).collect();
         let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid", texts.join("; "));
         problem.0.body.errors = errors;
         problem
@@ -210,10 +204,7 @@ impl IntoResponse for Problem {
             headers.insert(header::ETAG, crate::etag::of_number(version));
         }
         if self.status() == StatusCode::UNAUTHORIZED {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"conman\""),
-            );
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"conman\""));
         }
         response.extensions_mut().insert(self);
         response

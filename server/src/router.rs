@@ -45,10 +45,8 @@ pub fn router(state: AppState) -> Router {
 
 /// A handler that panicked breaks its own request only.
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("(not a text)"), "a handler panicked");
     Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }

@@ -1,9 +1,11 @@
 //! Connections: accepted, served, drained.
 
+use crate::config::Config;
 use crate::layers::Peer;
 use crate::router::router;
 use crate::state::AppState;
 use crate::tidy_up;
+use crate::write_deadline::WriteDeadline;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -50,7 +52,7 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
                     stop: shutdown.clone(),
                     cut_off: cut_off.clone(),
                 };
-                connections.spawn(serve(connection, app.clone(), state.config.limits.header_timeout));
+                connections.spawn(serve(connection, app.clone(), Arc::clone(&state.config)));
             }
             Err(error) => {
                 // One client's broken connection, or too many open files: the listener itself goes on.
@@ -62,10 +64,7 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
     drop(listener);
     state.stopping.cancel();
     connections.close();
-    if tokio::time::timeout(state.config.limits.drain, connections.wait())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(state.config.limits.drain, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "cutting off who is still busy");
         cut_off.cancel();
         connections.wait().await;
@@ -85,14 +84,8 @@ struct Connection {
     cut_off: CancellationToken,
 }
 
-async fn serve(connection: Connection, app: Router, header_timeout: Duration) {
-    let Connection {
-        stream,
-        peer,
-        slot,
-        stop,
-        cut_off,
-    } = connection;
+async fn serve(connection: Connection, app: Router, config: Arc<Config>) {
+    let Connection { stream, peer, slot, stop, cut_off } = connection;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection without TCP_NODELAY");
     }
@@ -102,10 +95,11 @@ async fn serve(connection: Connection, app: Router, header_timeout: Duration) {
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(config.limits.header_timeout)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_HEADERS)
         .half_close(false);
+    let stream = WriteDeadline::new(stream, config.limits.write_timeout);
     let served = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     let ended = tokio::select! {

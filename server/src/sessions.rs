@@ -70,10 +70,7 @@ pub(crate) async fn signed_in(session: &Session) -> Answer<Option<SignedIn>> {
         Ok::<_, tower_sessions::session::Error>(user_id.zip(password_set_at))
     };
     let found = read.await.map_err(|error| broken(&error))?;
-    Ok(found.map(|(user_id, password_set_at)| SignedIn {
-        user_id,
-        password_set_at,
-    }))
+    Ok(found.map(|(user_id, password_set_at)| SignedIn { user_id, password_set_at }))
 }
 
 fn broken(error: &tower_sessions::session::Error) -> Problem {
@@ -94,11 +91,7 @@ impl SessionStore for StoredSessions {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let document = document(record)?;
-        let existing = self
-            .0
-            .get::<SessionDoc>(&document.id())
-            .await
-            .map_err(|error| backend(&error))?;
+        let existing = self.0.get::<SessionDoc>(&document.id()).await.map_err(|error| backend(&error))?;
         let batch = match existing {
             Some(existing) => Batch::new().replace(&document, existing.version),
             None => Batch::new().insert(&document),
@@ -107,11 +100,7 @@ impl SessionStore for StoredSessions {
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        let found = self
-            .0
-            .get::<SessionDoc>(&key(*id))
-            .await
-            .map_err(|error| backend(&error))?;
+        let found = self.0.get::<SessionDoc>(&key(*id)).await.map_err(|error| backend(&error))?;
         let Some(session) = found else { return Ok(None) };
         let expiry_date =
             OffsetDateTime::from_unix_timestamp_nanos(i128::from(session.expires_at.millis()) * 1_000_000)
@@ -123,26 +112,14 @@ impl SessionStore for StoredSessions {
             (USER_ID.to_owned(), json!(session.user_id)),
             (PASSWORD_SET_AT.to_owned(), json!(session.password_set_at)),
         ]);
-        Ok(Some(Record {
-            id: *id,
-            data,
-            expiry_date,
-        }))
+        Ok(Some(Record { id: *id, data, expiry_date }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
         loop {
-            let found = self
-                .0
-                .get::<SessionDoc>(&key(*id))
-                .await
-                .map_err(|error| backend(&error))?;
+            let found = self.0.get::<SessionDoc>(&key(*id)).await.map_err(|error| backend(&error))?;
             let Some(session) = found else { return Ok(()) };
-            match self
-                .0
-                .commit(Batch::new().delete::<SessionDoc>(&session.id(), session.version))
-                .await
-            {
+            match self.0.commit(Batch::new().delete::<SessionDoc>(&session.id(), session.version)).await {
                 Err(error) if error.is_conflict() => {}
                 other => return other.map_err(|error| backend(&error)),
             }

@@ -18,10 +18,9 @@ pub(crate) async fn remove_expired_sessions(state: AppState) {
         match state.workflow.remove_expired_sessions().await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "expired sessions removed"),
-            Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "expired sessions stay for now"
-            ),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "expired sessions stay for now")
+            }
         }
     }
 }

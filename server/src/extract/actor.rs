@@ -71,16 +71,9 @@ impl FromRequestParts<AppState> for MaybeActor {
             };
             let writes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
             if writes && actor.scope == TokenScope::Read {
-                return Err(Problem::new(
-                    StatusCode::FORBIDDEN,
-                    "read_only_token",
-                    "this token only reads",
-                ));
+                return Err(Problem::new(StatusCode::FORBIDDEN, "read_only_token", "this token only reads"));
             }
-            return Ok(Self(Some(CurrentActor {
-                actor: *actor,
-                via: Via::Token,
-            })));
+            return Ok(Self(Some(CurrentActor { actor: *actor, via: Via::Token })));
         }
         let session = parts.extensions.get::<Session>().cloned();
         let session = session.ok_or_else(|| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
@@ -88,13 +81,9 @@ impl FromRequestParts<AppState> for MaybeActor {
             return Ok(Self(None));
         };
         let workflow = &state.workflow;
-        let actor = workflow
-            .authenticate_session(signed_in.user_id, signed_in.password_set_at, context)
-            .await?;
-        Ok(Self(actor.map(|actor| CurrentActor {
-            actor,
-            via: Via::Session,
-        })))
+        let actor =
+            workflow.authenticate_session(signed_in.user_id, signed_in.password_set_at, context).await?;
+        Ok(Self(actor.map(|actor| CurrentActor { actor, via: Via::Session })))
     }
 }
 
@@ -127,11 +116,7 @@ impl FromRequestParts<AppState> for CurrentProgram {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let secret = bearer(&parts.headers)?.ok_or_else(wrong_token)?;
-        match state
-            .workflow
-            .authenticate_token(secret, context::of(parts))
-            .await?
-        {
+        match state.workflow.authenticate_token(secret, context::of(parts)).await? {
             Some(TokenHolder::Program(program)) => Ok(Self(program)),
             Some(TokenHolder::Person(_)) | None => Err(wrong_token()),
         }
@@ -139,11 +124,7 @@ impl FromRequestParts<AppState> for CurrentProgram {
 }
 
 fn wrong_token() -> Problem {
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "unauthenticated",
-        "this token is unknown, expired or revoked",
-    )
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "this token is unknown, expired or revoked")
 }
 
 /// The token in `Authorization: Bearer …`, if there is one.

@@ -47,14 +47,10 @@ impl FromRequest<AppState> for RawBody {
         if encodings.iter().any(|encoding| encoding != "identity") {
             return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let limit = request
-            .extensions()
-            .get::<BodyLimit>()
-            .map_or(state.config.limits.body_bytes, |limit| limit.0);
-        let announced = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let limit =
+            request.extensions().get::<BodyLimit>().map_or(state.config.limits.body_bytes, |limit| limit.0);
+        let announced =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > limit as u64) {
             return Err(too_large(limit));
         }
@@ -82,11 +78,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
 }
 
 fn too_large(limit: usize) -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "too_large",
-        format!("a body here has at most {limit} bytes"),
-    )
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a body here has at most {limit} bytes"))
 }
 
 /// True for `application/json`, alone or with `charset=utf-8`.
@@ -96,9 +88,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         return false;
     };
     let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
-    let kind = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let kind = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
     kind && parts.all(|parameter| {
         let lower = parameter.to_ascii_lowercase();
         matches!(lower.as_str(), "" | "charset=utf-8" | "charset=\"utf-8\"")

@@ -19,9 +19,5 @@ impl<S: Sync> FromRequestParts<S> for ClientContext {
 
 /// The context that the outermost layer left.
 pub(super) fn of(parts: &Parts) -> RequestContext {
-    parts
-        .extensions
-        .get::<RequestContext>()
-        .cloned()
-        .unwrap_or_default()
+    parts.extensions.get::<RequestContext>().cloned().unwrap_or_default()
 }

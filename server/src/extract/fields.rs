@@ -21,10 +21,7 @@ pub(super) struct Fault {
 
 impl Fault {
     fn at(message: impl fmt::Display) -> Self {
-        Self {
-            pointer: String::new(),
-            message: message.to_string(),
-        }
+        Self { pointer: String::new(), message: message.to_string() }
     }
 
     fn under(mut self, step: impl fmt::Display) -> Self {
@@ -33,10 +30,7 @@ impl Fault {
     }
 
     pub(super) fn into_field_error(self) -> FieldError {
-        FieldError {
-            pointer: self.pointer,
-            message: self.message,
-        }
+        FieldError { pointer: self.pointer, message: self.message }
     }
 }
 
@@ -67,11 +61,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let known = if expected.is_empty() {
-            "none".to_owned()
-        } else {
-            expected.join(", ")
-        };
+        let known = if expected.is_empty() { "none".to_owned() } else { expected.join(", ") };
         Self::at(format_args!("unknown field; known are: {known}")).under(escape(field))
     }
 
@@ -95,33 +85,20 @@ pub(super) struct Node<'v> {
 impl<'v> Node<'v> {
     /// A value that was JSON.
     pub(super) fn json(value: &'v Value) -> Self {
-        Self {
-            value,
-            texts_only: false,
-        }
+        Self { value, texts_only: false }
     }
 
     /// A value of a query: an object of texts.
     pub(super) fn query(value: &'v Value) -> Self {
-        Self {
-            value,
-            texts_only: true,
-        }
+        Self { value, texts_only: true }
     }
 
     fn inside(self, value: &'v Value) -> Self {
-        Self {
-            value,
-            texts_only: self.texts_only,
-        }
+        Self { value, texts_only: self.texts_only }
     }
 
     fn text(self) -> Option<&'v str> {
-        if self.texts_only {
-            self.value.as_str()
-        } else {
-            None
-        }
+        if self.texts_only { self.value.as_str() } else { None }
     }
 }
 
@@ -155,24 +132,15 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 (None, None, number) => visitor.visit_f64(number.unwrap_or(f64::MAX)),
             },
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items {
-                node: self,
-                items: items.iter().enumerate(),
-            }),
-            Value::Object(fields) => visitor.visit_map(Fields {
-                node: self,
-                fields: fields.iter(),
-                current: None,
-            }),
+            Value::Array(items) => visitor.visit_seq(Items { node: self, items: items.iter().enumerate() }),
+            Value::Object(fields) => {
+                visitor.visit_map(Fields { node: self, fields: fields.iter(), current: None })
+            }
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if self.value.is_null() {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -190,18 +158,10 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.value {
-            Value::String(name) => visitor.visit_enum(Variant {
-                node: self,
-                name,
-                content: None,
-            }),
+            Value::String(name) => visitor.visit_enum(Variant { node: self, name, content: None }),
             Value::Object(fields) if fields.len() == 1 && !self.texts_only => {
                 let (name, content) = fields.iter().next().expect("there is exactly one");
-                visitor.visit_enum(Variant {
-                    node: self,
-                    name,
-                    content: Some(content),
-                })
+                visitor.visit_enum(Variant { node: self, name, content: Some(content) })
             }
             _ => Err(Fault::at("expected one of the known names")),
         }
@@ -245,9 +205,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
         let Some((at, item)) = self.items.next() else {
             return Ok(None);
         };
-        seed.deserialize(self.node.inside(item))
-            .map(Some)
-            .map_err(|fault| fault.under(at))
+        seed.deserialize(self.node.inside(item)).map(Some).map_err(|fault| fault.under(at))
     }
 }
 
@@ -273,8 +231,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
         let Some((key, value)) = self.current.take() else {
             return Err(Fault::at("a value without a field"));
         };
-        seed.deserialize(self.node.inside(value))
-            .map_err(|fault| fault.under(escape(key)))
+        seed.deserialize(self.node.inside(value)).map_err(|fault| fault.under(escape(key)))
     }
 }
 
@@ -296,9 +253,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
 
 impl<'de> Variant<'de> {
     fn content(&self) -> Result<Node<'de>, Fault> {
-        self.content
-            .map(|value| self.node.inside(value))
-            .ok_or_else(|| Fault::at("its content is missing"))
+        self.content.map(|value| self.node.inside(value)).ok_or_else(|| Fault::at("its content is missing"))
     }
 }
 
@@ -313,14 +268,11 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        seed.deserialize(self.content()?)
-            .map_err(|fault| fault.under(escape(self.name)))
+        seed.deserialize(self.content()?).map_err(|fault| fault.under(escape(self.name)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.content()?
-            .deserialize_any(visitor)
-            .map_err(|fault| fault.under(escape(self.name)))
+        self.content()?.deserialize_any(visitor).map_err(|fault| fault.under(escape(self.name)))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -328,9 +280,7 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.content()?
-            .deserialize_any(visitor)
-            .map_err(|fault| fault.under(escape(self.name)))
+        self.content()?.deserialize_any(visitor).map_err(|fault| fault.under(escape(self.name)))
     }
 }
 
@@ -371,20 +321,8 @@ mod tests {
     fn what_fits_is_read() {
         let value = json!({"name": "x", "count": 3, "list": [{"kind": "one_thing"}, {"kind": {"other": {"value": 1}}}]});
         let read = Outer::deserialize(Node::json(&value)).unwrap();
-        let list = vec![
-            Inner { kind: Kind::OneThing },
-            Inner {
-                kind: Kind::Other { value: 1 },
-            },
-        ];
-        assert_eq!(
-            read,
-            Outer {
-                name: "x".to_owned(),
-                count: Some(3),
-                list
-            }
-        );
+        let list = vec![Inner { kind: Kind::OneThing }, Inner { kind: Kind::Other { value: 1 } }];
+        assert_eq!(read, Outer { name: "x".to_owned(), count: Some(3), list });
     }
 
     #[test]
@@ -393,10 +331,7 @@ mod tests {
         assert_eq!(pointer(json!({"name": {"$ne": null}})), "/name");
         assert_eq!(pointer(json!({"name": "x", "a/b~c": 1})), "/a~1b~0c");
         assert_eq!(pointer(json!({"name": "x", "count": -1})), "/count");
-        assert_eq!(
-            pointer(json!({"name": "x", "count": 4_294_967_296_u64})),
-            "/count"
-        );
+        assert_eq!(pointer(json!({"name": "x", "count": 4_294_967_296_u64})), "/count");
         assert_eq!(
             pointer(json!({"name": "x", "list": [{"kind": "one_thing"}, {"kind": "x"}]})),
             "/list/1/kind"
@@ -414,10 +349,7 @@ mod tests {
         let read = Outer::deserialize(Node::query(&value)).unwrap();
         assert_eq!((read.name.as_str(), read.count), ("7", Some(7)));
         for bad in ["-1", "1e3", "+7", "", " 7", "1000000000000"] {
-            assert!(
-                Outer::deserialize(Node::query(&json!({"name": "x", "count": bad}))).is_err(),
-                "{bad:?}"
-            );
+            assert!(Outer::deserialize(Node::query(&json!({"name": "x", "count": bad}))).is_err(), "{bad:?}");
         }
     }
 }

@@ -32,11 +32,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             (Some(version), None) => Ok(Self(Some(version))),
             _ => {
                 let detail = "If-Match takes one ETag of this server, such as \"v3\", and no such version is the present one";
-                Err(Problem::new(
-                    StatusCode::PRECONDITION_FAILED,
-                    "stale_version",
-                    detail,
-                ))
+                Err(Problem::new(StatusCode::PRECONDITION_FAILED, "stale_version", detail))
             }
         }
     }

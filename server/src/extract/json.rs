@@ -13,21 +13,11 @@ const DEEPEST: usize = 64;
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, Problem> {
     let mut found = None;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let strict = Strict {
-        depth: 0,
-        path: String::new(),
-        found: &mut found,
-    };
-    let parsed = strict
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
+    let strict = Strict { depth: 0, path: String::new(), found: &mut found };
+    let parsed = strict.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     parsed.map_err(|error| match found {
         Some(field) => Problem::invalid(vec![field]),
-        None => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "malformed",
-            format!("the body is not JSON: {error}"),
-        ),
+        None => Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the body is not JSON: {error}")),
     })
 }
 
@@ -81,9 +71,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("a number that is not finite"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -102,11 +90,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let depth = self.deeper()?;
         let mut list = Vec::new();
         loop {
-            let inside = Strict {
-                depth,
-                path: format!("{}/{}", self.path, list.len()),
-                found: self.found,
-            };
+            let inside = Strict { depth, path: format!("{}/{}", self.path, list.len()), found: self.found };
             match items.next_element_seed(inside)? {
                 Some(item) => list.push(item),
                 None => return Ok(Value::Array(list)),
@@ -122,11 +106,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if object.contains_key(&key) {
                 return Err(self.refuse(path, "this field is there twice".to_owned()));
             }
-            let value = fields.next_value_seed(Strict {
-                depth,
-                path,
-                found: self.found,
-            })?;
+            let value = fields.next_value_seed(Strict { depth, path, found: self.found })?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))

@@ -47,22 +47,10 @@ impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let missing = || {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "not_found",
-                format!("there is no such {}", T::WHAT),
-            )
-        };
-        let parameters = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|_| missing())?;
-        let text = parameters
-            .iter()
-            .find(|(name, _)| *name == T::NAME)
-            .map(|(_, text)| text);
-        text.and_then(|text| text.parse().ok())
-            .map(Self)
-            .ok_or_else(missing)
+        let missing =
+            || Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {}", T::WHAT));
+        let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| missing())?;
+        let text = parameters.iter().find(|(name, _)| *name == T::NAME).map(|(_, text)| text);
+        text.and_then(|text| text.parse().ok()).map(Self).ok_or_else(missing)
     }
 }

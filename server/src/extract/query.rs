@@ -36,10 +36,7 @@ impl Default for PageLimit {
 impl PageNumber {
     /// The part of a list that this number and a limit name.
     pub fn of(self, limit: PageLimit) -> Page {
-        Page {
-            page: self.0,
-            limit: limit.0,
-        }
+        Page { page: self.0, limit: limit.0 }
     }
 }
 
@@ -67,26 +64,18 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryOf<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let refuse = |field: FieldError| Problem::invalid(vec![field]);
         let values = values(parts.uri.query().unwrap_or_default()).map_err(refuse)?;
-        T::deserialize(Node::query(&values))
-            .map(Self)
-            .map_err(|fault| refuse(fault.into_field_error()))
+        T::deserialize(Node::query(&values)).map(Self).map_err(|fault| refuse(fault.into_field_error()))
     }
 }
 
 fn values(query: &str) -> Result<Value, FieldError> {
     let mut values = Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
-        let wrong = |message: &str| FieldError {
-            pointer: format!("/{name}"),
-            message: message.to_owned(),
-        };
+        let wrong = |message: &str| FieldError { pointer: format!("/{name}"), message: message.to_owned() };
         if text.contains(['\u{fffd}', '\0']) {
             return Err(wrong("it is not UTF-8 text"));
         }
-        if values
-            .insert(name.to_string(), Value::String(text.into_owned()))
-            .is_some()
-        {
+        if values.insert(name.to_string(), Value::String(text.into_owned())).is_some() {
             return Err(wrong("this parameter is there twice"));
         }
     }

@@ -31,10 +31,7 @@ pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, n
     let _in_flight = state.metrics.began();
     let request_id = request_id(&request);
     // Without a connection, as in tests of the router alone, there is no peer.
-    let peer = request
-        .extensions()
-        .get::<Peer>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
     let address = client_address(peer, request.headers(), &state.config.trusted_proxies);
     let context = RequestContext {
         request_id: Some(request_id),
@@ -63,13 +60,8 @@ pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, n
 
 /// The id that the client gave, if it is one; otherwise a new one.
 fn request_id(request: &Request) -> RequestId {
-    let given = request
-        .headers()
-        .get(&REQUEST_ID)
-        .and_then(|value| value.to_str().ok());
-    given
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(conman_workflow::fresh_id)
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    given.and_then(|text| text.parse().ok()).unwrap_or_else(conman_workflow::fresh_id)
 }
 
 /// Methods are the client's text; what is counted by them must not grow without end.
@@ -118,16 +110,9 @@ fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behin
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     let docs = path.starts_with("/api/docs");
-    let policy = if docs {
-        DOCS_SECURITY_POLICY
-    } else {
-        CONTENT_SECURITY_POLICY
-    };
+    let policy = if docs { DOCS_SECURITY_POLICY } else { CONTENT_SECURITY_POLICY };
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(
@@ -139,14 +124,9 @@ fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behin
         HeaderValue::from_static("same-origin"),
     );
     if behind_tls {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000"),
-        );
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     if !docs {
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
 }

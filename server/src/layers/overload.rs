@@ -14,8 +14,6 @@ pub(crate) async fn overload(State(state): State<AppState>, request: Request, ne
     }
     match state.in_flight.try_acquire() {
         Ok(_permit) => next.run(request).await,
-        Err(_) => Problem::of_status(StatusCode::SERVICE_UNAVAILABLE)
-            .retry_after(1)
-            .into_response(),
+        Err(_) => Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).into_response(),
     }
 }

@@ -16,12 +16,8 @@ pub(crate) async fn same_origin(State(state): State<AppState>, request: Request,
     if safe || is_ours(request.headers(), &state.workflow.settings().public_url) {
         return next.run(request).await;
     }
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "foreign_origin",
-        "this write does not come from this site",
-    )
-    .into_response()
+    Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "this write does not come from this site")
+        .into_response()
 }
 
 fn is_ours(headers: &HeaderMap, public_url: &str) -> bool {
@@ -42,9 +38,7 @@ fn is_ours(headers: &HeaderMap, public_url: &str) -> bool {
 /// The origin of a URL: scheme, host and port, without a path.
 fn origin_of(url: &str) -> Option<&str> {
     let after_scheme = url.find("://")? + 3;
-    let end = url[after_scheme..]
-        .find('/')
-        .map_or(url.len(), |at| after_scheme + at);
+    let end = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
     Some(&url[..end])
 }
 
@@ -55,23 +49,16 @@ fn names_host(origin: &str, host: Option<&str>) -> bool {
     };
     let known_scheme = matches!(origin.scheme_str(), Some("http" | "https"));
     known_scheme
-        && host.is_some_and(|host| {
-            origin
-                .authority()
-                .is_some_and(|authority| authority.as_str() == host)
-        })
+        && host.is_some_and(|host| origin.authority().is_some_and(|authority| authority.as_str() == host))
 }
 
 fn has_session_cookie(headers: &HeaderMap) -> bool {
     let named = |pair: &str| pair.trim_start().split('=').next() == Some(COOKIE);
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .any(|value| match value.to_str() {
-            Ok(text) => text.split(';').any(named),
-            // What cannot be read counts as one, to be on the safe side.
-            Err(_) => true,
-        })
+    headers.get_all(header::COOKIE).iter().any(|value| match value.to_str() {
+        Ok(text) => text.split(';').any(named),
+        // What cannot be read counts as one, to be on the safe side.
+        Err(_) => true,
+    })
 }
 
 #[cfg(test)]
@@ -88,51 +75,24 @@ mod tests {
 
     #[test]
     fn foreign_sites_are_refused() {
-        assert!(ours(&[
-            ("origin", "https://conman.example"),
-            ("cookie", "conman_session=x")
-        ]));
+        assert!(ours(&[("origin", "https://conman.example"), ("cookie", "conman_session=x")]));
         assert!(ours(&[
             ("origin", "http://127.0.0.1:8080"),
             ("host", "127.0.0.1:8080"),
             ("cookie", "conman_session=x")
         ]));
-        assert!(ours(&[
-            ("sec-fetch-site", "same-origin"),
-            ("cookie", "conman_session=x")
-        ]));
+        assert!(ours(&[("sec-fetch-site", "same-origin"), ("cookie", "conman_session=x")]));
         assert!(ours(&[("authorization", "Bearer x")]));
         assert!(ours(&[("cookie", "theme=dark")]));
 
         assert!(!ours(&[("cookie", "theme=dark; conman_session=x")]));
-        assert!(!ours(&[
-            ("origin", "https://evil.example"),
-            ("host", "conman.example")
-        ]));
+        assert!(!ours(&[("origin", "https://evil.example"), ("host", "conman.example")]));
         assert!(!ours(&[("origin", "null"), ("host", "conman.example")]));
-        assert!(!ours(&[
-            ("origin", "https://conman.example"),
-            ("origin", "https://evil.example")
-        ]));
-        assert!(!ours(&[
-            ("origin", "https://conman.example.evil.example"),
-            ("cookie", "conman_session=x")
-        ]));
-        assert!(!ours(&[
-            ("origin", "http://conman.example"),
-            ("host", "other.example")
-        ]));
-        assert!(!ours(&[
-            ("sec-fetch-site", "cross-site"),
-            ("origin", "https://conman.example")
-        ]));
-        assert!(!ours(&[
-            ("sec-fetch-site", "same-site"),
-            ("cookie", "conman_session=x")
-        ]));
-        assert!(!ours(&[
-            ("sec-fetch-site", "none"),
-            ("cookie", "conman_session=x")
-        ]));
+        assert!(!ours(&[("origin", "https://conman.example"), ("origin", "https://evil.example")]));
+        assert!(!ours(&[("origin", "https://conman.example.evil.example"), ("cookie", "conman_session=x")]));
+        assert!(!ours(&[("origin", "http://conman.example"), ("host", "other.example")]));
+        assert!(!ours(&[("sec-fetch-site", "cross-site"), ("origin", "https://conman.example")]));
+        assert!(!ours(&[("sec-fetch-site", "same-site"), ("cookie", "conman_session=x")]));
+        assert!(!ours(&[("sec-fetch-site", "none"), ("cookie", "conman_session=x")]));
     }
 }

@@ -52,7 +52,5 @@ async fn list_accounts(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<AccountBody>>> {
     let accounts = state.workflow.list_accounts(&actor, paging.page()).await?;
-    Ok(Json(List::new(paging.page(), accounts, |account| {
-        AccountBody::from(account.doc)
-    })))
+    Ok(Json(List::new(paging.page(), accounts, |account| AccountBody::from(account.doc))))
 }

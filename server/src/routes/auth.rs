@@ -49,10 +49,7 @@ async fn login(
     ClientContext(context): ClientContext,
     JsonBody(body): JsonBody<Login>,
 ) -> Answer<Json<MeBody>> {
-    let signed_in = state
-        .workflow
-        .sign_in(&body.email, body.password, context.clone())
-        .await;
+    let signed_in = state.workflow.sign_in(&body.email, body.password, context.clone()).await;
     state.metrics.sign_in(outcome(&signed_in));
     begin(&state, &session, &signed_in?.doc, context).await
 }
@@ -96,17 +93,10 @@ async fn set_up(
     ClientContext(context): ClientContext,
     JsonBody(body): JsonBody<SetUp>,
 ) -> Answer<(StatusCode, Json<MeBody>)> {
-    let first = FirstAccount {
-        email: body.email,
-        handle: body.handle,
-        name: body.name,
-        password: body.password,
-    };
+    let first =
+        FirstAccount { email: body.email, handle: body.handle, name: body.name, password: body.password };
     let user = state.workflow.set_up(&body.token, first, context.clone()).await?;
-    Ok((
-        StatusCode::CREATED,
-        begin(&state, &session, &user, context).await?,
-    ))
+    Ok((StatusCode::CREATED, begin(&state, &session, &user, context).await?))
 }
 
 /// An invite, as its link shows it.
@@ -200,34 +190,18 @@ async fn accept_invite(
     JsonBody(body): JsonBody<AcceptInvite>,
 ) -> Answer<Json<MeBody>> {
     match (body.account, current) {
-        (
-            Some(AccountOfInvited {
-                handle,
-                name,
-                password,
-            }),
-            _,
-        ) => {
-            let account = NewAccount {
-                handle,
-                name,
-                password,
-            };
-            let user = state
-                .workflow
-                .accept_invite_as_new(&body.token, account, context.clone())
-                .await?;
+        (Some(AccountOfInvited { handle, name, password }), _) => {
+            let account = NewAccount { handle, name, password };
+            let user = state.workflow.accept_invite_as_new(&body.token, account, context.clone()).await?;
             begin(&state, &session, &user, context).await
         }
         (None, Some(current)) => {
             state.workflow.accept_invite(&current, &body.token).await?;
             Ok(Json(state.workflow.me(&current).await?.into()))
         }
-        (None, None) => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthenticated",
-            "sign in, or make an account",
-        )),
+        (None, None) => {
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign in, or make an account"))
+        }
     }
 }
 

@@ -70,11 +70,7 @@ impl InviteBody {
             invited_by: invite.invited_by.uuid(),
             created_at: invite.created_at.to_string(),
             expires_at: invite.expires_at.to_string(),
-            allowed_actions: actions
-                .into_iter()
-                .map(InviteAction::name)
-                .map(str::to_owned)
-                .collect(),
+            allowed_actions: actions.into_iter().map(InviteAction::name).map(str::to_owned).collect(),
         }
     }
 }
@@ -89,9 +85,7 @@ async fn list_invites(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<InviteBody>>> {
     let invites = state.workflow.list_invites(&member, paging.page()).await?;
-    Ok(Json(List::new(paging.page(), invites, |invite| {
-        InviteBody::new(&member, &invite)
-    })))
+    Ok(Json(List::new(paging.page(), invites, |invite| InviteBody::new(&member, &invite))))
 }
 
 /// Whom to invite.
@@ -112,10 +106,7 @@ async fn invite(
     member: AppMember,
     JsonBody(body): JsonBody<InviteRequest>,
 ) -> Answer<(StatusCode, Json<InviteBody>)> {
-    let invite = state
-        .workflow
-        .invite(&member, body.email, body.role.into())
-        .await?;
+    let invite = state.workflow.invite(&member, body.email, body.role.into()).await?;
     Ok((StatusCode::CREATED, Json(InviteBody::new(&member, &invite))))
 }
 

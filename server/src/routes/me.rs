@@ -16,9 +16,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(me, update_me))
-        .routes(routes!(preferences, update_preferences))
+    OpenApiRouter::new().routes(routes!(me, update_me)).routes(routes!(preferences, update_preferences))
 }
 
 /// An account as it sees itself.
@@ -53,11 +51,7 @@ struct MembershipBody {
 impl From<Me> for MeBody {
     fn from(me: Me) -> Self {
         let user = me.user.doc;
-        let actions: &[&str] = if user.instance_admin {
-            &["create_app", "list_accounts"]
-        } else {
-            &[]
-        };
+        let actions: &[&str] = if user.instance_admin { &["create_app", "list_accounts"] } else { &[] };
         let memberships = me.memberships.into_iter().map(|membership| MembershipBody {
             app_id: membership.app_id.uuid(),
             slug: membership.slug.to_string(),
@@ -103,11 +97,7 @@ async fn update_me(
     IfMatch(expected): IfMatch,
     JsonBody(body): JsonBody<UpdateMeBody>,
 ) -> Answer<Tagged<MeBody>> {
-    let update = UpdateMe {
-        name: Some(body.name),
-        mail_wanted: None,
-        expected,
-    };
+    let update = UpdateMe { name: Some(body.name), mail_wanted: None, expected };
     state.workflow.update_me(&actor, update).await?;
     let me = state.workflow.me(&actor).await?;
     Ok(Tagged(me.user.version, me.into()))
@@ -129,9 +119,7 @@ async fn preferences(
     actor: CurrentActor,
 ) -> Answer<Json<NotificationPreferences>> {
     let me = state.workflow.me(&actor).await?;
-    Ok(Json(NotificationPreferences {
-        mail: me.user.mail_wanted,
-    }))
+    Ok(Json(NotificationPreferences { mail: me.user.mail_wanted }))
 }
 
 /// Changes which mails you want.
@@ -143,13 +131,7 @@ async fn update_preferences(
     actor: CurrentActor,
     JsonBody(body): JsonBody<NotificationPreferences>,
 ) -> Answer<Json<NotificationPreferences>> {
-    let update = UpdateMe {
-        name: None,
-        mail_wanted: Some(body.mail),
-        expected: None,
-    };
+    let update = UpdateMe { name: None, mail_wanted: Some(body.mail), expected: None };
     let user = state.workflow.update_me(&actor, update).await?;
-    Ok(Json(NotificationPreferences {
-        mail: user.mail_wanted,
-    }))
+    Ok(Json(NotificationPreferences { mail: user.mail_wanted }))
 }

@@ -17,9 +17,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_members))
-        .routes(routes!(change_role, remove_member))
+    OpenApiRouter::new().routes(routes!(list_members)).routes(routes!(change_role, remove_member))
 }
 
 /// A member of an app.
@@ -91,10 +89,7 @@ async fn change_role(
     IfMatch(expected): IfMatch,
     JsonBody(body): JsonBody<ChangeRole>,
 ) -> Answer<Tagged<MemberBody>> {
-    let view = state
-        .workflow
-        .change_role(&member, user_id, body.role.into(), expected)
-        .await?;
+    let view = state.workflow.change_role(&member, user_id, body.role.into(), expected).await?;
     Ok(Tagged(view.membership.version, view.into()))
 }
 

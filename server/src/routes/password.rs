@@ -44,10 +44,7 @@ async fn forgot_password(
     let workflow = state.workflow.clone();
     state.tasks.spawn(async move {
         if let Err(error) = workflow.mail_reset_link(&body.email, context).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a reset link was not mailed"
-            );
+            tracing::error!(error = &error as &dyn std::error::Error, "a reset link was not mailed");
         }
     });
     Ok(StatusCode::ACCEPTED)
@@ -72,10 +69,7 @@ async fn reset_password(
     ClientContext(context): ClientContext,
     JsonBody(body): JsonBody<ResetPassword>,
 ) -> Answer<StatusCode> {
-    state
-        .workflow
-        .reset_password(&body.token, body.password, context)
-        .await?;
+    state.workflow.reset_password(&body.token, body.password, context).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -99,10 +93,7 @@ async fn change_password(
     SessionActor(actor): SessionActor,
     JsonBody(body): JsonBody<ChangePasswordBody>,
 ) -> Answer<Json<MeBody>> {
-    let wish = ChangePassword {
-        current: body.current_password,
-        new: body.new_password,
-    };
+    let wish = ChangePassword { current: body.current_password, new: body.new_password };
     let user = state.workflow.change_password(&actor, wish).await?;
     begin(&state, &session, &user, actor.context).await
 }

@@ -47,11 +47,9 @@ struct ServiceTokenBody {
 impl From<&Token> for ServiceTokenBody {
     fn from(token: &Token) -> Self {
         let (environment_id, created_by) = match token.purpose {
-            TokenPurpose::Service {
-                environment_id,
-                created_by,
-                ..
-            } => (Some(environment_id), Some(created_by)),
+            TokenPurpose::Service { environment_id, created_by, .. } => {
+                (Some(environment_id), Some(created_by))
+            }
             TokenPurpose::Personal { .. } | TokenPurpose::PasswordReset { .. } | TokenPurpose::FirstSetup => {
                 (None, None)
             }
@@ -101,9 +99,7 @@ async fn list_service_tokens(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<ServiceTokenBody>>> {
     let tokens = state.workflow.list_service_tokens(&member, paging.page()).await?;
-    Ok(Json(List::new(paging.page(), tokens, |token| {
-        ServiceTokenBody::from(&token.doc)
-    })))
+    Ok(Json(List::new(paging.page(), tokens, |token| ServiceTokenBody::from(&token.doc))))
 }
 
 /// Makes a service token for one environment; its secret is shown this once.
@@ -116,16 +112,9 @@ async fn create_service_token(
     JsonBody(body): JsonBody<CreateServiceToken>,
 ) -> Answer<(StatusCode, Json<CreatedServiceToken>)> {
     let environment_id = EnvironmentId::new(body.environment_id);
-    let wish = NewServiceToken {
-        name: body.name,
-        environment_id,
-        expires_at: body.expires_at,
-    };
+    let wish = NewServiceToken { name: body.name, environment_id, expires_at: body.expires_at };
     let made = state.workflow.create_service_token(&member, wish).await?;
-    let body = CreatedServiceToken {
-        token: ServiceTokenBody::from(&made.token.doc),
-        secret: made.secret,
-    };
+    let body = CreatedServiceToken { token: ServiceTokenBody::from(&made.token.doc), secret: made.secret };
     Ok((StatusCode::CREATED, Json(body)))
 }
 

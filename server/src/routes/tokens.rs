@@ -19,9 +19,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_tokens, create_token))
-        .routes(routes!(revoke_token))
+    OpenApiRouter::new().routes(routes!(list_tokens, create_token)).routes(routes!(revoke_token))
 }
 
 /// What a token may do.
@@ -53,13 +51,7 @@ struct TokenBody {
 
 impl From<&Token> for TokenBody {
     fn from(token: &Token) -> Self {
-        let write = matches!(
-            token.purpose,
-            TokenPurpose::Personal {
-                scope: TokenScope::Write,
-                ..
-            }
-        );
+        let write = matches!(token.purpose, TokenPurpose::Personal { scope: TokenScope::Write, .. });
         Self {
             id: token.id.uuid(),
             name: token.name.to_string(),
@@ -102,9 +94,7 @@ async fn list_tokens(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<TokenBody>>> {
     let tokens = state.workflow.list_tokens(&actor, paging.page()).await?;
-    Ok(Json(List::new(paging.page(), tokens, |token| {
-        TokenBody::from(&token.doc)
-    })))
+    Ok(Json(List::new(paging.page(), tokens, |token| TokenBody::from(&token.doc))))
 }
 
 /// Makes a token; its secret is shown this once.
@@ -120,16 +110,9 @@ async fn create_token(
         Scope::Read => TokenScope::Read,
         Scope::Write => TokenScope::Write,
     };
-    let wish = NewTokenRequest {
-        name: body.name,
-        scope,
-        expires_at: body.expires_at,
-    };
+    let wish = NewTokenRequest { name: body.name, scope, expires_at: body.expires_at };
     let made = state.workflow.create_token(&actor, wish).await?;
-    let body = CreatedToken {
-        token: TokenBody::from(&made.token.doc),
-        secret: made.secret,
-    };
+    let body = CreatedToken { token: TokenBody::from(&made.token.doc), secret: made.secret };
     Ok((StatusCode::CREATED, Json(body)))
 }
 

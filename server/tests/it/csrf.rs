@@ -12,12 +12,7 @@ async fn other_sites_do_not_write() {
     let cookie = root.cookie.clone().unwrap();
     let client = reqwest::Client::new();
     let url = format!("http://{}/api/me", server.address);
-    let patch = || {
-        client
-            .patch(&url)
-            .header("cookie", &cookie)
-            .json(&json!({"name": "Evil"}))
-    };
+    let patch = || client.patch(&url).header("cookie", &cookie).json(&json!({"name": "Evil"}));
     for foreign in [
         patch(),
         patch().header("origin", "https://evil.example"),
@@ -25,9 +20,7 @@ async fn other_sites_do_not_write() {
         patch().header("origin", "https://conman.example.evil.example"),
         patch().header("sec-fetch-site", "cross-site"),
         patch().header("sec-fetch-site", "same-site"),
-        patch()
-            .header("sec-fetch-site", "cross-site")
-            .header("origin", "https://conman.example"),
+        patch().header("sec-fetch-site", "cross-site").header("origin", "https://conman.example"),
     ] {
         let refused = answer(foreign).await;
         assert_eq!((refused.status, refused.code()), (403, "foreign_origin"));
@@ -43,24 +36,17 @@ async fn other_sites_do_not_write() {
         "multipart/form-data; boundary=x",
         "application/json; charset=utf-16",
     ] {
-        let request = root
-            .request(Method::PATCH, "/api/me")
-            .header("content-type", kind)
-            .body(r#"{"name":"Evil"}"#);
+        let request =
+            root.request(Method::PATCH, "/api/me").header("content-type", kind).body(r#"{"name":"Evil"}"#);
         let refused = answer(request).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (415, "unsupported_media_type"),
-            "{kind}"
-        );
+        assert_eq!((refused.status, refused.code()), (415, "unsupported_media_type"), "{kind}");
     }
     let untyped = root.request(Method::PATCH, "/api/me").body(r#"{"name":"Evil"}"#);
     assert_eq!(answer(untyped).await.status, 415);
     assert_eq!(root.get("/api/me").await.body["name"], "Rita Root");
-    for ours in [
-        patch().header("origin", "https://conman.example"),
-        patch().header("sec-fetch-site", "same-origin"),
-    ] {
+    for ours in
+        [patch().header("origin", "https://conman.example"), patch().header("sec-fetch-site", "same-origin")]
+    {
         assert_eq!(answer(ours).await.status, 200);
     }
     server.stop().await;
@@ -86,18 +72,10 @@ async fn claims_and_odd_paths_gain_nothing() {
     let server = Server::start(On::Sqlite).await;
     let root = server.first_account().await;
     let id = root.get("/api/me").await.body["id"].as_str().unwrap().to_owned();
-    for header in [
-        "x-user",
-        "x-user-id",
-        "x-remote-user",
-        "x-forwarded-user",
-        "x-auth-request-email",
-        "remote-user",
-    ] {
-        let request = server
-            .browser()
-            .request(Method::GET, "/api/me")
-            .header(header, &id);
+    for header in
+        ["x-user", "x-user-id", "x-remote-user", "x-forwarded-user", "x-auth-request-email", "remote-user"]
+    {
+        let request = server.browser().request(Method::GET, "/api/me").header(header, &id);
         assert_eq!(answer(request).await.status, 401, "{header}");
     }
     let mut elsewhere = server.browser();
@@ -141,10 +119,6 @@ pub(crate) async fn raw(server: &Server, request: &str) -> (u16, String) {
     // A reset after the answer is as good as an orderly end.
     let _ = stream.read_to_end(&mut bytes).await;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let status = text
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or_default();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     (status, text)
 }

@@ -44,65 +44,41 @@ fn the_document_is_well_formed() {
     let mut found = BTreeSet::new();
     references(&document, &mut found);
     for reference in found {
-        let pointer = reference
-            .strip_prefix('#')
-            .expect("references stay within the document");
+        let pointer = reference.strip_prefix('#').expect("references stay within the document");
         assert!(document.pointer(pointer).is_some(), "{reference} names nothing");
     }
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
     let mut ids = BTreeSet::new();
     for (path, method, operation) in operations(&document) {
         let place = format!("{method} {path}");
-        let id = operation["operationId"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{place} has no operationId"));
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{place} has no operationId"));
         assert!(ids.insert(id.to_owned()), "two operations are called {id}");
         assert!(
-            operation["summary"]
-                .as_str()
-                .is_some_and(|summary| !summary.is_empty()),
+            operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()),
             "{place} has no summary"
         );
-        assert!(
-            operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()),
-            "{place} has no tag"
-        );
+        assert!(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "{place} has no tag");
         let responses = operation["responses"].as_object().unwrap();
-        assert!(
-            responses.keys().any(|status| status.starts_with('2')),
-            "{place} never succeeds"
-        );
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{place} never succeeds");
         assert_eq!(
             responses["500"]["content"]["application/problem+json"]["schema"]["$ref"],
             "#/components/schemas/Problem"
         );
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-        let declared: BTreeSet<&str> = parameters
-            .iter()
-            .filter(|p| p["in"] == "path")
-            .map(|p| p["name"].as_str().unwrap())
-            .collect();
-        let named: BTreeSet<&str> = path
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-            .collect();
+        let declared: BTreeSet<&str> =
+            parameters.iter().filter(|p| p["in"] == "path").map(|p| p["name"].as_str().unwrap()).collect();
+        let named: BTreeSet<&str> =
+            path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
         assert_eq!(declared, named, "{place}");
         for requirement in operation["security"].as_array().into_iter().flatten() {
             assert!(
-                requirement
-                    .as_object()
-                    .unwrap()
-                    .keys()
-                    .all(|name| schemes.contains_key(name)),
+                requirement.as_object().unwrap().keys().all(|name| schemes.contains_key(name)),
                 "{place}"
             );
         }
     }
     // 64-bit numbers become bigint in clients.
-    assert!(
-        !document.to_string().contains("int64"),
-        "a 64-bit number is in the API"
-    );
+    assert!(!document.to_string().contains("int64"), "a 64-bit number is in the API");
 }
 
 /// Every documented operation exists; that every route is documented holds because routes are added in one way only.
@@ -113,13 +89,7 @@ async fn every_documented_operation_exists() {
     for (path, method, operation) in operations(&document()) {
         let concrete: Vec<&str> = path
             .split('/')
-            .map(|part| {
-                if part.starts_with('{') {
-                    "0190f3a0-7c1e-7abc-8def-0123456789ab"
-                } else {
-                    part
-                }
-            })
+            .map(|part| if part.starts_with('{') { "0190f3a0-7c1e-7abc-8def-0123456789ab" } else { part })
             .collect();
         let method: Method = method.to_uppercase().parse().unwrap();
         let answered = browser.send(method.clone(), &concrete.join("/"), None).await;
@@ -128,11 +98,7 @@ async fn every_documented_operation_exists() {
             .as_array()
             .is_some_and(|all| all.iter().any(|one| one == &serde_json::json!({})));
         if !public {
-            assert_eq!(
-                answered.status, 401,
-                "{method} {path} answers a stranger with {}",
-                answered.status
-            );
+            assert_eq!(answered.status, 401, "{method} {path} answers a stranger with {}", answered.status);
         }
     }
     server.stop().await;

@@ -57,32 +57,20 @@ impl Server {
         };
         let store = Store::open(&url, collections::ALL).await.unwrap();
         let repositories_folder = folder.path().join("repositories");
-        let repositories = Repositories::open(&repositories_folder, Ownership::Exclusive)
-            .await
-            .unwrap();
+        let repositories = Repositories::open(&repositories_folder, Ownership::Exclusive).await.unwrap();
         let distribution = format!("sqlite:{}", folder.path().join("distribution.db").display());
         let distribution = conman_distribution::open(&distribution).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = "https://conman.example".to_owned();
-        let settings = Settings {
-            public_url,
-            local_imports: false,
-        };
+        let settings = Settings { public_url, local_imports: false };
         let workflow = Workflow::new(store, repositories, distribution, None, settings);
         let mut config = Config::new(repositories_folder);
         configure(&mut config);
         let state = AppState::new(workflow.clone(), config);
         let shutdown = CancellationToken::new();
         let task = Some(tokio::spawn(run(listener, state, shutdown.clone())));
-        Self {
-            address,
-            workflow,
-            shutdown,
-            task,
-            _folder: folder,
-            _mongo: mongo,
-        }
+        Self { address, workflow, shutdown, task, _folder: folder, _mongo: mongo }
     }
 
     /// Stops the server, and fails if it does not stop in an orderly way.
@@ -99,10 +87,7 @@ impl Server {
                 .install_default()
                 .expect("no other provider is installed");
         });
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Browser {
             base: format!("http://{}", self.address),
             client,
@@ -126,41 +111,25 @@ impl Server {
     /// Makes an app whose app admin is `admin`.
     pub(crate) async fn app(&self, admin: &Browser, slug: &str) -> AppId {
         let actor = self.actor(admin).await;
-        let new = NewApp {
-            name: slug.parse().unwrap(),
-            slug: slug.parse().unwrap(),
-            source: AppSource::Empty,
-        };
+        let new =
+            NewApp { name: slug.parse().unwrap(), slug: slug.parse().unwrap(), source: AppSource::Empty };
         self.workflow.create_app(&actor, new).await.unwrap().id
     }
 
     /// The account of a browser, as use cases see it.
     pub(crate) async fn actor(&self, browser: &Browser) -> Actor {
         let me = browser.get("/api/me").await;
-        let user = self
-            .workflow
-            .store()
-            .get::<conman_domain::access::User>(me.body["id"].as_str().unwrap());
-        Actor::new(
-            &user.await.unwrap().unwrap(),
-            TokenScope::Write,
-            RequestContext::default(),
-        )
+        let user = self.workflow.store().get::<conman_domain::access::User>(me.body["id"].as_str().unwrap());
+        Actor::new(&user.await.unwrap().unwrap(), TokenScope::Write, RequestContext::default())
     }
 
     /// Invites and accepts: a new account with a role in an app, signed in.
     pub(crate) async fn joins(&self, admin: &Browser, app: AppId, handle: &str, role: Role) -> Browser {
-        let token = self
-            .invited(admin, app, &format!("{handle}@lab.example"), role)
-            .await;
+        let token = self.invited(admin, app, &format!("{handle}@lab.example"), role).await;
         let mut browser = self.browser();
         let account = json!({"handle": handle, "name": handle, "password": PASSWORD});
-        let answer = browser
-            .post(
-                "/api/auth/accept-invite",
-                &json!({"token": token, "account": account}),
-            )
-            .await;
+        let answer =
+            browser.post("/api/auth/accept-invite", &json!({"token": token, "account": account})).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         browser
     }
@@ -168,9 +137,7 @@ impl Server {
     /// Invites an address, and answers the token out of the mail.
     pub(crate) async fn invited(&self, admin: &Browser, app: AppId, email: &str, role: Role) -> String {
         let body = json!({"email": email, "role": role.name()});
-        let answer = admin
-            .send(Method::POST, &format!("/api/apps/{app}/invites"), Some(&body))
-            .await;
+        let answer = admin.send(Method::POST, &format!("/api/apps/{app}/invites"), Some(&body)).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         self.mailed_token(email, "/invite/").await
     }
@@ -178,50 +145,26 @@ impl Server {
     /// The token in the newest mail to an address.
     pub(crate) async fn mailed_token(&self, email: &str, path: &str) -> String {
         let mails = self.mails().await;
-        let mail = mails
-            .iter()
-            .rev()
-            .find(|mail| mail.to.as_str() == email)
-            .expect("there is a mail");
-        mail.link
-            .as_deref()
-            .unwrap()
-            .strip_prefix(path)
-            .unwrap()
-            .to_owned()
+        let mail = mails.iter().rev().find(|mail| mail.to.as_str() == email).expect("there is a mail");
+        mail.link.as_deref().unwrap().strip_prefix(path).unwrap().to_owned()
     }
 
     /// All mails, oldest first.
     pub(crate) async fn mails(&self) -> Vec<Mail> {
-        let found = self
-            .workflow
-            .store()
-            .find(Query::<Mail>::on(&MAIL_BY_TIME))
-            .await
-            .unwrap();
+        let found = self.workflow.store().find(Query::<Mail>::on(&MAIL_BY_TIME)).await.unwrap();
         found.items.into_iter().map(|mail| mail.doc).collect()
     }
 
     /// All audit events, oldest first.
     pub(crate) async fn audit(&self) -> Vec<AuditEvent> {
-        let found = self
-            .workflow
-            .store()
-            .find(Query::<AuditEvent>::on(&AUDIT_BY_TIME))
-            .await
-            .unwrap();
+        let found = self.workflow.store().find(Query::<AuditEvent>::on(&AUDIT_BY_TIME)).await.unwrap();
         found.items.into_iter().map(|event| event.doc).collect()
     }
 
     /// Waits until work that goes on after answers is done: the next mail to an address.
     pub(crate) async fn mail_arrives(&self, email: &str, after: usize) {
         for _ in 0..500 {
-            let count = self
-                .mails()
-                .await
-                .iter()
-                .filter(|mail| mail.to.as_str() == email)
-                .count();
+            let count = self.mails().await.iter().filter(|mail| mail.to.as_str() == email).count();
             if count > after {
                 return;
             }
@@ -316,8 +259,7 @@ impl Browser {
     }
 
     pub(crate) async fn signs_in(&mut self, email: &str, password: &str) -> Response {
-        self.post("/api/auth/login", &json!({"email": email, "password": password}))
-            .await
+        self.post("/api/auth/login", &json!({"email": email, "password": password})).await
     }
 
     pub(crate) async fn is_signed_in(&self) -> bool {
@@ -337,20 +279,12 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Response {
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     if status.is_client_error() || status.is_server_error() {
-        let kind = headers
-            .get("content-type")
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let kind = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
         assert!(
             kind == "application/problem+json" || status == StatusCode::SERVICE_UNAVAILABLE,
             "{status} {kind} {text}"
         );
         assert!(status != StatusCode::INTERNAL_SERVER_ERROR, "{text}");
     }
-    Response {
-        status: status.as_u16(),
-        headers,
-        body,
-        text,
-    }
+    Response { status: status.as_u16(), headers, body, text }
 }

@@ -11,13 +11,8 @@ async fn patched(
     browser: &crate::harness::Browser,
     body: impl Into<reqwest::Body>,
 ) -> crate::harness::Response {
-    answer(
-        browser
-            .request(Method::PATCH, "/api/me")
-            .header("content-type", "application/json")
-            .body(body),
-    )
-    .await
+    answer(browser.request(Method::PATCH, "/api/me").header("content-type", "application/json").body(body))
+        .await
 }
 
 #[tokio::test]
@@ -129,10 +124,7 @@ async fn pages_are_bounded() {
         assert_eq!((refused.status, refused.code()), (400, "invalid"), "{query}");
     }
     let beyond = root.get("/api/accounts?page=4294967295&limit=200").await;
-    assert_eq!(
-        (beyond.status, beyond.body["data"].as_array().map(Vec::len)),
-        (200, Some(0))
-    );
+    assert_eq!((beyond.status, beyond.body["data"].as_array().map(Vec::len)), (200, Some(0)));
     server.stop().await;
 }
 
@@ -140,11 +132,8 @@ async fn pages_are_bounded() {
 async fn too_many_headers_are_refused() {
     let server = Server::start(On::Sqlite).await;
     let many: String = (0..200).map(|n| format!("X-{n}: y\r\n")).collect();
-    let (status, _) = raw(
-        &server,
-        &format!("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{many}\r\n"),
-    )
-    .await;
+    let (status, _) =
+        raw(&server, &format!("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{many}\r\n")).await;
     assert_eq!(status, 431);
     let long = "y".repeat(100_000);
     let (status, _) = raw(
@@ -153,5 +142,32 @@ async fn too_many_headers_are_refused() {
     )
     .await;
     assert_eq!(status, 431);
+    server.stop().await;
+}
+
+/// A client that asks and never reads, and one that says nothing more, do not keep their connections.
+#[tokio::test]
+async fn stalled_readers_and_idle_connections_are_dropped() {
+    let server = Server::configured(On::Sqlite, |config| {
+        config.limits.write_timeout = Duration::from_millis(300);
+        config.limits.header_timeout = Duration::from_millis(300);
+        config.limits.drain = Duration::from_secs(60);
+    })
+    .await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    idle.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+
+    let stalled = TcpStream::connect(server.address).await.unwrap();
+    let (reading, mut writing) = stalled.into_split();
+    let asks = tokio::spawn(async move {
+        let ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+        while writing.write_all(ask).await.is_ok() {}
+    });
+    // The server hangs up although nothing is read: only then does writing fail.
+    tokio::time::timeout(Duration::from_secs(30), asks).await.expect("the connection stays").unwrap();
+    drop(reading);
     server.stop().await;
 }

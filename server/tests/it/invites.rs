@@ -15,15 +15,10 @@ async fn an_invite_works_once(on: On) {
     let server = Server::start(on).await;
     let root = server.first_account().await;
     let app = server.app(&root, "lab").await;
-    let token = server
-        .invited(&root, app, "ana@lab.example", Role::Reviewer)
-        .await;
+    let token = server.invited(&root, app, "ana@lab.example", Role::Reviewer).await;
     let look = server.browser().get(&format!("/api/auth/invites/{token}")).await;
     assert_eq!(look.status, 200);
-    assert_eq!(
-        (look.body["role"].as_str(), look.body["app_name"].as_str()),
-        (Some("reviewer"), Some("lab"))
-    );
+    assert_eq!((look.body["role"].as_str(), look.body["app_name"].as_str()), (Some("reviewer"), Some("lab")));
     assert_eq!(
         (look.body["inviter"].as_str(), look.body["has_account"].as_bool()),
         (Some("Rita Root"), Some(false))
@@ -38,39 +33,17 @@ async fn an_invite_works_once(on: On) {
         }
     });
     let answers = futures::future::join_all(tries).await;
-    let statuses: Vec<_> = answers
-        .iter()
-        .map(|(status, code, _)| (*status, code.as_str()))
-        .collect();
-    assert_eq!(
-        answers.iter().filter(|(status, ..)| *status == 200).count(),
-        1,
-        "{statuses:?}"
-    );
-    assert!(
-        answers
-            .iter()
-            .all(|(status, ..)| matches!(status, 200 | 404 | 409 | 429)),
-        "{statuses:?}"
-    );
+    let statuses: Vec<_> = answers.iter().map(|(status, code, _)| (*status, code.as_str())).collect();
+    assert_eq!(answers.iter().filter(|(status, ..)| *status == 200).count(), 1, "{statuses:?}");
+    assert!(answers.iter().all(|(status, ..)| matches!(status, 200 | 404 | 409 | 429)), "{statuses:?}");
     let (_, _, ana) = answers.into_iter().find(|(status, ..)| *status == 200).unwrap();
     let me = ana.get("/api/me").await;
     assert_eq!(me.body["email"], "ana@lab.example");
     assert_eq!(me.body["memberships"][0]["role"], "reviewer");
-    assert_eq!(
-        server
-            .browser()
-            .get(&format!("/api/auth/invites/{token}"))
-            .await
-            .status,
-        404
-    );
+    assert_eq!(server.browser().get(&format!("/api/auth/invites/{token}")).await.status, 404);
     let again = server
         .browser()
-        .post(
-            "/api/auth/accept-invite",
-            &json!({"token": token, "account": account("eva")}),
-        )
+        .post("/api/auth/accept-invite", &json!({"token": token, "account": account("eva")}))
         .await;
     assert_eq!(again.status, 404);
     let members = root.get(&format!("/api/apps/{app}/members")).await;
@@ -97,37 +70,22 @@ async fn an_invite_binds_to_its_address() {
     let (lab, shop) = (server.app(&root, "lab").await, server.app(&root, "shop").await);
     let mut ana = server.joins(&root, lab, "ana", Role::User).await;
     let mut bob = server.joins(&root, lab, "bob", Role::User).await;
-    let token = server
-        .invited(&root, shop, "ana@lab.example", Role::ConfigManager)
-        .await;
+    let token = server.invited(&root, shop, "ana@lab.example", Role::ConfigManager).await;
     let look = server.browser().get(&format!("/api/auth/invites/{token}")).await;
     assert_eq!(look.body["has_account"], true);
 
-    let by_nobody = server
-        .browser()
-        .post("/api/auth/accept-invite", &json!({"token": token}))
-        .await;
+    let by_nobody = server.browser().post("/api/auth/accept-invite", &json!({"token": token})).await;
     assert_eq!(by_nobody.status, 401);
-    let by_bob = bob
-        .post("/api/auth/accept-invite", &json!({"token": token}))
-        .await;
+    let by_bob = bob.post("/api/auth/accept-invite", &json!({"token": token})).await;
     assert_eq!(by_bob.status, 403);
     let as_new = server
         .browser()
-        .post(
-            "/api/auth/accept-invite",
-            &json!({"token": token, "account": account("ana-2")}),
-        )
+        .post("/api/auth/accept-invite", &json!({"token": token, "account": account("ana-2")}))
         .await;
     assert_eq!((as_new.status, as_new.code()), (409, "account_exists"));
     assert_eq!(ana.get(&format!("/api/apps/{shop}/members")).await.status, 404);
-    let by_ana = ana
-        .post("/api/auth/accept-invite", &json!({"token": token}))
-        .await;
-    assert_eq!(
-        (by_ana.status, by_ana.body["memberships"].as_array().map(Vec::len)),
-        (200, Some(2))
-    );
+    let by_ana = ana.post("/api/auth/accept-invite", &json!({"token": token})).await;
+    assert_eq!((by_ana.status, by_ana.body["memberships"].as_array().map(Vec::len)), (200, Some(2)));
     assert_eq!(ana.get(&format!("/api/apps/{shop}/members")).await.status, 200);
     server.stop().await;
 }
@@ -140,54 +98,27 @@ async fn invites_are_resent_revoked_and_expire() {
     let first = server.invited(&root, app, "ana@lab.example", Role::User).await;
     let mut admin = root.clone();
     let invites = format!("/api/apps/{app}/invites");
-    let twice = admin
-        .post(&invites, &json!({"email": "ana@lab.example", "role": "user"}))
-        .await;
+    let twice = admin.post(&invites, &json!({"email": "ana@lab.example", "role": "user"})).await;
     assert_eq!((twice.status, twice.code()), (409, "already_invited"));
     let listed = root.get(&invites).await;
-    assert_eq!(
-        listed.body["data"][0]["allowed_actions"],
-        json!(["resend", "revoke"])
-    );
+    assert_eq!(listed.body["data"][0]["allowed_actions"], json!(["resend", "revoke"]));
     let id = listed.body["data"][0]["id"].as_str().unwrap().to_owned();
 
-    assert_eq!(
-        admin
-            .post(&format!("{invites}/{id}/resend"), &json!({}))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(admin.post(&format!("{invites}/{id}/resend"), &json!({})).await.status, 200);
     let second = server.mailed_token("ana@lab.example", "/invite/").await;
     assert_ne!(first, second);
-    assert_eq!(
-        server
-            .browser()
-            .get(&format!("/api/auth/invites/{first}"))
-            .await
-            .status,
-        404
-    );
+    assert_eq!(server.browser().get(&format!("/api/auth/invites/{first}")).await.status, 404);
 
     let store = server.workflow.store();
-    let found = store
-        .find(Query::<Invite>::on(&INVITE_BY_APP).eq(app.to_string()))
-        .await
-        .unwrap();
+    let found = store.find(Query::<Invite>::on(&INVITE_BY_APP).eq(app.to_string())).await.unwrap();
     let (mut invite, version) = found.items.into_iter().next().unwrap().into_parts();
     invite.expires_at = server.workflow.now().await.unwrap();
-    store
-        .commit(Batch::new().replace(&invite, version))
-        .await
-        .unwrap();
+    store.commit(Batch::new().replace(&invite, version)).await.unwrap();
     let look = server.browser().get(&format!("/api/auth/invites/{second}")).await;
     assert_eq!((look.status, look.body["expired"].as_bool()), (200, Some(true)));
     let accept = server
         .browser()
-        .post(
-            "/api/auth/accept-invite",
-            &json!({"token": second, "account": account("ana")}),
-        )
+        .post("/api/auth/accept-invite", &json!({"token": second, "account": account("ana")}))
         .await;
     assert_eq!((accept.status, accept.code()), (409, "invite_expired"));
     let plea = format!("/api/auth/invites/{second}/ask-again");
@@ -202,27 +133,11 @@ async fn invites_are_resent_revoked_and_expire() {
     );
 
     let third = server.invited(&root, app, "ana@lab.example", Role::User).await;
-    let newest = root.get(&invites).await.body["data"][0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let newest = root.get(&invites).await.body["data"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(admin.delete(&format!("{invites}/{newest}")).await.status, 204);
-    assert_eq!(
-        server
-            .browser()
-            .get(&format!("/api/auth/invites/{third}"))
-            .await
-            .status,
-        404
-    );
+    assert_eq!(server.browser().get(&format!("/api/auth/invites/{third}")).await.status, 404);
     assert_eq!(admin.delete(&format!("{invites}/{newest}")).await.status, 409);
-    assert_eq!(
-        admin
-            .post(&format!("{invites}/{newest}/resend"), &json!({}))
-            .await
-            .status,
-        409
-    );
+    assert_eq!(admin.post(&format!("{invites}/{newest}/resend"), &json!({})).await.status, 409);
     server.stop().await;
 }
 
@@ -249,10 +164,7 @@ async fn what_an_invited_person_types_is_checked_field_by_field() {
     }
     let fine = server
         .browser()
-        .post(
-            "/api/auth/accept-invite",
-            &json!({"token": token, "account": account("ana")}),
-        )
+        .post("/api/auth/accept-invite", &json!({"token": token, "account": account("ana")}))
         .await;
     assert_eq!(fine.status, 200);
     server.stop().await;

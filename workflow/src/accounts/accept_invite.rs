@@ -8,7 +8,9 @@ use crate::error::{Error, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::{Actor, Workflow};
 use conman_domain::Timestamp;
-use conman_domain::access::{Invite, InviteEvent, InviteStatus, Membership, Role, TokenHash, TokenScope, User};
+use conman_domain::access::{
+    Invite, InviteEvent, InviteStatus, Membership, Role, TokenHash, TokenScope, User,
+};
 use conman_domain::app::App;
 use conman_domain::audit::{AuditActor, RequestContext};
 use conman_domain::name::{EmailAddress, Handle, Title};

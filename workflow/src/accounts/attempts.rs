@@ -83,7 +83,12 @@ impl Attempts {
         self.sign_in_at(email, address, Instant::now())
     }
 
-    fn sign_in_at(&self, email: &str, address: Option<&str>, now: Instant) -> Result<SignInAttempt<'_>, Duration> {
+    fn sign_in_at(
+        &self,
+        email: &str,
+        address: Option<&str>,
+        now: Instant,
+    ) -> Result<SignInAttempt<'_>, Duration> {
         let address = network(address);
         let pair = format!("{email} {address}");
         if self.is_full(ACCOUNT, email, now) {
@@ -127,7 +132,11 @@ impl Attempts {
             let wait = (level + 1.0 - limit.burst) * limit.forget_one_after;
             return Err(Duration::from_secs_f64(wait));
         }
-        put(&mut buckets, key, Bucket { level: level + 1.0, as_of: now, forget_one_after: limit.forget_one_after });
+        put(
+            &mut buckets,
+            key,
+            Bucket { level: level + 1.0, as_of: now, forget_one_after: limit.forget_one_after },
+        );
         Ok(())
     }
 
@@ -199,7 +208,13 @@ fn network(address: Option<&str>) -> String {
         Some(Ok(IpAddr::V4(v4))) => v4.to_string(),
         Some(Ok(IpAddr::V6(v6))) => match v6.to_ipv4_mapped() {
             Some(v4) => v4.to_string(),
-            None => format!("{:x}:{:x}:{:x}:{:x}", v6.segments()[0], v6.segments()[1], v6.segments()[2], v6.segments()[3]),
+            None => format!(
+                "{:x}:{:x}:{:x}:{:x}",
+                v6.segments()[0],
+                v6.segments()[1],
+                v6.segments()[2],
+                v6.segments()[3]
+            ),
         },
         Some(Err(_)) | None => "unknown".to_owned(),
     }
@@ -227,7 +242,8 @@ mod tests {
     fn one_address_guesses_at_few_accounts() {
         let attempts = Attempts::default();
         let start = Instant::now();
-        let passed = (0..1000).filter(|n| guess(&attempts, &format!("u{n}@lab.example"), "192.0.2.1", start)).count();
+        let passed =
+            (0..1000).filter(|n| guess(&attempts, &format!("u{n}@lab.example"), "192.0.2.1", start)).count();
         assert_eq!(passed, 30);
     }
 
@@ -239,7 +255,12 @@ mod tests {
         for round in 0..100 {
             for n in 0..1000 {
                 let address = format!("10.0.{}.{}", n / 250, n % 250);
-                passed += usize::from(guess(&attempts, "ana@lab.example", &address, start + Duration::from_millis(round)));
+                passed += usize::from(guess(
+                    &attempts,
+                    "ana@lab.example",
+                    &address,
+                    start + Duration::from_millis(round),
+                ));
             }
         }
         assert!(passed <= 1000 + 20, "{passed} of 100,000 guesses were looked at");

@@ -58,7 +58,11 @@ impl Workflow {
     }
 
     /// Finds who holds a token; none for what is unknown, expired, or no token to sign in with.
-    pub async fn authenticate_token(&self, secret: &str, context: RequestContext) -> Result<Option<TokenHolder>> {
+    pub async fn authenticate_token(
+        &self,
+        secret: &str,
+        context: RequestContext,
+    ) -> Result<Option<TokenHolder>> {
         let Some(token) = self.token(secret).await? else { return Ok(None) };
         let now = self.now().await?;
         if token.expires_at.is_some_and(|end| end <= now) {
@@ -67,14 +71,18 @@ impl Workflow {
         let holder = match &token.purpose {
             TokenPurpose::Personal { user_id, scope } => {
                 let user = self.user(*user_id).await?;
-                user.map(|user: Versioned<User>| TokenHolder::Person(Box::new(Actor::new(&user, *scope, context))))
+                user.map(|user: Versioned<User>| {
+                    TokenHolder::Person(Box::new(Actor::new(&user, *scope, context)))
+                })
             }
-            TokenPurpose::Service { app_id, environment_id, created_by: _ } => Some(TokenHolder::Program(Program {
-                token_id: token.id,
-                name: token.name.clone(),
-                app_id: *app_id,
-                environment_id: *environment_id,
-            })),
+            TokenPurpose::Service { app_id, environment_id, created_by: _ } => {
+                Some(TokenHolder::Program(Program {
+                    token_id: token.id,
+                    name: token.name.clone(),
+                    app_id: *app_id,
+                    environment_id: *environment_id,
+                }))
+            }
             TokenPurpose::PasswordReset { .. } | TokenPurpose::FirstSetup => None,
         };
         if holder.is_some() {
@@ -100,7 +108,10 @@ impl Workflow {
         if let Err(error) = self.store().commit(Batch::new().replace(&doc, version)).await
             && !error.is_conflict()
         {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a token's last use was not written down");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a token's last use was not written down"
+            );
         }
     }
 }

@@ -29,7 +29,9 @@ impl Workflow {
         let user = self.user(actor.user_id).await?.ok_or_else(gone)?;
         match self.guard().hashing.verify(wish.current, Some(user.password.clone())).await {
             Ok(true) => attempt.succeeded(),
-            Ok(false) => return Err(Error::invalid("/current_password", "this is not your present password")),
+            Ok(false) => {
+                return Err(Error::invalid("/current_password", "this is not your present password"));
+            }
             Err(error) => {
                 attempt.not_tried();
                 return Err(error);
@@ -48,7 +50,12 @@ impl Workflow {
 }
 
 /// Adds the new password and the mail that tells of it; sessions opened by the old one are dead with the commit.
-pub(crate) fn set_password(change: &mut Change, user: &Versioned<User>, password: PasswordHash, at: Timestamp) -> User {
+pub(crate) fn set_password(
+    change: &mut Change,
+    user: &Versioned<User>,
+    password: PasswordHash,
+    at: Timestamp,
+) -> User {
     let mut new = user.doc.clone();
     new.password = password;
     // Never the same instant twice, whatever the clock does: sessions are told apart by it.

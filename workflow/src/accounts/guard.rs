@@ -23,7 +23,11 @@ impl Workflow {
 /// The answer to who tried too often.
 pub(crate) fn too_many(wait: Duration) -> Error {
     let seconds = wait.as_secs_f64().ceil().clamp(1.0, 86_400.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1..=86,400 just above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 1..=86,400 just above"
+    )]
     let retry_after_seconds = seconds as u32;
     Rejection::TooMany { retry_after_seconds }.into()
 }

@@ -34,7 +34,10 @@ impl Drop for Waiting<'_> {
 impl Default for Hashing {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { turns: Arc::new(Semaphore::new(cores.saturating_sub(1).clamp(1, 4))), waiting: AtomicUsize::new(0) }
+        Self {
+            turns: Arc::new(Semaphore::new(cores.saturating_sub(1).clamp(1, 4))),
+            waiting: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -48,7 +51,8 @@ impl Hashing {
     pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash> {
         let hashed = self
             .in_turn(move || {
-                let hash: Result<phc::PasswordHash, HashError> = Argon2::default().hash_password(password.as_bytes());
+                let hash: Result<phc::PasswordHash, HashError> =
+                    Argon2::default().hash_password(password.as_bytes());
                 hash.map(|hash| PasswordHash(hash.to_string()))
             })
             .await?;
@@ -130,7 +134,8 @@ mod tests {
             async move { hashing.verify(password("x"), None).await }
         });
         let answers = futures::future::join_all(callers).await;
-        let sent_away = answers.iter().filter(|a| matches!(a, Err(Error::Rejected(Rejection::TooMany { .. })))).count();
+        let sent_away =
+            answers.iter().filter(|a| matches!(a, Err(Error::Rejected(Rejection::TooMany { .. })))).count();
         assert_eq!(sent_away, LONGEST_QUEUE * 2);
         assert_eq!(hashing.waiting(), 0);
     }

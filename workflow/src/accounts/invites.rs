@@ -1,11 +1,11 @@
 //! Inviting people into an app.
 
 use super::list::Listed;
+use crate::Workflow;
 use crate::actor::{Member, Page};
 use crate::change::{Change, Letter};
 use crate::error::{Error, Rejection, Result};
 use crate::fresh::{fresh_id, random_token};
-use crate::Workflow;
 use chrono::TimeDelta;
 use conman_domain::Timestamp;
 use conman_domain::access::{Invite, InviteEvent, InviteStatus, Role, TokenHash};
@@ -56,7 +56,12 @@ impl Workflow {
     }
 
     /// Invites an address; the link is mailed to it and stands nowhere else.
-    pub async fn invite(&self, member: &Member, email: EmailAddress, role: Role) -> Result<Versioned<Invite>> {
+    pub async fn invite(
+        &self,
+        member: &Member,
+        email: EmailAddress,
+        role: Role,
+    ) -> Result<Versioned<Invite>> {
         member.may(AppAction::Invite)?;
         // For an address without an account the same is looked up, so that the time tells nothing.
         let user_id = self.user_by_email(&email).await?.map_or_else(fresh_id, |user| user.id);
@@ -84,7 +89,10 @@ impl Workflow {
         match self.store().commit(change.into_batch()).await {
             Ok(()) => Ok(Versioned { doc: invite, version: Version::FIRST }),
             Err(CommitError::NotUnique { index, .. }) if index == INVITE_PENDING.name => {
-                Err(Error::conflict("already_invited", "this address is invited already; resend that invite instead"))
+                Err(Error::conflict(
+                    "already_invited",
+                    "this address is invited already; resend that invite instead",
+                ))
             }
             Err(error) => Err(error.into()),
         }
@@ -129,9 +137,18 @@ impl Workflow {
     }
 
     /// Makes room for a new invite where an expired one still waits.
-    async fn clear_expired(&self, change: &mut Change, member: &Member, email: &EmailAddress, at: Timestamp) -> Result<()> {
-        let query = Query::<Invite>::on(&INVITE_PENDING).eq(member.app_id().to_string()).eq(email.as_str()).limit(1);
-        for waiting in self.store().find(query).await?.items.into_iter().filter(|invite| invite.expires_at <= at) {
+    async fn clear_expired(
+        &self,
+        change: &mut Change,
+        member: &Member,
+        email: &EmailAddress,
+        at: Timestamp,
+    ) -> Result<()> {
+        let query =
+            Query::<Invite>::on(&INVITE_PENDING).eq(member.app_id().to_string()).eq(email.as_str()).limit(1);
+        for waiting in
+            self.store().find(query).await?.items.into_iter().filter(|invite| invite.expires_at <= at)
+        {
             revoke(change, member, &waiting, at)?;
         }
         Ok(())

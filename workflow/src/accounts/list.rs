@@ -1,8 +1,8 @@
 //! One page of a list, and the list of all accounts.
 
+use crate::Workflow;
 use crate::actor::{Actor, Page};
 use crate::error::{Rejection, Result};
-use crate::Workflow;
 use conman_domain::access::User;
 use conman_store::collections::USER_BY_EMAIL;
 use conman_store::{Query, Versioned};

@@ -52,7 +52,8 @@ impl Workflow {
     /// Reads an account and the apps that it belongs to.
     pub async fn me(&self, actor: &Actor) -> Result<Me> {
         let user = self.own_account(actor).await?;
-        let query = Query::<Membership>::on(&MEMBERSHIP_BY_USER).eq(user.id.to_string()).limit(MOST_MEMBERSHIPS);
+        let query =
+            Query::<Membership>::on(&MEMBERSHIP_BY_USER).eq(user.id.to_string()).limit(MOST_MEMBERSHIPS);
         let found = self.store().find(query).await?.items;
         let memberships: Vec<Option<MyMembership>> = futures::stream::iter(found)
             .map(|membership| async move {

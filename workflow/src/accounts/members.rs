@@ -2,10 +2,10 @@
 
 use super::list::Listed;
 use super::me::stale;
+use crate::Workflow;
 use crate::actor::{Member, Page};
 use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
-use crate::Workflow;
 use conman_domain::access::{Membership, Role, User};
 use conman_domain::id::{AppId, UserId};
 use conman_domain::policy::AppAction;
@@ -107,7 +107,13 @@ impl Workflow {
         if target.role == Role::AppAdmin {
             self.keep_an_admin(&mut change, &target).await?;
         }
-        change.delete(&target).audit("member", user_id, "member.removed", json!({"role": target.role}), Value::Null);
+        change.delete(&target).audit(
+            "member",
+            user_id,
+            "member.removed",
+            json!({"role": target.role}),
+            Value::Null,
+        );
         self.commit(change).await
     }
 
@@ -142,7 +148,10 @@ impl Workflow {
     async fn keep_an_admin(&self, change: &mut Change, leaving: &Membership) -> Result<()> {
         let admins = self.admins(leaving.app_id).await?;
         let Some(other) = admins.iter().find(|admin| admin.user_id != leaving.user_id) else {
-            return Err(Error::conflict("last_app_admin", "an app keeps at least one app admin; make another one first"));
+            return Err(Error::conflict(
+                "last_app_admin",
+                "an app keeps at least one app admin; make another one first",
+            ));
         };
         change.check(other);
         Ok(())

@@ -31,7 +31,13 @@ impl Password {
     }
 
     /// Refuses a new password that is short, common, or the person's own name; `pointer` names the field.
-    pub(crate) fn check_new(&self, pointer: &str, email: &EmailAddress, handle: &Handle, name: &Title) -> Result<()> {
+    pub(crate) fn check_new(
+        &self,
+        pointer: &str,
+        email: &EmailAddress,
+        handle: &Handle,
+        name: &Title,
+    ) -> Result<()> {
         match self.weakness(email.as_str(), handle.as_str(), name.as_str()) {
             None => Ok(()),
             Some(weakness) => Err(Error::invalid(pointer, weakness)),
@@ -74,7 +80,9 @@ fn is_common(lower: &str) -> bool {
     let candidates = [lower.to_owned(), squeeze(lower), unleet(lower), unleet(bare), squeeze(&unleet(bare))];
     candidates.iter().any(|text| {
         let core = text.trim_matches(|c: char| !c.is_alphabetic());
-        is_listed(text) || is_listed(core) || core.is_empty() && is_run(text)
+        is_listed(text)
+            || is_listed(core)
+            || core.is_empty() && is_run(text)
             || is_repetition(text)
             || is_repetition(core)
             || is_run(text)
@@ -90,8 +98,11 @@ fn is_repetition(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     let repeats = |unit: usize| chars.iter().enumerate().all(|(at, c)| *c == chars[at % unit]);
     let short = (1..=6.min(chars.len() / 2)).any(repeats);
-    let listed = (7..=chars.len() / 2)
-        .any(|unit| chars.len().is_multiple_of(unit) && repeats(unit) && is_listed(&chars[..unit].iter().collect::<String>()));
+    let listed = (7..=chars.len() / 2).any(|unit| {
+        chars.len().is_multiple_of(unit)
+            && repeats(unit)
+            && is_listed(&chars[..unit].iter().collect::<String>())
+    });
     short || listed
 }
 
@@ -132,7 +143,10 @@ mod tests {
     use super::*;
 
     fn weak(text: &str) -> bool {
-        Password::parse(text).unwrap().weakness("ana.lopez@lab.example", "ana-lopez", "Ana María López").is_some()
+        Password::parse(text)
+            .unwrap()
+            .weakness("ana.lopez@lab.example", "ana-lopez", "Ana María López")
+            .is_some()
     }
 
     #[test]
@@ -165,7 +179,13 @@ mod tests {
 
     #[test]
     fn other_passwords_are_taken() {
-        for text in ["violet-kettle-tundra", "Tr0mbone&citrus", "xK9#mQ2$vL5!", "ein ganz langer Satz", "пароль мой длинный"] {
+        for text in [
+            "violet-kettle-tundra",
+            "Tr0mbone&citrus",
+            "xK9#mQ2$vL5!",
+            "ein ganz langer Satz",
+            "пароль мой длинный",
+        ] {
             assert!(!weak(text), "{text:?} was refused");
         }
     }
@@ -181,7 +201,9 @@ mod tests {
     fn the_list_is_clean() {
         let lines: Vec<&str> = COMMON.lines().collect();
         assert!(lines.len() >= 300, "{}", lines.len());
-        assert!(lines.iter().all(|line| !line.is_empty() && line.trim() == *line && line.to_lowercase() == *line));
+        assert!(
+            lines.iter().all(|line| !line.is_empty() && line.trim() == *line && line.to_lowercase() == *line)
+        );
         let distinct: std::collections::BTreeSet<&&str> = lines.iter().collect();
         assert_eq!(distinct.len(), lines.len());
     }

@@ -2,11 +2,11 @@
 
 use super::authenticate::PERSONAL_PREFIX;
 use super::list::Listed;
+use crate::Workflow;
 use crate::actor::{Actor, Page};
 use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
 use crate::fresh::{fresh_id, random_token};
-use crate::Workflow;
 use chrono::TimeDelta;
 use conman_domain::Timestamp;
 use conman_domain::access::{Token, TokenHash, TokenPurpose, TokenScope};
@@ -56,7 +56,11 @@ impl Workflow {
         if wish.expires_at <= at || wish.expires_at.since(at) > LONGEST_LIFE {
             return Err(Error::invalid("/expires_at", "choose an instant within the next 366 days"));
         }
-        let count = Query::<Token>::on(&TOKEN_BY_USER).eq(actor.user_id.to_string()).eq("personal").limit(1).with_total();
+        let count = Query::<Token>::on(&TOKEN_BY_USER)
+            .eq(actor.user_id.to_string())
+            .eq("personal")
+            .limit(1)
+            .with_total();
         if self.store().find(count).await?.total >= MOST_TOKENS {
             return Err(Error::conflict("too_many_tokens", "you have 100 tokens; revoke one of them first"));
         }
@@ -96,7 +100,13 @@ impl Workflow {
                 return Err(Rejection::NotFound("token").into());
             }
             let mut change = change(self.now().await?);
-            change.delete(&token).audit("token", id, "token.revoked", json!({"name": token.name}), Value::Null);
+            change.delete(&token).audit(
+                "token",
+                id,
+                "token.revoked",
+                json!({"name": token.name}),
+                Value::Null,
+            );
             match self.store().commit(change.into_batch()).await {
                 Err(error) if error.is_conflict() => {}
                 other => return other.map_err(Into::into),

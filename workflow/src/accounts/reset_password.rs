@@ -58,7 +58,11 @@ impl Workflow {
             link: Some(format!("/reset-password/{secret}")),
         };
         change.mail_to(&user.email, Some(user.id), &letter);
-        self.commit(change).await
+        match self.commit(change).await {
+            // Somebody asked at the same moment, and that link is on its way.
+            Err(error) if error.conflict_code().is_some() => Ok(()),
+            other => other,
+        }
     }
 
     /// Sets a new password by a mailed link, which is used up, and ends all sessions of the account.

@@ -2,12 +2,12 @@
 
 use super::authenticate::SERVICE_PREFIX;
 use super::list::Listed;
+use super::personal_tokens::NewToken;
+use crate::Workflow;
 use crate::actor::{Member, Page};
 use crate::change::Change;
 use crate::error::{Error, Result};
 use crate::fresh::{fresh_id, random_token};
-use crate::Workflow;
-use super::personal_tokens::NewToken;
 use conman_domain::Timestamp;
 use conman_domain::access::{Token, TokenHash, TokenPurpose};
 use conman_domain::environment::Environment;

@@ -22,7 +22,8 @@ impl Workflow {
     /// Removes the sessions whose time is over; answers how many.
     pub async fn remove_expired_sessions(&self) -> Result<u64> {
         let now = self.now().await?;
-        self.remove_found(|| Query::<Session>::on(&SESSION_BY_EXPIRY).at_most(now.to_string()).limit(SWEEP)).await
+        self.remove_found(|| Query::<Session>::on(&SESSION_BY_EXPIRY).at_most(now.to_string()).limit(SWEEP))
+            .await
     }
 
     async fn remove_found(&self, query: impl Fn() -> Query<Session>) -> Result<u64> {

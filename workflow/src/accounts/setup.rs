@@ -66,10 +66,17 @@ impl Workflow {
     }
 
     /// Makes the first account, an instance admin, and uses up the link.
-    pub async fn set_up(&self, secret: &str, first: FirstAccount, context: RequestContext) -> Result<Versioned<User>> {
-        let used_up = || Error::from(Rejection::NotFound("set-up link; it works once, while there is no account"));
+    pub async fn set_up(
+        &self,
+        secret: &str,
+        first: FirstAccount,
+        context: RequestContext,
+    ) -> Result<Versioned<User>> {
+        let used_up =
+            || Error::from(Rejection::NotFound("set-up link; it works once, while there is no account"));
         let link = self.token(secret).await?.ok_or_else(used_up)?;
-        if link.purpose != TokenPurpose::FirstSetup || link.expires_at.is_some() || self.any_account().await? {
+        if link.purpose != TokenPurpose::FirstSetup || link.expires_at.is_some() || self.any_account().await?
+        {
             return Err(used_up());
         }
         first.password.check_new("/password", &first.email, &first.handle, &first.name)?;
@@ -93,7 +100,13 @@ impl Workflow {
         self.user(user.id).await?.ok_or_else(used_up)
     }
 
-    async fn commit_first(&self, user: &User, link: Versioned<Token>, context: RequestContext, at: Timestamp) -> Result<()> {
+    async fn commit_first(
+        &self,
+        user: &User,
+        link: Versioned<Token>,
+        context: RequestContext,
+        at: Timestamp,
+    ) -> Result<()> {
         let mut change = Change::by_other(AuditActor::Anonymous, context.clone(), None, at);
         let (mut used, version) = link.into_parts();
         used.expires_at = Some(at);
@@ -102,7 +115,8 @@ impl Workflow {
         used.token_hash = TokenHash::of(&random_token("used"));
         let actor = Actor::new(user, TokenScope::Write, context);
         change.insert(user).replace(&used, version);
-        let after = json!({"email": user.email, "handle": user.handle, "name": user.name, "instance_admin": true});
+        let after =
+            json!({"email": user.email, "handle": user.handle, "name": user.name, "instance_admin": true});
         change.audit("user", actor.user_id, "user.created_first", Value::Null, after);
         self.commit_new_account(change, "/handle").await
     }

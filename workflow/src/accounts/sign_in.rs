@@ -23,7 +23,8 @@ impl Workflow {
         password: Password,
         context: RequestContext,
     ) -> Result<Versioned<User>> {
-        let attempt = self.guard().attempts.sign_in(email.as_str(), context.address.as_deref()).map_err(too_many)?;
+        let attempt =
+            self.guard().attempts.sign_in(email.as_str(), context.address.as_deref()).map_err(too_many)?;
         let user = match self.user_by_email(email).await {
             Ok(user) => user,
             Err(error) => {
