@@ -25,7 +25,6 @@ fn main() -> ExitCode {
     signals::install();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match commands::dispatch(&arguments) {
-        Ok(()) if signals::interrupted() => ExitCode::from(130),
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("xtask: {failure}");

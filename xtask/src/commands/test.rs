@@ -2,6 +2,7 @@
 
 use crate::commands::arguments::asks_for_help;
 use crate::failure::{Failure, Outcome};
+use crate::signals;
 use crate::test::{Run, Selection};
 
 const HELP: &str = "\
@@ -32,5 +33,8 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     let report = Run::new(selection).all();
     print!("\n{}\n", report.table());
     println!("{}", report.last_line());
+    if signals::interrupted() {
+        return Err(Failure::new("stopped before its end"));
+    }
     if report.has_failed() { Err(Failure::new("not everything holds")) } else { Ok(()) }
 }
