@@ -48,9 +48,5 @@ pub fn conman_with_failpoints() -> Result<PathBuf> {
 }
 
 fn existing(path: PathBuf, variable: &str) -> Result<PathBuf> {
-    if path.is_file() {
-        Ok(path)
-    } else {
-        bail!("{variable} names {}, which does not exist", path.display())
-    }
+    if path.is_file() { Ok(path) } else { bail!("{variable} names {}, which does not exist", path.display()) }
 }

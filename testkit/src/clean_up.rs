@@ -9,15 +9,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a clean-up to its end from a destructor: on a thread of its own, because the test's runtime may be busy,
 /// single-threaded or already gone. A clean-up that fails is said, and fails no test.
-#[expect(
-    clippy::print_stderr,
-    reason = "a destructor has no other way to say what went wrong"
-)]
+#[expect(clippy::print_stderr, reason = "a destructor has no other way to say what went wrong")]
 pub(crate) fn finish(what: &str, work: impl Future<Output = Result<()>> + Send + 'static) {
     let thread = std::thread::spawn(move || -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await? })
     });
     match thread.join() {

@@ -8,8 +8,5 @@ use anyhow::Context as _;
 ///
 /// Fails when the system's temporary folder cannot be written.
 pub fn folder() -> anyhow::Result<tempfile::TempDir> {
-    tempfile::Builder::new()
-        .prefix("conman-test-")
-        .tempdir()
-        .context("cannot make a temporary folder")
+    tempfile::Builder::new().prefix("conman-test-").tempdir().context("cannot make a temporary folder")
 }

@@ -21,9 +21,8 @@ impl MongoDatabase {
     pub async fn fresh() -> Result<Self> {
         let name = unique_name();
         let url = with_database(&mongodb_server()?, &name)?;
-        let client = mongodb::Client::with_uri_str(&url)
-            .await
-            .with_context(|| format!("cannot reach {url}"))?;
+        let client =
+            mongodb::Client::with_uri_str(&url).await.with_context(|| format!("cannot reach {url}"))?;
         // A server that is gone is better said here than by the first query of the test.
         client
             .database(&name)

@@ -52,18 +52,11 @@ impl Drop for PostgresDatabase {
 }
 
 async fn execute(server: &str, statement: &str) -> Result<()> {
-    let (client, connection) = tokio_postgres::connect(server, NoTls)
-        .await
-        .with_context(|| format!("cannot reach {server}"))?;
+    let (client, connection) =
+        tokio_postgres::connect(server, NoTls).await.with_context(|| format!("cannot reach {server}"))?;
     let connection = tokio::spawn(connection);
-    let outcome = client
-        .batch_execute(statement)
-        .await
-        .with_context(|| format!("refused: {statement}"));
+    let outcome = client.batch_execute(statement).await.with_context(|| format!("refused: {statement}"));
     drop(client);
-    connection
-        .await
-        .context("the connection's task died")?
-        .context("the connection broke")?;
+    connection.await.context("the connection's task died")?.context("the connection broke")?;
     outcome
 }

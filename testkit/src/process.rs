@@ -30,11 +30,7 @@ impl ConmanCommand {
     /// A command without arguments.
     #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self {
-            program: program.into(),
-            arguments: Vec::new(),
-            environment: Vec::new(),
-        }
+        Self { program: program.into(), arguments: Vec::new(), environment: Vec::new() }
     }
 
     /// Adds an argument.
@@ -47,16 +43,14 @@ impl ConmanCommand {
     /// Adds arguments.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
-        self.arguments
-            .extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
     }
 
     /// Sets an environment variable; `FAILPOINTS` arms fault points.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -68,12 +62,8 @@ impl ConmanCommand {
     /// Fails, with the end of the process's log, when it ends before or prints none within two minutes.
     pub async fn start(self) -> Result<ConmanProcess> {
         let running = Running::spawn(&self)?;
-        let mut process = ConmanProcess {
-            command: self,
-            running,
-            ready: Value::Null,
-            earlier_logs: Vec::new(),
-        };
+        let mut process =
+            ConmanProcess { command: self, running, ready: Value::Null, earlier_logs: Vec::new() };
         process.await_ready().await?;
         Ok(process)
     }
@@ -93,9 +83,7 @@ impl ConmanCommand {
 
     fn to_command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         // It stays in the test's process group: a runner that gives up on the test takes it along.
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
@@ -170,12 +158,7 @@ impl ConmanProcess {
         match tokio::time::timeout(patience, search).await {
             Ok(Some(found)) => Ok(found),
             Ok(None) => {
-                let status = self
-                    .running
-                    .child
-                    .wait()
-                    .await
-                    .context("cannot wait for the process")?;
+                let status = self.running.child.wait().await.context("cannot wait for the process")?;
                 self.running.errors.ended().await;
                 bail!("{} ended with {status}\n{}", self.command.describe(), self.log())
             }
@@ -218,11 +201,7 @@ impl ConmanProcess {
     /// Fails, with the end of the process's log, when it has not ended after `patience`.
     pub async fn ended(&mut self, patience: Duration) -> Result<ExitStatus> {
         let Ok(status) = tokio::time::timeout(patience, self.running.child.wait()).await else {
-            bail!(
-                "{} has not ended after {patience:?}\n{}",
-                self.command.describe(),
-                self.log()
-            )
+            bail!("{} has not ended after {patience:?}\n{}", self.command.describe(), self.log())
         };
         let status = status.context("cannot wait for the process")?;
         // What it said last may still be on its way.
@@ -246,11 +225,7 @@ impl ConmanProcess {
     ///
     /// Fails when the process still runs, or as a first start does.
     pub async fn restart_with(&mut self, command: ConmanCommand) -> Result<()> {
-        let ended = self
-            .running
-            .child
-            .try_wait()
-            .context("cannot look after the process")?;
+        let ended = self.running.child.try_wait().context("cannot look after the process")?;
         ensure!(ended.is_some(), "{} still runs", self.command.describe());
         self.earlier_logs.push(self.log());
         self.running = Running::spawn(&command)?;
@@ -263,9 +238,7 @@ impl ConmanProcess {
             .line(START, |line| {
                 let line = line.trim();
                 // Numbers and quoted words are JSON as well, and are not meant.
-                line.starts_with('{')
-                    .then(|| serde_json::from_str(line).ok())
-                    .flatten()
+                line.starts_with('{').then(|| serde_json::from_str(line).ok()).flatten()
             })
             .await?;
         Ok(())
@@ -273,10 +246,7 @@ impl ConmanProcess {
 }
 
 impl Drop for ConmanProcess {
-    #[expect(
-        clippy::print_stderr,
-        reason = "the log belongs beside the failure that it may explain"
-    )]
+    #[expect(clippy::print_stderr, reason = "the log belongs beside the failure that it may explain")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             for log in &self.earlier_logs {
@@ -289,16 +259,9 @@ impl Drop for ConmanProcess {
 
 fn terminate(pid: u32) -> Result<()> {
     let pid = libc::pid_t::try_from(pid).context("a process id that the system does not have")?;
-    #[expect(
-        unsafe_code,
-        reason = "a plain system call on a child that has not been waited for yet"
-    )]
+    #[expect(unsafe_code, reason = "a plain system call on a child that has not been waited for yet")]
     let outcome = unsafe { libc::kill(pid, libc::SIGTERM) };
-    ensure!(
-        outcome == 0,
-        "cannot signal process {pid}: {}",
-        std::io::Error::last_os_error()
-    );
+    ensure!(outcome == 0, "cannot signal process {pid}: {}", std::io::Error::last_os_error());
     Ok(())
 }
 
@@ -320,11 +283,7 @@ impl Running {
             .with_context(|| format!("cannot start {}", command.describe()))?;
         let output = Captured::from(child.stdout.take().context("no standard output")?);
         let errors = Captured::from(child.stderr.take().context("no standard error")?);
-        Ok(Self {
-            child,
-            output,
-            errors,
-        })
+        Ok(Self { child, output, errors })
     }
 }
 
@@ -353,9 +312,7 @@ impl Captured {
                 let mut bytes = Vec::new();
                 // A stream that breaks has ended, too.
                 while matches!(reader.read_until(b'\n', &mut bytes).await, Ok(1..)) {
-                    let line = String::from_utf8_lossy(&bytes)
-                        .trim_end_matches(['\n', '\r'])
-                        .to_owned();
+                    let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
                     bytes.clear();
                     let count = {
                         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -367,18 +324,11 @@ impl Captured {
                 changed.send_replace(Progress::Ended);
             }
         });
-        Self {
-            lines,
-            changed,
-            reader,
-        }
+        Self { lines, changed, reader }
     }
 
     fn text(&self) -> String {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .join("\n")
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
     /// The lines that came after the first `seen`, which is moved on.

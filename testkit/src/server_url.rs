@@ -38,9 +38,7 @@ pub(crate) fn unique_name() -> String {
 
 /// The same address with another database.
 pub(crate) fn with_database(url: &str, database: &str) -> Result<String> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        bail!("not an address of a server: {url}")
-    };
+    let Some((scheme, rest)) = url.split_once("://") else { bail!("not an address of a server: {url}") };
     let (rest, options) = match rest.split_once('?') {
         Some((rest, options)) => (rest, format!("?{options}")),
         None => (rest, String::new()),

@@ -18,18 +18,13 @@ async fn a_postgres_database_is_empty_and_goes_with_its_value_even_while_someone
     let inside = postgres(database.url()).await?;
     inside.batch_execute("CREATE TABLE t (id int)").await?;
     let beside = postgres(other.url()).await?;
-    assert!(
-        beside.query("SELECT 1 FROM t", &[]).await.is_err(),
-        "databases must not share tables"
-    );
+    assert!(beside.query("SELECT 1 FROM t", &[]).await.is_err(), "databases must not share tables");
 
     let name = database.name().to_owned();
     drop(database);
 
     let server = postgres(&conman_testkit::postgres_server()?).await?;
-    let left = server
-        .query("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
-        .await?;
+    let left = server.query("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await?;
     assert!(left.is_empty(), "{name} is still there");
     Ok(())
 }
@@ -53,22 +48,12 @@ async fn a_mongodb_database_takes_transactions_and_goes_with_its_value() -> anyh
 
     let mut session = client.start_session().await?;
     session.start_transaction().await?;
-    collection
-        .insert_one(doc! { "_id": "a" })
-        .session(&mut session)
-        .await?;
+    collection.insert_one(doc! { "_id": "a" }).session(&mut session).await?;
     session.abort_transaction().await?;
-    assert_eq!(
-        collection.count_documents(doc! {}).await?,
-        0,
-        "an aborted transaction leaves nothing"
-    );
+    assert_eq!(collection.count_documents(doc! {}).await?, 0, "an aborted transaction leaves nothing");
 
     session.start_transaction().await?;
-    collection
-        .insert_one(doc! { "_id": "b" })
-        .session(&mut session)
-        .await?;
+    collection.insert_one(doc! { "_id": "b" }).session(&mut session).await?;
     session.commit_transaction().await?;
     assert_eq!(collection.count_documents(doc! {}).await?, 1);
 

@@ -16,9 +16,7 @@ async fn the_ready_line_is_the_first_json_object_on_standard_output() -> anyhow:
     let script = r#"echo hello >&2; echo starting; echo 7; echo '{"url": "u"}'; exec sleep 1000"#;
     let mut process = shell(script).start().await?;
     assert_eq!(process.ready()["url"], "u");
-    let line = process
-        .line(SOON, |line| line.starts_with("start").then(|| line.to_owned()))
-        .await?;
+    let line = process.line(SOON, |line| line.starts_with("start").then(|| line.to_owned())).await?;
     assert_eq!(line, "starting");
     process.kill().await?;
     let status = process.ended(SOON).await?;
@@ -29,10 +27,7 @@ async fn the_ready_line_is_the_first_json_object_on_standard_output() -> anyhow:
 
 #[tokio::test]
 async fn a_process_that_ends_instead_of_getting_ready_fails_with_its_log() {
-    let error = shell("echo nothing; echo 'no such disk' >&2; exit 3")
-        .start()
-        .await
-        .unwrap_err();
+    let error = shell("echo nothing; echo 'no such disk' >&2; exit 3").start().await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("exit status: 3"), "{text}");
     assert!(text.contains("no such disk"), "{text}");
@@ -74,9 +69,7 @@ async fn a_process_goes_with_its_value() -> anyhow::Result<()> {
     let process = process.start().await?;
     drop(process);
     let mut written = String::new();
-    tokio::time::timeout(SOON, reader.read_to_string(&mut written))
-        .await
-        .expect("the process still runs")?;
+    tokio::time::timeout(SOON, reader.read_to_string(&mut written)).await.expect("the process still runs")?;
     assert_eq!(written, "alive\n");
     Ok(())
 }
