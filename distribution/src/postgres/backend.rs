@@ -27,7 +27,7 @@ impl Postgres {
         let pool = setup::pool(&server)?;
         setup::migrate(&mut pool.get().await?).await?;
         let hub = Hub::new();
-        let listening = listen::Listening::start(&server, &hub).await?;
+        let listening = listen::Listening::start(&server, &hub, listen::PATIENCE).await?;
         let listener = tokio::spawn(listen::run(server, hub.clone(), listening));
         Ok(Self { pool, hub, listener })
     }
