@@ -32,7 +32,9 @@ fn source(arguments: WorkerArguments) -> Outcome<Source> {
         WorkerArguments {
             distribution: Some(url), app: Some(app), environment: Some(environment), ..
         } => Ok(Source::Postgres { url, app_id: app.into(), environment_id: environment.into() }),
-        WorkerArguments { distribution: None, server: Some(server_url), token: Some(token), .. } => {
+        WorkerArguments { distribution: None, server: Some(server_url), token: Some(token), .. }
+            if !token.is_empty() =>
+        {
             Ok(Source::Http { server_url, token })
         }
         _ => Err(Ending::cannot_start(anyhow!(

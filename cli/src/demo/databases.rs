@@ -1,7 +1,8 @@
 //! Fresh databases on a given server, so that a demo neither meets nor disturbs what is there.
 
-use crate::services::is_postgres;
+use crate::services::{is_postgres, patiently};
 use anyhow::{Context as _, Result};
+use conman_distribution::DistributionError;
 
 /// Where a headless demo keeps its data besides its folder.
 pub(super) struct Databases {
@@ -21,7 +22,8 @@ impl Databases {
             store.map(|url| if url.starts_with("mongodb") { beside(url, &suffix) } else { url.to_owned() });
         let mut databases = Self { store, distribution: distribution.map(str::to_owned), made_beside: None };
         if let Some(url) = distribution.filter(|url| is_postgres(url)) {
-            let made = conman_distribution::create_database(url, &suffix).await;
+            let make = || conman_distribution::create_database(url, &suffix);
+            let made = patiently(make, DistributionError::is_transient).await;
             databases.distribution = Some(made.context("no database can be made beside the given one")?);
             databases.made_beside = Some(url.to_owned());
         }
