@@ -1,6 +1,7 @@
 //! Measures composition against `git merge --no-ff` and one long-lived `git merge-tree --stdin`, on one history.
 //!
-//! - `ours_ms`: the whole call, with the synced pack and the keep-ref.
+//! - `ours_ms`: the whole call, with the synced pack and the keep-ref; the median of three, each on a repository of its
+//!   own that no other had read before, since a call this short hardly outlasts one pause of a busy machine.
 //! - `git_merge_ms`: one `git merge --no-ff` per changeset in a work tree.
 //! - `merge_tree_ms`: one `git merge-tree --stdin` for all, and one `git commit-tree` per changeset, since the former
 //!   makes no commits.
@@ -17,10 +18,10 @@
 use conman_domain::git::Signature;
 use conman_domain::id::AppId;
 use conman_domain::name::BranchName;
-use conman_domain::{CommitId, RepoPath, Timestamp};
+use conman_domain::{CommitId, Timestamp};
 use conman_git::{
     ComposeHooks, ComposeMember, ComposePlan, ComposeProgress, ImportSource, KeepName, MemberOutcome,
-    Ownership, Repositories,
+    Ownership, Repositories, Repository,
 };
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -141,12 +142,7 @@ fn fast_import(source: &Path, feed: impl FnOnce(&mut dyn Write)) {
 }
 
 /// Composes with ours; milliseconds in all and the median of one member, and the final commit.
-async fn ours(
-    repositories: &Repositories,
-    members: Vec<ComposeMember>,
-    base: CommitId,
-) -> (f64, f64, String) {
-    let repository = repositories.get(AppId::new(Uuid::from_u128(1)));
+async fn ours(repository: &Repository, members: Vec<ComposeMember>, base: CommitId) -> (f64, f64, String) {
     let who = signature();
     let times = Arc::new(Mutex::new(Vec::with_capacity(members.len() + 1)));
     let progress = {
@@ -267,14 +263,6 @@ async fn main() {
     let heads: Vec<String> =
         (0..changesets).map(|number| git_ok(&source, &["rev-parse", &format!("c{number}")])).collect();
 
-    let repositories = Repositories::open(&root.join("repos"), Ownership::Exclusive).await.unwrap();
-    let app = AppId::new(Uuid::from_u128(1));
-    let main = BranchName::parse("main").unwrap();
-    repositories.import(app, ImportSource::Local(source.clone()), &main).await.unwrap();
-    let bare = root.join("repos").join(format!("{app}.git"));
-    let fetch = ["-c", "protocol.file.allow=always", "-c", "fetch.unpackLimit=100000000", "fetch", "-q"];
-    let what = [source.to_str().unwrap(), "+refs/heads/c*:refs/heads/c*"];
-    git_ok(&bare, &[&fetch[..], &what[..]].concat());
     let members: Vec<ComposeMember> = heads
         .iter()
         .enumerate()
@@ -285,9 +273,20 @@ async fn main() {
             message: format!("Merge #{number}"),
         })
         .collect();
-    assert!(RepoPath::parse(&name(files - 1)).is_ok());
-
-    let (ours_ms, median, our_commit) = ours(&repositories, members, base.parse().unwrap()).await;
+    let repositories = Repositories::open(&root.join("repos"), Ownership::Exclusive).await.unwrap();
+    let mut runs = Vec::new();
+    for number in 1..=3 {
+        let app = AppId::new(Uuid::from_u128(number));
+        let main = BranchName::parse("main").unwrap();
+        repositories.import(app, ImportSource::Local(source.clone()), &main).await.unwrap();
+        let bare = root.join("repos").join(format!("{app}.git"));
+        let fetch = ["-c", "protocol.file.allow=always", "-c", "fetch.unpackLimit=100000000", "fetch", "-q"];
+        let what = [source.to_str().unwrap(), "+refs/heads/c*:refs/heads/c*"];
+        git_ok(&bare, &[&fetch[..], &what[..]].concat());
+        runs.push(ours(&repositories.get(app), members.clone(), base.parse().unwrap()).await);
+    }
+    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (ours_ms, median, our_commit) = runs.swap_remove(1);
     let (merge_tree_ms, tree_commit) = by_merge_tree(&root, &heads, &base, Commits::ByGit);
     let (merge_tree_only_ms, only_commit) = by_merge_tree(&root, &heads, &base, Commits::Here);
     let (git_merge_ms, git_commit) = by_git_merge(&root, &heads);

@@ -246,3 +246,51 @@ fn collect<R: Read + Send + 'static>(
     });
     receive
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        git2::Repository::init_bare(folder.path()).unwrap();
+        folder
+    }
+
+    /// Input that never ends.
+    struct Silence(mpsc::Receiver<()>);
+
+    impl Read for Silence {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Ok(self.0.recv().map_or(0, |()| 0))
+        }
+    }
+
+    #[test]
+    fn a_command_that_overruns_is_killed() {
+        let folder = repository();
+        let (hold, silence) = mpsc::channel();
+        let started = Instant::now();
+        let command =
+            GitCommand::new(folder.path(), "cat-file").args(["--batch"]).limit(Duration::from_millis(300));
+        let outcome = command.run_with(Input::Reader(Box::new(Silence(silence))));
+        assert!(matches!(outcome, Err(GitError::TimedOut { verb: "cat-file", .. })));
+        assert!(started.elapsed() < Duration::from_secs(20));
+        drop(hold);
+    }
+
+    #[test]
+    fn no_settings_of_the_machine_are_read() {
+        let folder = repository();
+        let done = GitCommand::new(folder.path(), "config").args(["--list", "--show-scope"]).run().unwrap();
+        let text = String::from_utf8(done.stdout).unwrap();
+        assert!(
+            text.lines().all(|line| line.starts_with("local\t") || line.starts_with("command\t")),
+            "{text}"
+        );
+        assert!(text.contains("command\tcore.hookspath=/dev/null"), "{text}");
+        let failed = GitCommand::new(folder.path(), "cat-file").args(["-t", &"a".repeat(40)]).run().unwrap();
+        assert_eq!(failed.code, Some(128));
+        assert!(matches!(failed.error(), GitError::Command { verb: "cat-file", .. }));
+    }
+}

@@ -223,6 +223,11 @@ impl Search<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::objects::object_id;
+    use proptest::prelude::*;
+    use std::io::Write as _;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
 
     fn text(lines: &[&str]) -> Vec<u8> {
         lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect()
@@ -265,5 +270,107 @@ mod tests {
     fn a_missing_line_feed_stays_missing() {
         assert_eq!(combine(b"a\nb\nc\nd", b"A\nb\nc\nd", b"a\nb\nc\nd"), Some(b"A\nb\nc\nd".to_vec()));
         assert_eq!(combine(b"a\nb\nc\nd", b"A\nb\nc\nd", b"a\nb\nc\nD"), Some(b"A\nb\nc\nD".to_vec()));
+    }
+
+    /// Few different lines, so that equal ones are everywhere and hunks could slide.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop_oneof![3 => 0..3u8, 4 => 3..20u8], 4..24)
+    }
+
+    fn edits() -> impl Strategy<Value = Vec<(u8, usize, u8)>> {
+        prop::collection::vec((0..5u8, 0..24usize, prop_oneof![0..3u8, 3..20u8, 20..26u8]), 1..4)
+    }
+
+    fn edited(base: &[u8], edits: &[(u8, usize, u8)]) -> Vec<u8> {
+        let mut lines = base.to_vec();
+        for (kind, at, line) in edits {
+            let at = at % (lines.len() + 1);
+            match kind {
+                0 => lines.insert(at, *line),
+                1 if at < lines.len() => drop(lines.remove(at)),
+                2 => {
+                    let block: Vec<u8> = lines[at..(at + 3).min(lines.len())].to_vec();
+                    let to = (at * 7 + 3) % (lines.len() + 1);
+                    lines.splice(to..to, block);
+                }
+                _ if at < lines.len() => lines[at] = *line,
+                _ => {}
+            }
+        }
+        lines
+    }
+
+    fn written(lines: &[u8]) -> Vec<u8> {
+        lines.iter().flat_map(|line| format!("line {line}\n").into_bytes()).collect()
+    }
+
+    fn git(folder: &Path, args: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut child = Command::new("git")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .arg("-C")
+            .arg(folder)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.code().is_some_and(|code| code < 2), "git {args:?}");
+        output.stdout
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(
+                std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(30),
+            )
+        })]
+
+        /// Whatever is combined here, Git merges cleanly and to the same bytes. Forty files to a merge.
+        #[test]
+        fn git_agrees(files in prop::collection::vec((lines(), edits(), edits()), 40)) {
+            let folder = tempfile::tempdir().unwrap();
+            git(folder.path(), &["init", "-q", "--bare", "."], b"");
+            let texts: Vec<[Vec<u8>; 3]> = files
+                .iter()
+                .map(|(base, ours, theirs)| {
+                    [written(base), written(&edited(base, ours)), written(&edited(base, theirs))]
+                })
+                .collect();
+            let mut stream = Vec::new();
+            for (side, branch) in ["base", "ours", "theirs"].iter().enumerate() {
+                stream.extend(format!("commit refs/heads/{branch}\ncommitter C <c> 1 +0000\ndata 1\nx\n").bytes());
+                if side > 0 {
+                    stream.extend(b"from refs/heads/base\n");
+                }
+                for (number, text) in texts.iter().enumerate() {
+                    stream.extend(format!("M 100644 inline f{number}\ndata {}\n", text[side].len()).bytes());
+                    stream.extend(&text[side]);
+                    stream.push(b'\n');
+                }
+            }
+            git(folder.path(), &["fast-import", "--quiet"], &stream);
+            let merged = git(folder.path(), &["merge-tree", "--write-tree", "--name-only", "-z", "--no-messages", "ours", "theirs"], b"");
+            let merged = String::from_utf8(merged).unwrap();
+            let mut parts = merged.split('\0');
+            let tree = parts.next().unwrap();
+            let conflicted: HashSet<&str> = parts.collect();
+            let listed = git(folder.path(), &["ls-tree", tree], b"");
+            let listed = String::from_utf8(listed).unwrap();
+            for (number, [base, ours, theirs]) in texts.iter().enumerate() {
+                if base == ours || base == theirs || ours == theirs {
+                    continue;
+                }
+                if let Some(combined) = combine(base, ours, theirs) {
+                    let name = format!("f{number}");
+                    let id = object_id(git2::ObjectType::Blob, &combined);
+                    prop_assert!(!conflicted.contains(name.as_str()), "Git finds a conflict in {:?}", files[number]);
+                    prop_assert!(listed.contains(&format!("{id}\t{name}\n")), "Git merges {:?} differently", files[number]);
+                }
+            }
+        }
     }
 }

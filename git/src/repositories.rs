@@ -36,7 +36,7 @@ struct Inner {
     root: PathBuf,
     shared: Mutex<HashMap<AppId, Arc<Shared>>>,
     /// Held for as long as any handle lives; the system lets go of it when the process dies.
-    _lock: File,
+    lock: Arc<File>,
 }
 
 /// What a repository in the making, or on its way out, is named by.
@@ -55,7 +55,7 @@ impl Repositories {
             fs::create_dir_all(&root).map_err(GitError::io(&root))?;
             let root = root.canonicalize().map_err(GitError::io(&root))?;
             let lock = take(&root, ownership)?;
-            Ok(Self { inner: Arc::new(Inner { root, shared: Mutex::default(), _lock: lock }) })
+            Ok(Self { inner: Arc::new(Inner { root, shared: Mutex::default(), lock: Arc::new(lock) }) })
         })
         .await
     }
@@ -137,7 +137,7 @@ impl Repositories {
                 .tempdir_in(&inner.root)
                 .map_err(GitError::io(&inner.root))?;
             initialise(half.path(), &made)?;
-            fill(&Handle::open(Arc::new(Shared::new(half.path().to_owned())))?)?;
+            fill(&Handle::open(Arc::new(Shared::new(half.path().to_owned(), None)))?)?;
             sync_all(half.path())?;
             match fs::rename(half.path(), &target) {
                 Ok(()) => drop(half.keep()),
@@ -158,7 +158,10 @@ impl Repositories {
     pub fn get(&self, app: AppId) -> Repository {
         let mut shared = self.inner.shared.lock();
         Repository::new(
-            shared.entry(app).or_insert_with(|| Arc::new(Shared::new(self.inner.path(app)))).clone(),
+            shared
+                .entry(app)
+                .or_insert_with(|| Arc::new(Shared::new(self.inner.path(app), Some(self.inner.lock.clone()))))
+                .clone(),
         )
     }
 

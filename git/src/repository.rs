@@ -10,6 +10,7 @@ use conman_domain::{CommitId, RepoPath, Timestamp};
 use git2::Oid;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,16 +87,19 @@ pub(crate) struct Shared {
     idle: Mutex<Vec<git2::Repository>>,
     trees: TreeCache,
     workspaces: Mutex<HashMap<WorkspaceId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The lock of the folder that this repository lies in.
+    _lock: Option<Arc<File>>,
 }
 
 impl Shared {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf, lock: Option<Arc<File>>) -> Self {
         Self {
             path,
             removed: AtomicBool::new(false),
             idle: Mutex::default(),
             trees: TreeCache::default(),
             workspaces: Mutex::default(),
+            _lock: lock,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Composition: what it reports, and what a check may say.
 
-use crate::common::{Lab, ana, at, branch, git_ok, new_commit, path, put, rules, workspace};
+use crate::common::{Lab, ana, at, branch, git, git_ok, new_commit, path, put, rules, workspace};
 use conman_domain::{BlobId, CommitId};
 use conman_git::{
     CheckFailure, CollidesWith, ComposeHooks, ComposeMember, ComposePlan, Composition, Edit, GitError,
@@ -140,9 +140,15 @@ async fn a_check_turns_a_clean_merge_into_a_conflict() {
     assert_eq!(conflicts[0].with, CollidesWith::Member("#1".to_owned()));
     let a = lab.text(composed.tree, "a.yml").await.unwrap();
     assert!(a.contains("new: 1") && !a.contains("new: 2") && a.contains("key9: three"));
-    // Nothing of the member that was left out is stored.
+    // Nothing of the merge that was undone is stored.
+    let undone = text()
+        .replace("key3: value\n", "key3: value\nnew: 1\n")
+        .replace("key15: value\n", "key15: value\nnew: 2\n");
+    let file = lab.folder.path().join("undone");
+    std::fs::write(&file, undone).unwrap();
+    let undone = git_ok(&lab.git_dir(), &["hash-object", file.to_str().unwrap()]);
+    assert!(!git(&lab.git_dir(), &["cat-file", "-e", &undone]).status.success());
     lab.fsck();
-    assert_eq!(git_ok(&lab.git_dir(), &["count-objects", "-v"]).contains("garbage: 0"), true);
 }
 
 #[tokio::test]

@@ -32,20 +32,21 @@ enum Op {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let (file, line, text) = (any::<u8>(), 0..14u8, 0..40u8);
+    let file = any::<u8>();
+    let (line, text) = (|| 0..14u8, || 0..40u8);
     prop_oneof![
-        12 => (file.clone(), line.clone(), text.clone()).prop_map(|(file, line, text)| Op::Modify { file, line, text }),
-        6 => (file.clone(), line.clone(), text.clone()).prop_map(|(file, line, text)| Op::Insert { file, line, text }),
-        4 => (file.clone(), line.clone()).prop_map(|(file, line)| Op::Cut { file, line }),
-        2 => (file.clone(), line.clone(), 1..5u8, line.clone())
+        12 => (file, line(), text()).prop_map(|(file, line, text)| Op::Modify { file, line, text }),
+        6 => (file, line(), text()).prop_map(|(file, line, text)| Op::Insert { file, line, text }),
+        4 => (file, line()).prop_map(|(file, line)| Op::Cut { file, line }),
+        2 => (file, line(), 1..5u8, line())
             .prop_map(|(file, line, length, to)| Op::Duplicate { file, line, length, to }),
-        1 => file.clone().prop_map(|file| Op::DropFinalNewline { file }),
-        1 => file.clone().prop_map(|file| Op::ToCrlf { file }),
-        1 => (file.clone(), text.clone()).prop_map(|(file, text)| Op::Binary { file, text }),
-        5 => (any::<u8>(), text.clone()).prop_map(|(name, text)| Op::Add { name, text }),
-        1 => file.clone().prop_map(|file| Op::AddBeneathFile { file }),
-        4 => file.clone().prop_map(|file| Op::Delete { file }),
-        4 => (file.clone(), any::<u8>()).prop_map(|(file, name)| Op::RenameFile { file, name }),
+        1 => file.prop_map(|file| Op::DropFinalNewline { file }),
+        1 => file.prop_map(|file| Op::ToCrlf { file }),
+        1 => (file, text()).prop_map(|(file, text)| Op::Binary { file, text }),
+        5 => (any::<u8>(), text()).prop_map(|(name, text)| Op::Add { name, text }),
+        1 => file.prop_map(|file| Op::AddBeneathFile { file }),
+        4 => file.prop_map(|file| Op::Delete { file }),
+        4 => (file, any::<u8>()).prop_map(|(file, name)| Op::RenameFile { file, name }),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(folder, name)| Op::RenameFolder { folder, name }),
         1 => any::<u8>().prop_map(|folder| Op::ReplaceFolderByFile { folder }),
         1 => file.prop_map(|file| Op::Executable { file }),
@@ -268,7 +269,7 @@ fn build(git_dir: &Path, script: &Script) {
         apply(&mut base_files, op);
     }
     if base_files != files {
-        base = history.commit("main", &[root.clone()], &base_files);
+        base = history.commit("main", std::slice::from_ref(&root), &base_files);
     }
     // Members may merge what an earlier member had reached: criss-cross histories come of it.
     let mut reached: Vec<(String, Files)> = Vec::new();

@@ -139,6 +139,8 @@ async fn a_kill_at_any_moment_leaves_old_or_new() {
             assert_eq!(side("left").await, side("right").await, "half of a write");
         }
         repository.verify_tree(working.tree).await.unwrap();
+        let left = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.filter(|name| name.to_string_lossy().starts_with(".tmp-")).count(), 0);
         let locks = git_ok(&git_dir, &["for-each-ref", "--format=%(refname)"]);
         assert!(!locks.contains(".lock"), "{locks}");
     }

@@ -24,7 +24,10 @@ fn raw_object(git_dir: &Path, kind: &str, bytes: &[u8]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn raw_tree(git_dir: &Path, entries: &[(&str, &[u8], &str)]) -> String {
+/// Mode, name and id.
+type RawEntry<'e> = (&'e str, &'e [u8], &'e str);
+
+fn raw_tree(git_dir: &Path, entries: &[RawEntry<'_>]) -> String {
     let mut bytes = Vec::new();
     for (mode, name, id) in entries {
         bytes.extend_from_slice(mode.as_bytes());
@@ -53,7 +56,7 @@ async fn hostile_trees_are_refused_and_leave_nothing() {
     let long = vec![b'a'; 300];
     let submodule = git_ok(&source, &["commit-tree", "-m", "sub", folder]);
     let file = |name: &'static [u8]| vec![("100644", name, blob)];
-    let cases: Vec<(&str, Vec<(&str, &[u8], &str)>)> = vec![
+    let cases: Vec<(&str, Vec<RawEntry<'_>>)> = vec![
         ("symlink", vec![("120000", b"link", blob)]),
         ("submodule", vec![("160000", b"module", &submodule)]),
         ("bad_mode", vec![("100664", b"a", blob)]),

@@ -308,3 +308,31 @@ async fn a_commit_racing_with_edits_takes_each_whole_or_leaves_it_whole() {
     assert!(!working(&lab).await.dirty);
     lab.fsck();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_servers_over_one_folder_lose_nothing() {
+    let (lab, ws) = lab().await;
+    let root = lab.folder.path().join("repos");
+    let Lab { folder, repositories, repository, .. } = lab;
+    drop((repositories, repository));
+    let mut tasks = tokio::task::JoinSet::new();
+    for server in 0..2 {
+        let repository = Repositories::open(&root, Ownership::Shared).await.unwrap().get(app(1));
+        for number in 0..12 {
+            let (repository, ws) = (repository.clone(), ws.clone());
+            tasks.spawn(async move {
+                let own = put(&format!("own/{server}-{number}.yml"), None, "mine\n");
+                repository.write(workspace(WS), &ws, vec![own], &rules(), at(5)).await.unwrap();
+                if number % 4 == 0 {
+                    repository.commit_working(workspace(WS), &ws, new_commit("Save")).await.unwrap();
+                }
+            });
+        }
+    }
+    tasks.join_all().await;
+    let repository = Repositories::open(&root, Ownership::Exclusive).await.unwrap().get(app(1));
+    let tree = repository.working(workspace(WS), &ws).await.unwrap().tree;
+    let own = repository.files(tree, |path| path.as_str().starts_with("own/")).await.unwrap();
+    assert_eq!(own.len(), 24);
+    drop(folder);
+}
