@@ -40,6 +40,8 @@ struct Faults {
     mute: AtomicBool,
     corrupt: AtomicBool,
     failing: AtomicBool,
+    /// Answers with the snapshot whatever the worker has already.
+    forgetful: AtomicBool,
     streams: AtomicU32,
     whole_snapshots: AtomicU32,
 }
@@ -122,7 +124,8 @@ async fn snapshot(State(server): State<Server>, headers: HeaderMap) -> Result<Re
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let tag = format!("\"{}\"", snapshot.provenance.config_version);
-    if headers.get("if-none-match").is_some_and(|known| *known == tag) {
+    let known = headers.get("if-none-match").is_some_and(|known| *known == tag);
+    if known && !server.faults.forgetful.load(SeqCst) {
         return Ok(StatusCode::NOT_MODIFIED.into_response());
     }
     server.faults.whole_snapshots.fetch_add(1, SeqCst);
@@ -337,6 +340,28 @@ async fn a_failing_server_is_waited_for() {
         let hasty = Options { connect_within: Duration::from_millis(300), ..quick("w") };
         let error = within(Follower::connect(server.source(TOKEN), hasty)).await.unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_is_known_is_not_applied_again() {
+    with_server(async |server: Server| {
+        server.world.tick(1).await;
+        server.faults.forgetful.store(true, SeqCst);
+        let follower = server.follow(quick("w")).await;
+        let first = follower.view();
+        let sent = server.faults.whole_snapshots.load(SeqCst);
+        within(async {
+            while server.faults.whole_snapshots.load(SeqCst) < sent + 3 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        assert!(Arc::ptr_eq(&first, &follower.view()));
+        server.world.tick(2).await;
+        let told = [within(follower.changed()).await, within(follower.changed()).await];
+        assert_eq!(told.map(|applied| applied.unwrap().provenance.config_version.0), [1, 2]);
     })
     .await;
 }
