@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -80,6 +81,14 @@ pub(crate) struct ServeArguments {
     /// Whom mails come from; `conman@` and the public address's host, unless told otherwise.
     #[arg(long, env = "CONMAN_MAIL_FROM", value_name = "ADDRESS")]
     pub(crate) mail_from: Option<String>,
+    /// The networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`; nobody's unless told.
+    #[arg(
+        long = "trusted-proxy",
+        env = "CONMAN_TRUSTED_PROXIES",
+        value_name = "NETWORK",
+        value_delimiter = ','
+    )]
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// Several servers share the folder of repositories, one store and one distribution database.
     #[arg(long)]
     pub(crate) shared_repositories: bool,

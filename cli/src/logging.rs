@@ -11,7 +11,14 @@ pub(crate) fn start(arguments: &LogArguments, usual: &str) -> Result<()> {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match arguments.log_format {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Json => {
+            log.json().flatten_event(true).init();
+            // A panic is an event like others: whoever reads the log reads JSON.
+            std::panic::set_hook(Box::new(|panic| {
+                let thread = std::thread::current();
+                tracing::error!(thread = thread.name().unwrap_or("?"), %panic, "a panic");
+            }));
+        }
     }
     Ok(())
 }

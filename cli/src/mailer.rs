@@ -15,6 +15,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The mail server as it was configured.
+#[derive(Clone)]
 pub(crate) struct MailSettings {
     /// `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`.
     pub(crate) url: String,

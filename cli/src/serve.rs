@@ -14,7 +14,9 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
     master_key::check().map_err(Ending::CannotStart)?;
     let shutdown = signals::shutdown().map_err(Ending::CannotStart)?;
     let json = arguments.json;
-    let server = Server::start(settings(arguments)?, &shutdown).await?;
+    let Some(server) = Server::start(settings(arguments)?, &shutdown).await? else {
+        return Ok(());
+    };
     let link = server.setup_link().await?;
     if json {
         print::line(&json!({"url": server.public_url, "setup_url": link}).to_string())
@@ -45,6 +47,7 @@ fn settings(arguments: ServeArguments) -> Outcome<ServerSettings> {
         places,
         public_url: given(arguments.public_url),
         mail,
+        trusted_proxies: arguments.trusted_proxies,
         local_imports: arguments.local_imports,
     })
 }

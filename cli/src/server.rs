@@ -8,6 +8,7 @@ use conman_jobs::{Runner, RunnerConfig};
 use conman_server::{AppState, Config};
 use conman_store::Store;
 use conman_workflow::{Mailer, Settings, Workflow};
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// What a server is made of.
+#[derive(Clone)]
 pub(crate) struct ServerSettings {
     /// Where to listen.
     pub(crate) listen: SocketAddr,
@@ -27,6 +29,8 @@ pub(crate) struct ServerSettings {
     pub(crate) public_url: Option<String>,
     /// The mail server, if there is one.
     pub(crate) mail: Option<MailSettings>,
+    /// The networks whose word about who asks is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// Whether apps may be made from folders of this machine.
     pub(crate) local_imports: bool,
 }
@@ -44,11 +48,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Opens everything that the server stands on and begins to serve; who is told to stop meanwhile stops.
-    pub(crate) async fn start(settings: ServerSettings, shutdown: &CancellationToken) -> Outcome<Self> {
+    /// Opens everything that the server stands on and begins to serve; `None` if told to stop meanwhile.
+    pub(crate) async fn start(
+        settings: ServerSettings,
+        shutdown: &CancellationToken,
+    ) -> Outcome<Option<Self>> {
         tokio::select! {
-            () = shutdown.cancelled() => Err(Ending::Failed(anyhow!("stopped before the server was ready"))),
-            started = Self::started(settings) => started,
+            () = shutdown.cancelled() => Ok(None),
+            started = Self::started(settings) => started.map(Some),
         }
     }
 
@@ -78,7 +85,11 @@ impl Server {
         let workflow =
             Workflow::new(services.store, services.repositories, services.distribution, mailer, decided);
         let stop = CancellationToken::new();
-        let state = AppState::new(workflow.clone(), Config::new(&settings.places.repositories));
+        let config = Config {
+            trusted_proxies: settings.trusted_proxies,
+            ..Config::new(&settings.places.repositories)
+        };
+        let state = AppState::new(workflow.clone(), config);
         let runner = Runner::new(workflow.clone(), RunnerConfig::named(runner_name()));
         let mut tasks = JoinSet::new();
         tasks.spawn(runner.run(stop.clone()));

@@ -30,17 +30,19 @@ pub(crate) async fn headless(arguments: DemoArguments) -> Outcome {
         places: places.clone(),
         public_url: None,
         mail: None,
+        trusted_proxies: Vec::new(),
         local_imports: false,
     };
     let played = match Server::start(settings, &shutdown).await {
-        Ok(server) => {
+        Ok(Some(server)) => {
             let played = tokio::select! {
-                () = shutdown.cancelled() => Err(anyhow!("stopped before the demo was played to its end")),
+                () = shutdown.cancelled() => Err(stopped_early()),
                 played = play(&server, &places, folder.path()) => played,
             };
             let stopped = server.stop().await;
             played.and_then(|told| stopped.map(|()| told)).map_err(Ending::Failed)
         }
+        Ok(None) => Err(Ending::Failed(stopped_early())),
         Err(ending) => Err(ending),
     };
     let removed = databases.remove().await;
@@ -49,6 +51,10 @@ pub(crate) async fn headless(arguments: DemoArguments) -> Outcome {
     let shown = if arguments.json { told.to_string() } else { format!("{told:#}") };
     print::line(&shown).context("nobody reads the result")?;
     Ok(())
+}
+
+fn stopped_early() -> anyhow::Error {
+    anyhow!("stopped before the demo was played to its end")
 }
 
 /// A folder that goes with the value.

@@ -14,7 +14,9 @@ mod proposals;
 mod releases;
 mod scenario;
 mod serve;
+mod unfinished;
 mod watchers;
+mod week;
 
 pub(crate) use headless::headless;
 pub(crate) use serve::serve;

@@ -3,35 +3,18 @@
 use super::headless::throw_away;
 use super::kept::Kept;
 use super::lab::Lab;
-use super::proposals::Proposal;
+use super::unfinished::Unfinished;
+use super::week;
 use crate::arguments::DemoArguments;
-use crate::client::{Client, number, until};
+use crate::client::Client;
 use crate::ending::{Ending, Outcome};
-use crate::print::{self, progress};
+use crate::print;
 use crate::server::{Server, ServerSettings};
 use crate::services::{Places, make_private};
 use crate::signals;
 use anyhow::{Context as _, Result, anyhow, bail};
 use std::path::Path;
-
-/// The first release, live everywhere.
-const RELEASED: [&str; 5] = [
-    "callback-read-back",
-    "stat-target-45m",
-    "worklist-overview",
-    "retire-paper-form",
-    "clearinghouse-timeout",
-];
-/// Queued before that release was published, and in its way: found conflicted after it.
-const OVERTAKEN: [&str; 1] = ["stat-target-50m"];
-/// In the draft of the next release.
-const DRAFTED: [&str; 1] = ["accession-check-digit"];
-/// Waiting in the queue.
-const QUEUED: [&str; 1] = ["toxicology"];
-/// Approved, and not queued yet.
-const APPROVED: [&str; 1] = ["cold-chain-alarm"];
-/// Waiting for a reviewer.
-const IN_REVIEW: [&str; 3] = ["worklist-closed-at", "paper-form-copy-to", "menu-wording"];
+use tokio_util::sync::CancellationToken;
 
 /// Puts the sample app in place, unless it is, and serves it until told to stop.
 pub(crate) async fn serve(arguments: DemoArguments) -> Outcome {
@@ -45,18 +28,11 @@ pub(crate) async fn serve(arguments: DemoArguments) -> Outcome {
     make_private(&data)
         .with_context(|| format!("the data folder {} cannot be made", data.display()))
         .map_err(Ending::CannotStart)?;
-    let places = Places::new(&data, arguments.store.as_deref(), arguments.distribution.as_deref())?;
-    let settings = ServerSettings {
-        listen: arguments.listen,
-        data: data.clone(),
-        places,
-        public_url: None,
-        mail: None,
-        local_imports: false,
+    let Some(server) = started(&arguments, &data, &shutdown).await? else {
+        return Ok(());
     };
-    let server = Server::start(settings, &shutdown).await?;
     let prepared = tokio::select! {
-        () = shutdown.cancelled() => Err(anyhow!("stopped before the sample app was in place")),
+        () = shutdown.cancelled() => return Ok(server.stop().await?),
         prepared = prepared(&server, &data) => prepared,
     };
     let kept = match prepared {
@@ -72,15 +48,51 @@ pub(crate) async fn serve(arguments: DemoArguments) -> Outcome {
     server.serve_until(&shutdown).await
 }
 
+/// Starts the server, and begins anew where an earlier run was stopped before the sample app was in place.
+async fn started(
+    arguments: &DemoArguments,
+    data: &Path,
+    shutdown: &CancellationToken,
+) -> Outcome<Option<Server>> {
+    let places = Places::new(data, arguments.store.as_deref(), arguments.distribution.as_deref())?;
+    let settings = ServerSettings {
+        listen: arguments.listen,
+        data: data.to_owned(),
+        places,
+        public_url: None,
+        mail: None,
+        trusted_proxies: Vec::new(),
+        local_imports: false,
+    };
+    // Started even if all of it is to go: who has the folder open is not to lose it.
+    let Some(server) = Server::start(settings.clone(), shutdown).await? else {
+        return Ok(None);
+    };
+    let Some(unfinished) = Unfinished::find(data)? else {
+        return Ok(Some(server));
+    };
+    server.stop().await?;
+    if arguments.store.is_some() || arguments.distribution.is_some() {
+        return Err(Ending::Failed(anyhow!(
+            "the demo in {} was stopped before it was in place: begin with an empty folder and empty databases",
+            data.display()
+        )));
+    }
+    unfinished.clear()?;
+    Server::start(settings, shutdown).await
+}
+
 /// What an earlier run kept, or what a new one puts in place.
 async fn prepared(server: &Server, data: &Path) -> Result<Kept> {
     match (Kept::load(data)?, server.setup_link().await?) {
         (Some(kept), None) => Ok(kept),
         (None, Some(link)) => {
+            let unfinished = Unfinished::mark(data)?;
             let lab = Lab::set_up(Client::new(&server.url, None)?, &link, data).await?;
-            fill(&lab).await?;
+            week::fill(&lab).await?;
             let kept = Kept::of(&lab)?;
             kept.save(data)?;
+            unfinished.unmark()?;
             Ok(kept)
         }
         (Some(_), Some(_)) => {
@@ -90,65 +102,8 @@ async fn prepared(server: &Server, data: &Path) -> Result<Kept> {
             )
         }
         (None, None) => bail!(
-            "the store has accounts that {} knows nothing of, or the demo there was stopped before it was in place: \
-             begin with an empty folder and store",
+            "the store has accounts that {} knows nothing of: begin with an empty folder and store",
             data.display()
         ),
     }
-}
-
-/// Brings the changesets to where each is to be found.
-async fn fill(lab: &Lab) -> Result<()> {
-    let proposals = lab.draft_all().await?;
-    let of = |keys: &[&str]| -> Result<Vec<&Proposal>> {
-        let found = keys.iter().map(|key| {
-            let proposal = proposals.iter().find(|proposal| proposal.key == *key);
-            proposal.with_context(|| format!("the scenario has no changeset {key}"))
-        });
-        found.collect()
-    };
-    let (released, overtaken, drafted) = (of(&RELEASED)?, of(&OVERTAKEN)?, of(&DRAFTED)?);
-    let queued = [released.clone(), overtaken.clone(), drafted.clone(), of(&QUEUED)?].concat();
-    let approved = [queued.clone(), of(&APPROVED)?].concat();
-    let in_review = of(&IN_REVIEW)?;
-    for proposal in &in_review {
-        lab.submit(proposal).await?;
-    }
-    lab.approve_all(&approved).await?;
-    for proposal in &queued {
-        lab.queue(proposal).await?;
-    }
-    for proposal in &in_review {
-        lab.in_review(proposal).await?;
-    }
-    progress(format!("{} changesets are on their way", proposals.len()));
-
-    let release = lab.draft_release(&released).await?;
-    lab.compose(&release).await?;
-    let release = lab.publish(&release).await?;
-    for stage in &lab.stages {
-        lab.deploy(&release, stage).await?;
-    }
-    progress(format!("{} is live everywhere", release.tag));
-    for proposal in &overtaken {
-        lab.changeset_in(proposal, "conflicted").await?;
-    }
-    settled(lab).await?;
-    lab.draft_release(&drafted).await?;
-    settled(lab).await
-}
-
-/// Waits until no job is left.
-async fn settled(lab: &Lab) -> Result<()> {
-    let admin = lab.first_with("app_admin")?;
-    until("the last jobs to end", async || {
-        for state in ["queued", "running"] {
-            let jobs = admin.get(&lab.path(&format!("/jobs?state={state}&limit=1"))).await?;
-            if number(&jobs, "total")? > 0 {
-                return Ok(None);
-            }
-        }
-        Ok(Some(()))
-    })
-    .await
 }

@@ -36,6 +36,7 @@ async fn wrong_words_end_with_two() {
         &["worker", "run", "--server", "http://127.0.0.1:1"],
         &["serve", "--store", "postgres://127.0.0.1/x"],
         &["serve", "--shared-repositories"],
+        &["serve", "--trusted-proxy", "10.0.0.1/99"],
         &["serve", "--public-url", "nowhere"],
         &["--log", "=nonsense=", "openapi"],
     ] {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 fn headless(temporary: &Path) -> ConmanCommand {
     conman(&["demo", "--headless", "--json"]).env("TMPDIR", temporary)
@@ -96,7 +97,33 @@ async fn a_served_demo_is_found_again() {
     std::fs::remove_dir_all(folder.path().join("store")).unwrap();
     let output = demo(folder.path()).run(PATIENCE).await.unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", complaint(&output));
-    std::fs::remove_file(folder.path().join("demo.json")).unwrap();
+    assert!(complaint(&output).contains("name that demo's store"), "{}", complaint(&output));
+}
+
+#[tokio::test]
+async fn a_demo_that_is_stopped_half_way_ends_well_and_begins_anew() {
+    let folder = conman_testkit::folder().unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_conman"));
+    command.args(["demo", "--serve", "--json", "--data"]).arg(folder.path());
+    let mut child = command.kill_on_drop(true).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains("accepted their invites") {
+            break;
+        }
+    }
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    #[expect(unsafe_code, reason = "a plain system call on a child that has not been waited for yet")]
+    let sent = unsafe { libc::kill(pid, libc::SIGINT) };
+    assert_eq!(sent, 0);
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0), "who is told to stop stops well");
+
+    std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+    let mut server = demo(folder.path()).start().await.unwrap();
+    looks_like_a_week_of_work(server.ready()).await;
+    assert_eq!(std::fs::read_to_string(folder.path().join("notes.txt")).unwrap(), "mine");
+    assert!(server.stop().await.unwrap().success());
 }
 
 async fn looks_like_a_week_of_work(ready: &Value) {
