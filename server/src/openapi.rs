@@ -51,41 +51,33 @@ pub(crate) fn documented_routes() -> (Router<AppState>, utoipa::openapi::OpenApi
     let router =
         OpenApiRouter::with_openapi(Document::openapi()).merge(operations::routes()).merge(routes::all());
     let (router, mut document) = router.split_for_parts();
-    for (path, item) in &mut document.paths.paths {
-        let methods = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
-            &mut item.patch,
-            &mut item.options,
-            &mut item.head,
-        ];
-        for operation in methods.into_iter().flatten() {
-            add_refusals(path, operation);
-        }
+    for item in document.paths.paths.values_mut() {
+        let reads = [&mut item.get, &mut item.head, &mut item.options];
+        let writes = [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        reads.into_iter().flatten().for_each(|operation| add_refusals(operation, false));
+        writes.into_iter().flatten().for_each(|operation| add_refusals(operation, true));
     }
     (router, document)
 }
 
 /// Adds to an operation the problems that it may answer, where it does not describe them itself.
-fn add_refusals(path: &str, operation: &mut Operation) {
+fn add_refusals(operation: &mut Operation, writes: bool) {
     let public = operation.security.as_ref().is_some_and(|all| all.contains(&SecurityRequirement::default()));
     let has_body = operation.request_body.is_some();
-    let within_something = path.contains('{');
     let refusals = [
         ("400", true, "What was sent is wrong, field by field"),
-        ("401", !public, "Nobody is signed in"),
-        ("403", !public || has_body, "Not for this account, or not from this site"),
-        ("404", within_something, "No such thing, or not for this account"),
+        ("401", !public || has_body, "Nobody is signed in, or the credentials are wrong"),
+        ("403", !public || writes, "Not for this account, or not from this site"),
+        ("404", true, "No such thing, or not for this account"),
         ("408", has_body, "The body did not arrive in time"),
-        ("409", has_body, "It does not fit the present state"),
-        ("412", has_body, "Based on another version than the present one"),
+        ("409", writes, "It does not fit the present state"),
+        ("412", writes, "Based on another version than the present one"),
         ("413", has_body, "Too large"),
         ("415", has_body, "Not application/json"),
         ("429", true, "Too many attempts; see Retry-After"),
         ("500", true, "Something broke on the server"),
         ("503", true, "Too many requests at once; see Retry-After"),
+        ("default", true, "Any other refusal"),
     ];
     for (status, applies, description) in refusals {
         if applies && !operation.responses.responses.contains_key(status) {
