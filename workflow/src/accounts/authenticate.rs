@@ -5,15 +5,15 @@ use crate::{Actor, Workflow};
 use chrono::TimeDelta;
 use conman_domain::Timestamp;
 use conman_domain::access::{Token, TokenHash, TokenPurpose, TokenScope, User};
-use conman_domain::audit::{AuditActor, RequestContext};
+use conman_domain::audit::RequestContext;
 use conman_domain::id::{AppId, EnvironmentId, TokenId, UserId};
 use conman_domain::name::Title;
 use conman_store::collections::TOKEN_BY_HASH;
 use conman_store::{Batch, Query, Versioned};
 
-/// What the secrets of personal and service tokens begin with.
-pub const AUTHENTICATED_TOKEN_PREFIXES: [&str; 2] = [PERSONAL_PREFIX, SERVICE_PREFIX];
+/// What the secrets of personal access tokens begin with.
 pub(crate) const PERSONAL_PREFIX: &str = "cpat";
+/// What the secrets of service tokens begin with.
 pub(crate) const SERVICE_PREFIX: &str = "csvc";
 
 /// A program that shows a service token.
@@ -27,13 +27,6 @@ pub struct Program {
     pub app_id: AppId,
     /// The only environment that the program may follow.
     pub environment_id: EnvironmentId,
-}
-
-impl Program {
-    /// How the audit log names the program.
-    pub fn audited(&self) -> AuditActor {
-        AuditActor::Service { name: self.name.as_str().to_owned() }
-    }
 }
 
 /// Who shows a token.

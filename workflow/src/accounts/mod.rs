@@ -22,7 +22,7 @@ mod setup;
 mod sign_in;
 
 pub use accept_invite::{InviteView, NewAccount};
-pub use authenticate::{AUTHENTICATED_TOKEN_PREFIXES, Program, TokenHolder};
+pub use authenticate::{Program, TokenHolder};
 pub use change_password::ChangePassword;
 pub use guard::Guard;
 pub use invites::InviteAction;
