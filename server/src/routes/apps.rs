@@ -26,9 +26,7 @@ use uuid::Uuid;
 const LARGEST_BUNDLE: usize = 256 * 1024 * 1024;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    let import = OpenApiRouter::new()
-        .routes(routes!(import_app))
-        .layer(Extension(BodyLimit(LARGEST_BUNDLE)));
+    let import = OpenApiRouter::new().routes(routes!(import_app)).layer(Extension(BodyLimit(LARGEST_BUNDLE)));
     OpenApiRouter::new()
         .routes(routes!(list_apps, create_app))
         .routes(routes!(get_app))
@@ -143,9 +141,7 @@ impl AppBody {
             canonical_environment_id: app.canonical_environment_id.map(|id| id.uuid()),
             initial_commit: app.initial_commit.to_string(),
             created_at: app.created_at.to_string(),
-            allowed_actions: allowed(AppAction::ALL, AppAction::name, |action| {
-                policy::app(viewer, action)
-            }),
+            allowed_actions: allowed(AppAction::ALL, AppAction::name, |action| policy::app(viewer, action)),
         }
     }
 
@@ -163,14 +159,8 @@ async fn list_apps(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<AppBody>>> {
     let (apps, total) = state.workflow.list_apps(&actor, paging.page()).await?;
-    let viewer = |role| Viewer {
-        user_id: actor.user_id,
-        role,
-    };
-    let data = apps
-        .iter()
-        .map(|(app, role)| AppBody::of(viewer(*role), &app.doc))
-        .collect();
+    let viewer = |role| Viewer { user_id: actor.user_id, role };
+    let data = apps.iter().map(|(app, role)| AppBody::of(viewer(*role), &app.doc)).collect();
     Ok(Json(List::of(paging.page(), total, data)))
 }
 
@@ -211,27 +201,8 @@ async fn create_app(
         SourceBody::Empty => AppSource::Empty,
         SourceBody::Local { path } => AppSource::Local(PathBuf::from(path)),
     };
-    let app = state
-        .workflow
-        .create_app(
-            &actor,
-            NewApp {
-                name: body.name,
-                slug: body.slug,
-                source,
-            },
-        )
-        .await?;
-    Ok((
-        StatusCode::CREATED,
-        AppBody::tagged(
-            Viewer {
-                user_id: actor.user_id,
-                role: Role::AppAdmin,
-            },
-            &app,
-        ),
-    ))
+    let app = state.workflow.create_app(&actor, NewApp { name: body.name, slug: body.slug, source }).await?;
+    Ok((StatusCode::CREATED, AppBody::tagged(Viewer { user_id: actor.user_id, role: Role::AppAdmin }, &app)))
 }
 
 /// What an imported app is called.
@@ -266,17 +237,9 @@ async fn import_app(
 ) -> Answer<(StatusCode, Tagged<AppBody>)> {
     let (_folder, path) = keep(&bytes).await?;
     let source = AppSource::Bundle(path);
-    let app = state.workflow.create_app(&actor, NewApp { name: query.name, slug: query.slug, source }).await?;
-    Ok((
-        StatusCode::CREATED,
-        AppBody::tagged(
-            Viewer {
-                user_id: actor.user_id,
-                role: Role::AppAdmin,
-            },
-            &app,
-        ),
-    ))
+    let app =
+        state.workflow.create_app(&actor, NewApp { name: query.name, slug: query.slug, source }).await?;
+    Ok((StatusCode::CREATED, AppBody::tagged(Viewer { user_id: actor.user_id, role: Role::AppAdmin }, &app)))
 }
 
 /// Reads an app.
@@ -320,9 +283,6 @@ async fn update_settings(
         commit_mode_default: body.commit_mode_default.into(),
         required_approval_count: body.required_approval_count,
     };
-    let app = state
-        .workflow
-        .update_app(&member, expected, body.name, settings)
-        .await?;
+    let app = state.workflow.update_app(&member, expected, body.name, settings).await?;
     Ok(AppBody::tagged(member.viewer(), &app))
 }

@@ -18,9 +18,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_audit_events))
-        .routes(routes!(list_outbox))
+    OpenApiRouter::new().routes(routes!(list_audit_events)).routes(routes!(list_outbox))
 }
 
 /// An entry of the audit log.
@@ -110,26 +108,16 @@ async fn list_audit_events(
     let (events, total) = match query.app {
         Some(app) => {
             let member = state.workflow.member(&actor, AppId::new(app)).await?;
-            let filter = AuditFilter {
-                entity_id: query.entity,
-                action: query.action,
-            };
+            let filter = AuditFilter { entity_id: query.entity, action: query.action };
             state.workflow.audit(&member, &filter, page).await?
         }
         None if query.entity.is_some() || query.action.is_some() => {
             let message = "name the app whose events are to be searched".to_owned();
-            return Err(Problem::invalid(vec![FieldError {
-                pointer: "/app".to_owned(),
-                message,
-            }]));
+            return Err(Problem::invalid(vec![FieldError { pointer: "/app".to_owned(), message }]));
         }
         None => state.workflow.audit_all(&actor, page).await?,
     };
-    Ok(Json(List::of(
-        page,
-        total,
-        events.into_iter().map(AuditEventBody::from).collect(),
-    )))
+    Ok(Json(List::of(page, total, events.into_iter().map(AuditEventBody::from).collect())))
 }
 
 /// A mail.
@@ -178,9 +166,5 @@ async fn list_outbox(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<MailBody>>> {
     let (mails, total) = state.workflow.outbox(&actor, paging.page()).await?;
-    Ok(Json(List::of(
-        paging.page(),
-        total,
-        mails.into_iter().map(MailBody::from).collect(),
-    )))
+    Ok(Json(List::of(paging.page(), total, mails.into_iter().map(MailBody::from).collect())))
 }

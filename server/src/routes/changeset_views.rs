@@ -77,28 +77,18 @@ impl RevisionBody {
 impl ChangesetBody {
     pub(super) async fn of(state: &AppState, member: &Member, changeset: &Changeset) -> Answer<Self> {
         let mut ids = vec![changeset.author_id];
-        ids.extend(
-            changeset
-                .status
-                .approvals()
-                .iter()
-                .map(|approval| approval.user_id),
-        );
+        ids.extend(changeset.status.approvals().iter().map(|approval| approval.user_id));
         ids.extend(changeset.revision.iter().map(|revision| revision.submitted_by));
         let people = People::of(state, &ids).await?;
         let (mut findings, mut collisions, mut queue_position, mut release_tag) =
             (Vec::new(), Vec::new(), None, None);
         let mut release_id = None;
         match &changeset.status {
-            ChangesetStatus::Submitted {
-                findings: Some(found),
-            }
+            ChangesetStatus::Submitted { findings: Some(found) }
             | ChangesetStatus::NeedsRevalidation { findings: found } => {
                 findings = found.iter().map(FindingBody::from).collect();
             }
-            ChangesetStatus::Conflicted {
-                collisions: found, ..
-            } => {
+            ChangesetStatus::Conflicted { collisions: found, .. } => {
                 collisions = found.iter().map(CollisionBody::from).collect();
             }
             ChangesetStatus::Queued { position, .. } => {
@@ -124,10 +114,7 @@ impl ChangesetBody {
             title: changeset.title.to_string(),
             description: changeset.description.clone(),
             state: changeset.status.name(),
-            revision: changeset
-                .revision
-                .as_ref()
-                .map(|revision| RevisionBody::of(revision, &people)),
+            revision: changeset.revision.as_ref().map(|revision| RevisionBody::of(revision, &people)),
             approvals: people.approvals(changeset.status.approvals()),
             approvals_required: member.app.doc.settings.required_approval_count,
             findings,

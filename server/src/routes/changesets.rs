@@ -38,10 +38,7 @@ async fn tagged(
     member: &Member,
     changeset: &Versioned<Changeset>,
 ) -> Answer<Tagged<ChangesetBody>> {
-    Ok(Tagged(
-        changeset.version,
-        ChangesetBody::of(state, member, &changeset.doc).await?,
-    ))
+    Ok(Tagged(changeset.version, ChangesetBody::of(state, member, &changeset.doc).await?))
 }
 
 /// Which changesets.
@@ -67,20 +64,13 @@ struct ChangesetQuery {
 
 /// The states that a list of states names; each must be known.
 pub(super) fn states(text: Option<&str>, known: &[&str]) -> Result<Vec<String>, Problem> {
-    let named: Vec<String> = text
-        .unwrap_or_default()
-        .split(',')
-        .filter(|s| !s.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let named: Vec<String> =
+        text.unwrap_or_default().split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
     match named.iter().find(|state| !known.contains(&state.as_str())) {
         None => Ok(named),
         Some(_) => {
             let message = format!("the states are {}", known.join(", "));
-            Err(Problem::invalid(vec![FieldError {
-                pointer: "/state".to_owned(),
-                message,
-            }]))
+            Err(Problem::invalid(vec![FieldError { pointer: "/state".to_owned(), message }]))
         }
     }
 }
@@ -108,17 +98,10 @@ async fn list_changesets(
     QueryOf(query): QueryOf<ChangesetQuery>,
 ) -> Answer<Json<List<ChangesetBody>>> {
     let states = states(query.state.as_deref(), &STATES)?;
-    let filter = ChangesetFilter {
-        states,
-        author: query.author.map(UserId::new),
-    };
+    let filter = ChangesetFilter { states, author: query.author.map(UserId::new) };
     let page = query.page.of(query.limit);
     let (changesets, total) = state.workflow.list_changesets(&member, &filter, page).await?;
-    Ok(Json(List::of(
-        page,
-        total,
-        ChangesetBody::all(&state, &member, &changesets).await?,
-    )))
+    Ok(Json(List::of(page, total, ChangesetBody::all(&state, &member, &changesets).await?)))
 }
 
 /// A wish for a changeset.
@@ -142,10 +125,7 @@ async fn create_changeset(
     JsonBody(body): JsonBody<CreateChangeset>,
 ) -> Answer<(StatusCode, Tagged<ChangesetBody>)> {
     let workspace = WorkspaceId::new(body.workspace_id);
-    let changeset = state
-        .workflow
-        .create_changeset(&member, workspace, body.title, body.description)
-        .await?;
+    let changeset = state.workflow.create_changeset(&member, workspace, body.title, body.description).await?;
     Ok((StatusCode::CREATED, tagged(&state, &member, &changeset).await?))
 }
 
@@ -182,10 +162,8 @@ async fn edit_changeset(
     RequiredIfMatch(expected): RequiredIfMatch,
     JsonBody(body): JsonBody<EditChangeset>,
 ) -> Answer<Tagged<ChangesetBody>> {
-    let changeset = state
-        .workflow
-        .edit_changeset(&member, id, expected, body.title, body.description)
-        .await?;
+    let changeset =
+        state.workflow.edit_changeset(&member, id, expected, body.title, body.description).await?;
     tagged(&state, &member, &changeset).await
 }
 
@@ -206,13 +184,7 @@ async fn submit(
 ) -> Answer<Tagged<Submitted>> {
     let changeset = state.workflow.submit_changeset(member, id, action).await?;
     let body = ChangesetBody::of(state, member, &changeset.doc).await?;
-    Ok(Tagged(
-        changeset.version,
-        Submitted {
-            changeset: body,
-            included_profile_overrides: Vec::new(),
-        },
-    ))
+    Ok(Tagged(changeset.version, Submitted { changeset: body, included_profile_overrides: Vec::new() }))
 }
 
 /// Freezes the workspace's head as a revision and starts its validation.
@@ -263,17 +235,8 @@ async fn review_changeset(
     JsonBody(body): JsonBody<ReviewChangeset>,
 ) -> Answer<Tagged<ChangesetBody>> {
     let verdict = body.verdict.into();
-    let decision = Decision {
-        revision: body.revision,
-        verdict,
-        comment: body.comment,
-    };
-    tagged(
-        &state,
-        &member,
-        &state.workflow.review_changeset(&member, id, &decision).await?,
-    )
-    .await
+    let decision = Decision { revision: body.revision, verdict, comment: body.comment };
+    tagged(&state, &member, &state.workflow.review_changeset(&member, id, &decision).await?).await
 }
 
 /// Puts an approved changeset at the queue's end; its branch must contain the integration head.
@@ -286,12 +249,7 @@ async fn queue_changeset(
     PathId(id): PathId<ChangesetId>,
     _nothing: JsonBody<Nothing>,
 ) -> Answer<Tagged<ChangesetBody>> {
-    tagged(
-        &state,
-        &member,
-        &state.workflow.queue_changeset(&member, id).await?,
-    )
-    .await
+    tagged(&state, &member, &state.workflow.queue_changeset(&member, id).await?).await
 }
 
 /// Takes a changeset back to draft.

@@ -20,9 +20,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_comments, write_comment))
-        .routes(routes!(change_comment))
+    OpenApiRouter::new().routes(routes!(list_comments, write_comment)).routes(routes!(change_comment))
 }
 
 /// A comment.
@@ -105,12 +103,7 @@ async fn list_comments(
     let comments = state.workflow.comments(&member, id).await?;
     let ids: Vec<UserId> = comments.iter().map(|comment| comment.doc.author_id).collect();
     let people = People::of(&state, &ids).await?;
-    Ok(Json(Comments {
-        data: comments
-            .iter()
-            .map(|c| CommentBody::of(&member, &people, &c.doc))
-            .collect(),
-    }))
+    Ok(Json(Comments { data: comments.iter().map(|c| CommentBody::of(&member, &people, &c.doc)).collect() }))
 }
 
 /// A comment to write.
@@ -132,10 +125,7 @@ async fn shown(
     comment: &Versioned<Comment>,
 ) -> Answer<Tagged<CommentBody>> {
     let people = People::of(state, &[comment.doc.author_id]).await?;
-    Ok(Tagged(
-        comment.version,
-        CommentBody::of(member, &people, &comment.doc),
-    ))
+    Ok(Tagged(comment.version, CommentBody::of(member, &people, &comment.doc)))
 }
 
 /// Writes a comment.
@@ -148,16 +138,8 @@ async fn write_comment(
     PathId(id): PathId<ChangesetId>,
     JsonBody(body): JsonBody<WriteComment>,
 ) -> Answer<(StatusCode, Tagged<CommentBody>)> {
-    let place = body.place.map(|p| CommentPlace {
-        revision: p.revision,
-        path: p.path,
-        line: p.line,
-    });
-    let new = NewComment {
-        body: body.body,
-        thread_id: body.thread_id.map(CommentId::new),
-        place,
-    };
+    let place = body.place.map(|p| CommentPlace { revision: p.revision, path: p.path, line: p.line });
+    let new = NewComment { body: body.body, thread_id: body.thread_id.map(CommentId::new), place };
     let comment = state.workflow.comment(&member, id, new).await?;
     Ok((StatusCode::CREATED, shown(&state, &member, &comment).await?))
 }
@@ -189,24 +171,11 @@ async fn change_comment(
     JsonBody(body): JsonBody<ChangeComment>,
 ) -> Answer<Tagged<CommentBody>> {
     let changed = match (body.body, body.resolved) {
-        (Some(text), None) => {
-            state
-                .workflow
-                .edit_comment(&member, id, comment, expected, text)
-                .await?
-        }
-        (None, Some(resolved)) => {
-            state
-                .workflow
-                .resolve_comment(&member, id, comment, resolved)
-                .await?
-        }
+        (Some(text), None) => state.workflow.edit_comment(&member, id, comment, expected, text).await?,
+        (None, Some(resolved)) => state.workflow.resolve_comment(&member, id, comment, resolved).await?,
         (Some(_), Some(_)) | (None, None) => {
             let message = "give either `body` or `resolved`".to_owned();
-            return Err(Problem::invalid(vec![FieldError {
-                pointer: "/body".to_owned(),
-                message,
-            }]));
+            return Err(Problem::invalid(vec![FieldError { pointer: "/body".to_owned(), message }]));
         }
     };
     shown(&state, &member, &changed).await

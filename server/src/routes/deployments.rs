@@ -75,18 +75,12 @@ impl DeploymentBody {
         let (config_version, activated_at, failure) = match &deployment.status {
             DeploymentStatus::Pending | DeploymentStatus::Canceled { .. } => (None, None, None),
             DeploymentStatus::Running { version } => (Some(version.0), None, None),
-            DeploymentStatus::Succeeded {
-                version,
-                activated_at,
-            } => (Some(version.0), Some(activated_at.to_string()), None),
-            DeploymentStatus::Failed { cause, reason, .. } => (
-                None,
-                None,
-                Some(FailureBody {
-                    cause: *cause,
-                    reason: reason.clone(),
-                }),
-            ),
+            DeploymentStatus::Succeeded { version, activated_at } => {
+                (Some(version.0), Some(activated_at.to_string()), None)
+            }
+            DeploymentStatus::Failed { cause, reason, .. } => {
+                (None, None, Some(FailureBody { cause: *cause, reason: reason.clone() }))
+            }
         };
         let decide = |action| policy::deployment(member.viewer(), deployment, action);
         Ok(Self {
@@ -125,14 +119,8 @@ async fn deploy(
     PathId(id): PathId<EnvironmentId>,
     JsonBody(body): JsonBody<Deploy>,
 ) -> Answer<(StatusCode, Json<DeploymentBody>)> {
-    let deployment = state
-        .workflow
-        .request_deployment(&member, id, ReleaseId::new(body.release_id))
-        .await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(DeploymentBody::of(&state, &member, &deployment.doc).await?),
-    ))
+    let deployment = state.workflow.request_deployment(&member, id, ReleaseId::new(body.release_id)).await?;
+    Ok((StatusCode::ACCEPTED, Json(DeploymentBody::of(&state, &member, &deployment.doc).await?)))
 }
 
 /// Puts what the stage before runs on an environment.
@@ -146,10 +134,7 @@ async fn promote(
     _nothing: JsonBody<super::shared::Nothing>,
 ) -> Answer<(StatusCode, Json<DeploymentBody>)> {
     let deployment = state.workflow.promote(&member, id).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(DeploymentBody::of(&state, &member, &deployment.doc).await?),
-    ))
+    Ok((StatusCode::ACCEPTED, Json(DeploymentBody::of(&state, &member, &deployment.doc).await?)))
 }
 
 /// How to go back.
@@ -174,14 +159,8 @@ async fn roll_back(
     JsonBody(body): JsonBody<RollBack>,
 ) -> Answer<(StatusCode, Json<DeploymentBody>)> {
     let RollBack::Redeploy { release_id } = body;
-    let deployment = state
-        .workflow
-        .redeploy(&member, id, ReleaseId::new(release_id))
-        .await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(DeploymentBody::of(&state, &member, &deployment.doc).await?),
-    ))
+    let deployment = state.workflow.redeploy(&member, id, ReleaseId::new(release_id)).await?;
+    Ok((StatusCode::ACCEPTED, Json(DeploymentBody::of(&state, &member, &deployment.doc).await?)))
 }
 
 async fn list(
@@ -190,10 +169,7 @@ async fn list(
     environment: Option<EnvironmentId>,
     paging: Paging,
 ) -> Answer<Json<List<DeploymentBody>>> {
-    let (deployments, total) = state
-        .workflow
-        .list_deployments(member, environment, paging.page())
-        .await?;
+    let (deployments, total) = state.workflow.list_deployments(member, environment, paging.page()).await?;
     let mut data = Vec::new();
     for deployment in &deployments {
         data.push(DeploymentBody::of(state, member, &deployment.doc).await?);

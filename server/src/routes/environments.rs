@@ -169,11 +169,8 @@ async fn set_environments(
     member: AppMember,
     JsonBody(body): JsonBody<SetEnvironments>,
 ) -> Answer<Json<Environments>> {
-    let stage = |s: StageBody| Stage {
-        id: s.id.map(EnvironmentId::new),
-        name: s.name,
-        canonical: s.canonical,
-    };
+    let stage =
+        |s: StageBody| Stage { id: s.id.map(EnvironmentId::new), name: s.name, canonical: s.canonical };
     let stages = body.environments.into_iter().map(stage).collect();
     let environments = state.workflow.set_environments(&member, stages).await?;
     Ok(Json(show_all(&state, &member, environments).await?))
@@ -241,13 +238,7 @@ async fn get_environment_config(
 ) -> Answer<Json<EnvironmentConfig>> {
     let environment = state.workflow.environment(&member, id).await?;
     let snapshot = state.workflow.snapshot(environment.doc.app_id, id).await?;
-    let none = || {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "the environment runs nothing yet",
-        )
-    };
+    let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "the environment runs nothing yet");
     let snapshot = snapshot.ok_or_else(none)?;
     Ok(Json(snapshot.into()))
 }
@@ -264,15 +255,8 @@ async fn get_environment_history(
     QueryOf(paging): QueryOf<Paging>,
 ) -> Answer<Json<List<Value>>> {
     let environment = state.workflow.environment(&member, id).await?;
-    let history = state
-        .workflow
-        .history(environment.doc.app_id, id, paging.page())
-        .await?;
-    let data = history
-        .rows
-        .iter()
-        .map(|row| serde_json::to_value(row).unwrap_or_default())
-        .collect();
+    let history = state.workflow.history(environment.doc.app_id, id, paging.page()).await?;
+    let data = history.rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect();
     Ok(Json(List::of(paging.page(), history.total.into(), data)))
 }
 
@@ -294,9 +278,7 @@ async fn list_workers(
     PathId(id): PathId<EnvironmentId>,
 ) -> Answer<Json<Workers>> {
     let environment = state.workflow.environment(&member, id).await?;
-    Ok(Json(Workers {
-        data: state.workflow.workers(environment.doc.app_id, id).await?,
-    }))
+    Ok(Json(Workers { data: state.workflow.workers(environment.doc.app_id, id).await? }))
 }
 
 /// A runtime profile.
@@ -342,10 +324,7 @@ struct Profiles {
 async fn list_profiles(State(state): State<AppState>, member: AppMember) -> Answer<Json<Profiles>> {
     let profiles = state.workflow.profiles(&member).await?;
     Ok(Json(Profiles {
-        data: profiles
-            .iter()
-            .map(|profile| ProfileBody::of(&member, &profile.doc))
-            .collect(),
+        data: profiles.iter().map(|profile| ProfileBody::of(&member, &profile.doc)).collect(),
     }))
 }
 
@@ -383,10 +362,7 @@ async fn update_profile(
     RequiredIfMatch(expected): RequiredIfMatch,
     JsonBody(body): JsonBody<UpdateProfile>,
 ) -> Answer<Tagged<ProfileBody>> {
-    let profile = state
-        .workflow
-        .update_profile(&member, id, expected, body.env_vars, body.reason)
-        .await?;
+    let profile = state.workflow.update_profile(&member, id, expected, body.env_vars, body.reason).await?;
     Ok(Tagged(profile.version, ProfileBody::of(&member, &profile.doc)))
 }
 

@@ -75,23 +75,10 @@ impl JobBody {
             JobStatus::Queued { .. } | JobStatus::Running { .. } => (None, None, None),
             JobStatus::Succeeded { finished_at, result } => (Some(result.clone()), None, Some(finished_at)),
             JobStatus::Canceled { finished_at } => (None, None, Some(finished_at)),
-            JobStatus::Failed {
-                finished_at,
-                rejected,
-                reason,
-                findings,
-            } => {
+            JobStatus::Failed { finished_at, rejected, reason, findings } => {
                 let findings = findings.iter().map(FindingBody::from).collect();
                 let cause = if *rejected { "rejected" } else { "errored" };
-                (
-                    None,
-                    Some(JobFailureBody {
-                        cause,
-                        reason: reason.clone(),
-                        findings,
-                    }),
-                    Some(finished_at),
-                )
+                (None, Some(JobFailureBody { cause, reason: reason.clone(), findings }), Some(finished_at))
             }
         };
         let cancel = !job.status.is_finished() && member.may(AppAction::Deploy).is_ok();
@@ -105,11 +92,7 @@ impl JobBody {
             failure,
             created_at: job.created_at.to_string(),
             finished_at: finished_at.map(ToString::to_string),
-            allowed_actions: if cancel {
-                vec!["cancel".to_owned()]
-            } else {
-                Vec::new()
-            },
+            allowed_actions: if cancel { vec!["cancel".to_owned()] } else { Vec::new() },
         }
     }
 }
@@ -140,10 +123,7 @@ fn known(field: &str, value: Option<&str>, names: &[&str]) -> Result<(), Problem
         return Ok(());
     }
     let message = format!("one of {}", names.join(", "));
-    Err(Problem::invalid(vec![FieldError {
-        pointer: format!("/{field}"),
-        message,
-    }]))
+    Err(Problem::invalid(vec![FieldError { pointer: format!("/{field}"), message }]))
 }
 
 /// Lists the app's jobs, newest first.
@@ -156,21 +136,11 @@ async fn list_jobs(
     QueryOf(query): QueryOf<JobQuery>,
 ) -> Answer<Json<List<JobBody>>> {
     known("type", query.kind.as_deref(), &Work::TYPES)?;
-    known(
-        "state",
-        query.state.as_deref(),
-        &["queued", "running", "succeeded", "failed", "canceled"],
-    )?;
+    known("state", query.state.as_deref(), &["queued", "running", "succeeded", "failed", "canceled"])?;
     let page = query.page.of(query.limit);
-    let (jobs, total) = state
-        .workflow
-        .list_jobs(&member, query.kind.as_deref(), query.state.as_deref(), page)
-        .await?;
-    Ok(Json(List::of(
-        page,
-        total,
-        jobs.iter().map(|job| JobBody::of(&member, &job.doc)).collect(),
-    )))
+    let (jobs, total) =
+        state.workflow.list_jobs(&member, query.kind.as_deref(), query.state.as_deref(), page).await?;
+    Ok(Json(List::of(page, total, jobs.iter().map(|job| JobBody::of(&member, &job.doc)).collect())))
 }
 
 /// Reads a job.
@@ -208,19 +178,8 @@ struct LineBody {
 
 impl From<JobLog> for LineBody {
     fn from(line: JobLog) -> Self {
-        let JobLog {
-            sequence,
-            attempt,
-            logged_at,
-            message,
-            ..
-        } = line;
-        Self {
-            sequence,
-            attempt,
-            logged_at: logged_at.to_string(),
-            message,
-        }
+        let JobLog { sequence, attempt, logged_at, message, .. } = line;
+        Self { sequence, attempt, logged_at: logged_at.to_string(), message }
     }
 }
 
@@ -245,22 +204,13 @@ async fn get_job_logs(
     QueryOf(query): QueryOf<LogQuery>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let lines = state
-        .workflow
-        .job_log(&member, id, query.after, LOG_CHUNK)
-        .await?;
-    let streamed = headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept.as_bytes().starts_with(b"text/event-stream"));
+    let lines = state.workflow.job_log(&member, id, query.after, LOG_CHUNK).await?;
+    let streamed =
+        headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/event-stream"));
     if !streamed {
-        return Ok(Json(LogBody {
-            data: lines.into_iter().map(LineBody::from).collect(),
-        })
-        .into_response());
+        return Ok(Json(LogBody { data: lines.into_iter().map(LineBody::from).collect() }).into_response());
     }
-    let resumed = headers
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok()?.parse().ok());
+    let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let from = resumed.unwrap_or(query.after);
     let events = follow(state, member.0, id, from);
     Ok((
@@ -278,46 +228,31 @@ fn follow(
     from: u32,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     let start = (state, member, from, Vec::<JobLog>::new().into_iter(), false);
-    futures::stream::unfold(
-        start,
-        move |(state, member, mut after, mut lines, mut ended)| async move {
-            loop {
-                if let Some(line) = lines.next() {
-                    after = line.sequence;
-                    let body = serde_json::to_string(&LineBody::from(line)).unwrap_or_default();
-                    let event = Event::default().event("log").id(after.to_string()).data(body);
+    futures::stream::unfold(start, move |(state, member, mut after, mut lines, mut ended)| async move {
+        loop {
+            if let Some(line) = lines.next() {
+                after = line.sequence;
+                let body = serde_json::to_string(&LineBody::from(line)).unwrap_or_default();
+                let event = Event::default().event("log").id(after.to_string()).data(body);
+                return Some((Ok(event), (state, member, after, lines, ended)));
+            }
+            if ended || state.stopping.is_cancelled() {
+                return None;
+            }
+            // Asked again each time, so that who is thrown out of the app stops reading at once.
+            let member = state.workflow.member(&member.actor, member.app_id()).await.ok()?;
+            let finished = state.workflow.job(&member, id).await.ok()?.doc.status.is_finished();
+            lines = state.workflow.job_log(&member, id, after, LOG_CHUNK).await.ok()?.into_iter();
+            if lines.len() == 0 {
+                if finished {
+                    ended = true;
+                    let event = Event::default().event("end").data("{}");
                     return Some((Ok(event), (state, member, after, lines, ended)));
                 }
-                if ended || state.stopping.is_cancelled() {
-                    return None;
-                }
-                // Asked again each time, so that who is thrown out of the app stops reading at once.
-                let member = state.workflow.member(&member.actor, member.app_id()).await.ok()?;
-                let finished = state
-                    .workflow
-                    .job(&member, id)
-                    .await
-                    .ok()?
-                    .doc
-                    .status
-                    .is_finished();
-                lines = state
-                    .workflow
-                    .job_log(&member, id, after, LOG_CHUNK)
-                    .await
-                    .ok()?
-                    .into_iter();
-                if lines.len() == 0 {
-                    if finished {
-                        ended = true;
-                        let event = Event::default().event("end").data("{}");
-                        return Some((Ok(event), (state, member, after, lines, ended)));
-                    }
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
+                tokio::time::sleep(LOOK_EVERY).await;
             }
-        },
-    )
+        }
+    })
 }
 
 /// Asks a job to stop: at once while it waits, at its next decision while it runs. For config managers.

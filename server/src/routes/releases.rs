@@ -48,9 +48,7 @@ struct Queue {
     responses((status = 200, description = "The queue", body = Queue)))]
 async fn get_queue(State(state): State<AppState>, member: AppMember) -> Answer<Json<Queue>> {
     let queued = state.workflow.queue(member.app_id()).await?;
-    Ok(Json(Queue {
-        data: ChangesetBody::all(&state, &member, &queued).await?,
-    }))
+    Ok(Json(Queue { data: ChangesetBody::all(&state, &member, &queued).await? }))
 }
 
 /// Changesets in order.
@@ -76,9 +74,7 @@ async fn reorder_queue(
     JsonBody(body): JsonBody<ChangesetIds>,
 ) -> Answer<Json<Queue>> {
     let queued = state.workflow.reorder_queue(&member, &body.ids()).await?;
-    Ok(Json(Queue {
-        data: ChangesetBody::all(&state, &member, &queued).await?,
-    }))
+    Ok(Json(Queue { data: ChangesetBody::all(&state, &member, &queued).await? }))
 }
 
 /// A release.
@@ -132,18 +128,12 @@ impl MemberBody {
             MemberResult::Merged { commit } => {
                 ("merged", commit.map(|c| c.to_string()), Vec::new(), Vec::new())
             }
-            MemberResult::Conflicted { collisions } => (
-                "conflicted",
-                None,
-                collisions.iter().map(CollisionBody::from).collect(),
-                Vec::new(),
-            ),
-            MemberResult::Invalid { findings } => (
-                "invalid",
-                None,
-                Vec::new(),
-                findings.iter().map(FindingBody::from).collect(),
-            ),
+            MemberResult::Conflicted { collisions } => {
+                ("conflicted", None, collisions.iter().map(CollisionBody::from).collect(), Vec::new())
+            }
+            MemberResult::Invalid { findings } => {
+                ("invalid", None, Vec::new(), findings.iter().map(FindingBody::from).collect())
+            }
         };
         Self {
             changeset_id: member.changeset_id.uuid(),
@@ -199,10 +189,7 @@ impl ReleaseBody {
 }
 
 async fn tagged(state: &AppState, member: &Member, full: &FullRelease) -> Answer<Tagged<ReleaseBody>> {
-    Ok(Tagged(
-        full.release.version,
-        ReleaseBody::of(state, member, full).await?,
-    ))
+    Ok(Tagged(full.release.version, ReleaseBody::of(state, member, full).await?))
 }
 
 /// Which releases.
@@ -298,10 +285,7 @@ async fn edit_release(
     RequiredIfMatch(expected): RequiredIfMatch,
     JsonBody(body): JsonBody<EditRelease>,
 ) -> Answer<Tagged<ReleaseBody>> {
-    let full = state
-        .workflow
-        .set_notes(&member, id, expected, body.notes)
-        .await?;
+    let full = state.workflow.set_notes(&member, id, expected, body.notes).await?;
     tagged(&state, &member, &full).await
 }
 
@@ -318,10 +302,7 @@ async fn set_release_changesets(
     IfMatch(expected): IfMatch,
     JsonBody(body): JsonBody<ChangesetIds>,
 ) -> Answer<Tagged<ReleaseBody>> {
-    let full = state
-        .workflow
-        .set_members(&member, id, expected, &body.ids())
-        .await?;
+    let full = state.workflow.set_members(&member, id, expected, &body.ids()).await?;
     tagged(&state, &member, &full).await
 }
 
@@ -337,10 +318,7 @@ async fn reorder_release(
     IfMatch(expected): IfMatch,
     JsonBody(body): JsonBody<ChangesetIds>,
 ) -> Answer<Tagged<ReleaseBody>> {
-    let full = state
-        .workflow
-        .reorder_members(&member, id, expected, &body.ids())
-        .await?;
+    let full = state.workflow.reorder_members(&member, id, expected, &body.ids()).await?;
     tagged(&state, &member, &full).await
 }
 
@@ -379,11 +357,7 @@ async fn assemble_release(
         OnIsolationName::Continue => OnIsolation::Continue,
         OnIsolationName::ReturnToDraft => OnIsolation::ReturnToDraft,
     };
-    let job_id = state
-        .workflow
-        .assemble_release(&member, id, on_isolation)
-        .await?
-        .uuid();
+    let job_id = state.workflow.assemble_release(&member, id, on_isolation).await?.uuid();
     Ok((StatusCode::ACCEPTED, Json(StartedJob { job_id })))
 }
 
@@ -422,11 +396,5 @@ async fn preview_release(
     QueryOf(query): QueryOf<PreviewQuery>,
 ) -> Answer<Json<RawDiffBody>> {
     let environment = query.environment.map(EnvironmentId::new);
-    Ok(Json(
-        state
-            .workflow
-            .release_preview(&member, id, environment)
-            .await?
-            .into(),
-    ))
+    Ok(Json(state.workflow.release_preview(&member, id, environment).await?.into()))
 }

@@ -49,10 +49,7 @@ async fn list_revisions(
     PathId(id): PathId<ChangesetId>,
 ) -> Answer<Json<Revisions>> {
     let records = state.workflow.revisions(&member, id).await?;
-    let ids: Vec<UserId> = records
-        .iter()
-        .map(|record| record.revision.submitted_by)
-        .collect();
+    let ids: Vec<UserId> = records.iter().map(|record| record.revision.submitted_by).collect();
     let people = People::of(&state, &ids).await?;
     let show = |record: &conman_domain::changeset::RevisionRecord| {
         let (validation, findings) = match &record.validation {
@@ -60,15 +57,9 @@ async fn list_revisions(
             Validation::Passed => ("passed", Vec::new()),
             Validation::Failed { findings } => ("failed", findings.iter().map(FindingBody::from).collect()),
         };
-        ValidatedRevision {
-            revision: RevisionBody::of(&record.revision, &people),
-            validation,
-            findings,
-        }
+        ValidatedRevision { revision: RevisionBody::of(&record.revision, &people), validation, findings }
     };
-    Ok(Json(Revisions {
-        data: records.iter().map(show).collect(),
-    }))
+    Ok(Json(Revisions { data: records.iter().map(show).collect() }))
 }
 
 /// A changeset's review decisions.
@@ -114,9 +105,7 @@ async fn list_reviews(
         comment: review.comment.clone(),
         decided_at: review.decided_at.to_string(),
     };
-    Ok(Json(Reviews {
-        data: reviews.iter().map(show).collect(),
-    }))
+    Ok(Json(Reviews { data: reviews.iter().map(show).collect() }))
 }
 
 /// Which revisions to compare.
@@ -146,11 +135,5 @@ async fn get_changeset_diff(
     PathId(id): PathId<ChangesetId>,
     QueryOf(query): QueryOf<RevisionsQuery>,
 ) -> Answer<Json<RawDiffBody>> {
-    Ok(Json(
-        state
-            .workflow
-            .changeset_diff(&member, id, query.from, query.to)
-            .await?
-            .into(),
-    ))
+    Ok(Json(state.workflow.changeset_diff(&member, id, query.from, query.to).await?.into()))
 }

@@ -23,21 +23,12 @@ pub struct List<T> {
 impl<T> List<T> {
     /// Puts a page of rows into the form that clients get.
     pub fn new<U>(page: Page, listed: Listed<U>, convert: impl FnMut(U) -> T) -> Self {
-        Self::of(
-            page,
-            listed.total,
-            listed.items.into_iter().map(convert).collect(),
-        )
+        Self::of(page, listed.total, listed.items.into_iter().map(convert).collect())
     }
 
     /// Puts converted rows into the form that clients get.
     pub fn of(page: Page, total: u64, data: Vec<T>) -> Self {
-        Self {
-            data,
-            page: page.page,
-            limit: page.limit,
-            total: u32::try_from(total).unwrap_or(u32::MAX),
-        }
+        Self { data, page: page.page, limit: page.limit, total: u32::try_from(total).unwrap_or(u32::MAX) }
     }
 }
 

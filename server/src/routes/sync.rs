@@ -70,12 +70,7 @@ struct ConflictBody {
 
 impl From<ShownConflict> for ConflictBody {
     fn from(shown: ShownConflict) -> Self {
-        let ShownConflict {
-            conflict,
-            base,
-            ours,
-            theirs,
-        } = shown;
+        let ShownConflict { conflict, base, ours, theirs } = shown;
         let text = |blob: Option<conman_domain::BlobId>| blob.map(|blob| blob.to_string());
         Self {
             path: conflict.path.to_string(),
@@ -98,10 +93,9 @@ impl SyncBody {
         };
         Json(Self {
             workspace: WorkspaceBody::of(member, &standing.workspace),
-            pending: standing.pending.map(|state| PendingBody {
-                onto: state.onto.to_string(),
-                mode: mode(state.mode),
-            }),
+            pending: standing
+                .pending
+                .map(|state| PendingBody { onto: state.onto.to_string(), mode: mode(state.mode) }),
             conflicts: standing.conflicts.into_iter().map(ConflictBody::from).collect(),
         })
     }
@@ -129,10 +123,7 @@ async fn sync_integration(
         ModeName::Merge => SyncMode::Merge,
         ModeName::Rebase => SyncMode::Rebase,
     };
-    Ok(SyncBody::of(
-        &member,
-        state.workflow.sync_workspace(&member, id, mode).await?,
-    ))
+    Ok(SyncBody::of(&member, state.workflow.sync_workspace(&member, id, mode).await?))
 }
 
 /// Reads how a workspace's sync stands.
@@ -144,10 +135,7 @@ async fn get_sync(
     member: AppMember,
     PathId(id): PathId<WorkspaceId>,
 ) -> Answer<Json<SyncBody>> {
-    Ok(SyncBody::of(
-        &member,
-        state.workflow.sync_standing(&member, id).await?,
-    ))
+    Ok(SyncBody::of(&member, state.workflow.sync_standing(&member, id).await?))
 }
 
 /// What a file in conflict is to hold.
@@ -194,13 +182,7 @@ async fn resolve_conflict(
         ResolutionBody::Theirs => Resolution::Theirs,
         ResolutionBody::Delete => Resolution::Delete,
     };
-    Ok(SyncBody::of(
-        &member,
-        state
-            .workflow
-            .resolve_conflict(&member, id, &body.path, resolution)
-            .await?,
-    ))
+    Ok(SyncBody::of(&member, state.workflow.resolve_conflict(&member, id, &body.path, resolution).await?))
 }
 
 /// Goes on with a sync whose conflicts are resolved; a rebase may meet the next one.
@@ -214,10 +196,7 @@ async fn continue_sync(
     PathId(id): PathId<WorkspaceId>,
     _nothing: JsonBody<super::shared::Nothing>,
 ) -> Answer<Json<SyncBody>> {
-    Ok(SyncBody::of(
-        &member,
-        state.workflow.continue_sync(&member, id).await?,
-    ))
+    Ok(SyncBody::of(&member, state.workflow.continue_sync(&member, id).await?))
 }
 
 /// Gives a waiting sync up; everything is as it was before.
@@ -231,8 +210,5 @@ async fn abort_sync(
     PathId(id): PathId<WorkspaceId>,
     _nothing: JsonBody<super::shared::Nothing>,
 ) -> Answer<Json<SyncBody>> {
-    Ok(SyncBody::of(
-        &member,
-        state.workflow.abort_sync(&member, id).await?,
-    ))
+    Ok(SyncBody::of(&member, state.workflow.abort_sync(&member, id).await?))
 }

@@ -31,10 +31,7 @@ impl People {
 
     /// One of them.
     pub(super) fn person(&self, id: UserId) -> PersonBody {
-        PersonBody {
-            id: id.uuid(),
-            name: self.0.get(&id).cloned().unwrap_or_default(),
-        }
+        PersonBody { id: id.uuid(), name: self.0.get(&id).cloned().unwrap_or_default() }
     }
 
     /// Approvals with the names of who gave them.
@@ -94,18 +91,8 @@ pub(super) struct CollisionBody {
 
 impl From<&Collision> for CollisionBody {
     fn from(collision: &Collision) -> Self {
-        let Collision {
-            path,
-            key,
-            with,
-            reason,
-        } = collision.clone();
-        Self {
-            path,
-            key,
-            with,
-            reason,
-        }
+        let Collision { path, key, with, reason } = collision.clone();
+        Self { path, key, with, reason }
     }
 }
 
@@ -115,10 +102,7 @@ pub(super) fn allowed<A: Copy>(
     name: fn(A) -> &'static str,
     decide: impl Fn(A) -> Result<(), Denied>,
 ) -> Vec<String> {
-    all.iter()
-        .filter(|action| decide(**action).is_ok())
-        .map(|action| name(*action).to_owned())
-        .collect()
+    all.iter().filter(|action| decide(**action).is_ok()).map(|action| name(*action).to_owned()).collect()
 }
 
 /// A job that was started.
@@ -190,10 +174,7 @@ pub(super) fn kind_name(kind: ChangeKind) -> &'static str {
 
 impl From<RawDiff> for RawDiffBody {
     fn from(diff: RawDiff) -> Self {
-        Self {
-            files: diff.files.into_iter().map(FileDiffBody::from).collect(),
-            truncated: diff.truncated,
-        }
+        Self { files: diff.files.into_iter().map(FileDiffBody::from).collect(), truncated: diff.truncated }
     }
 }
 
@@ -214,23 +195,9 @@ impl From<FileDiff> for FileDiffBody {
 
 impl From<Hunk> for HunkBody {
     fn from(hunk: Hunk) -> Self {
-        let Hunk {
-            old_start,
-            old_lines,
-            new_start,
-            new_lines,
-            header,
-            lines,
-        } = hunk;
+        let Hunk { old_start, old_lines, new_start, new_lines, header, lines } = hunk;
         let lines = lines.into_iter().map(LineBody::from).collect();
-        Self {
-            old_start,
-            old_lines,
-            new_start,
-            new_lines,
-            header,
-            lines,
-        }
+        Self { old_start, old_lines, new_start, new_lines, header, lines }
     }
 }
 
@@ -241,21 +208,7 @@ impl From<DiffLine> for LineBody {
             LineKind::Added => "added",
             LineKind::Deleted => "deleted",
         };
-        let DiffLine {
-            old_no,
-            new_no,
-            text,
-            lossy,
-            no_newline,
-            ..
-        } = line;
-        Self {
-            kind,
-            old_no,
-            new_no,
-            text,
-            lossy,
-            no_newline,
-        }
+        let DiffLine { old_no, new_no, text, lossy, no_newline, .. } = line;
+        Self { kind, old_no, new_no, text, lossy, no_newline }
     }
 }

@@ -36,10 +36,7 @@ async fn worker_snapshot(
     State(state): State<AppState>,
     CurrentProgram(program): CurrentProgram,
 ) -> Answer<Response> {
-    let snapshot: Option<Snapshot> = state
-        .workflow
-        .snapshot(program.app_id, program.environment_id)
-        .await?;
+    let snapshot: Option<Snapshot> = state.workflow.snapshot(program.app_id, program.environment_id).await?;
     Ok(match snapshot {
         Some(snapshot) => Json(snapshot).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -55,10 +52,7 @@ async fn worker_file(
     CurrentProgram(program): CurrentProgram,
     Path(hash): Path<String>,
 ) -> Answer<Response> {
-    let found = state
-        .workflow
-        .file(program.app_id, program.environment_id, &ContentHash::from(hash))
-        .await?;
+    let found = state.workflow.file(program.app_id, program.environment_id, &ContentHash::from(hash)).await?;
     let bytes = found.ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
 }
@@ -71,10 +65,7 @@ async fn worker_report(
     CurrentProgram(program): CurrentProgram,
     JsonBody(report): JsonBody<WorkerReport>,
 ) -> Answer<StatusCode> {
-    state
-        .workflow
-        .report(program.app_id, program.environment_id, report)
-        .await?;
+    state.workflow.report(program.app_id, program.environment_id, report).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -86,16 +77,11 @@ async fn worker_stream(
     program: CurrentProgram,
     headers: axum::http::HeaderMap,
 ) -> Response {
-    let secret = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let secret =
+        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let events = follow(state, program, secret.unwrap_or_default().to_owned());
     let quiet = [("x-accel-buffering", "no"), ("cache-control", "no-store")];
-    (
-        quiet,
-        Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)),
-    )
-        .into_response()
+    (quiet, Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
 }
 
 /// Ends when the server stops or the token is revoked, within a second.
@@ -112,11 +98,8 @@ fn follow(
         async move {
             loop {
                 if look {
-                    let active = state
-                        .workflow
-                        .active_version(program.app_id, program.environment_id)
-                        .await
-                        .ok()?;
+                    let active =
+                        state.workflow.active_version(program.app_id, program.environment_id).await.ok()?;
                     if active.is_some() && active != told {
                         told = active;
                         let data = format!("{{\"version\":{}}}", active.unwrap_or_default());

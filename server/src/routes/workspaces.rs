@@ -94,15 +94,9 @@ struct Workspaces {
     params(("appId" = Uuid, Path, description = "The app")),
     responses((status = 200, description = "Your workspaces", body = Workspaces)))]
 async fn list_workspaces(State(state): State<AppState>, member: AppMember) -> Answer<Json<Workspaces>> {
-    let mut data = vec![WorkspaceBody::of(
-        &member,
-        &state.workflow.default_workspace(&member).await?,
-    )];
+    let mut data = vec![WorkspaceBody::of(&member, &state.workflow.default_workspace(&member).await?)];
     for workspace in state.workflow.list_workspaces(&member).await?.into_iter().skip(1) {
-        let open = state
-            .workflow
-            .workspace(&member, workspace.doc.id, WorkspaceAction::Read)
-            .await?;
+        let open = state.workflow.workspace(&member, workspace.doc.id, WorkspaceAction::Read).await?;
         data.push(WorkspaceBody::of(&member, &open));
     }
     Ok(Json(Workspaces { data }))
@@ -138,10 +132,7 @@ async fn get_workspace(
     member: AppMember,
     PathId(id): PathId<WorkspaceId>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let open = state
-        .workflow
-        .workspace(&member, id, WorkspaceAction::Read)
-        .await?;
+    let open = state.workflow.workspace(&member, id, WorkspaceAction::Read).await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
 }
 
@@ -170,10 +161,8 @@ struct TreeFile {
 
 impl TreeBody {
     fn of(member: &Member, open: &OpenWorkspace, tree: &WorkspaceTree) -> Self {
-        let (gone, changed): (Vec<_>, Vec<_>) = tree
-            .changes
-            .iter()
-            .partition(|c| matches!(c.kind, ChangeKind::Deleted));
+        let (gone, changed): (Vec<_>, Vec<_>) =
+            tree.changes.iter().partition(|c| matches!(c.kind, ChangeKind::Deleted));
         let changed: HashMap<_, _> = changed.into_iter().map(|change| (&change.path, change)).collect();
         let show = |file: &conman_git::FileEntry| TreeFile {
             path: file.path.to_string(),
@@ -246,13 +235,7 @@ async fn get_file(
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
     };
-    Ok(Json(FileBody {
-        path: query.path.to_string(),
-        blob: file.blob.to_string(),
-        size,
-        text,
-        base64,
-    }))
+    Ok(Json(FileBody { path: query.path.to_string(), blob: file.blob.to_string(), size, text, base64 }))
 }
 
 /// Edits that are made together or not at all.
@@ -304,45 +287,16 @@ impl EditBody {
             message: message.to_owned(),
         };
         Ok(match self {
-            Self::Put {
-                path,
-                expected_blob,
-                text: Some(text),
-                base64: None,
-            } => Edit::Put {
-                path,
-                expected: expected_blob,
-                bytes: text.into_bytes(),
-            },
-            Self::Put {
-                path,
-                expected_blob,
-                text: None,
-                base64: Some(base64),
-            } => {
-                let bytes = STANDARD
-                    .decode(base64)
-                    .map_err(|_| wrong("base64", "this is not base64"))?;
-                Edit::Put {
-                    path,
-                    expected: expected_blob,
-                    bytes,
-                }
+            Self::Put { path, expected_blob, text: Some(text), base64: None } => {
+                Edit::Put { path, expected: expected_blob, bytes: text.into_bytes() }
+            }
+            Self::Put { path, expected_blob, text: None, base64: Some(base64) } => {
+                let bytes = STANDARD.decode(base64).map_err(|_| wrong("base64", "this is not base64"))?;
+                Edit::Put { path, expected: expected_blob, bytes }
             }
             Self::Put { .. } => return Err(wrong("text", "give either `text` or `base64`")),
-            Self::Delete { path, expected_blob } => Edit::Delete {
-                path,
-                expected: expected_blob,
-            },
-            Self::Move {
-                from,
-                to,
-                expected_blob,
-            } => Edit::Move {
-                from,
-                to,
-                expected: expected_blob,
-            },
+            Self::Delete { path, expected_blob } => Edit::Delete { path, expected: expected_blob },
+            Self::Move { from, to, expected_blob } => Edit::Move { from, to, expected: expected_blob },
         })
     }
 }
@@ -357,12 +311,8 @@ async fn write_files(
     PathId(id): PathId<WorkspaceId>,
     JsonBody(body): JsonBody<WriteFiles>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let edits: Result<Vec<Edit>, FieldError> = body
-        .edits
-        .into_iter()
-        .enumerate()
-        .map(|(i, edit)| edit.edit(i))
-        .collect();
+    let edits: Result<Vec<Edit>, FieldError> =
+        body.edits.into_iter().enumerate().map(|(i, edit)| edit.edit(i)).collect();
     let edits = edits.map_err(|error| Problem::invalid(vec![error]))?;
     let open = state.workflow.write_files(&member, id, edits).await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
@@ -389,10 +339,7 @@ async fn delete_file(
     PathId(id): PathId<WorkspaceId>,
     QueryOf(query): QueryOf<DeleteQuery>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let edit = Edit::Delete {
-        path: query.path,
-        expected: query.expected_blob,
-    };
+    let edit = Edit::Delete { path: query.path, expected: query.expected_blob };
     let open = state.workflow.write_files(&member, id, vec![edit]).await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
 }
@@ -419,11 +366,7 @@ async fn move_file(
     PathId(id): PathId<WorkspaceId>,
     JsonBody(body): JsonBody<MoveFile>,
 ) -> Answer<Json<WorkspaceBody>> {
-    let edit = Edit::Move {
-        from: body.from,
-        to: body.to,
-        expected: body.expected_blob,
-    };
+    let edit = Edit::Move { from: body.from, to: body.to, expected: body.expected_blob };
     let open = state.workflow.write_files(&member, id, vec![edit]).await?;
     Ok(Json(WorkspaceBody::of(&member, &open)))
 }
