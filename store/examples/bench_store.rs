@@ -135,9 +135,7 @@ impl Side {
     {
         Self {
             commit: Box::new(move |decision| commit(decision).boxed()),
-            versions: (0..clients)
-                .map(|_| AtomicU64::new(Version::FIRST.get()))
-                .collect(),
+            versions: (0..clients).map(|_| AtomicU64::new(Version::FIRST.get())).collect(),
             commits: AtomicU64::new(0),
             time: Duration::ZERO,
         }
@@ -147,19 +145,15 @@ impl Side {
     async fn run(&mut self, slice: Duration) -> Outcome<()> {
         let start = Instant::now();
         let side = &*self;
-        let clients = side
-            .versions
-            .iter()
-            .enumerate()
-            .map(|(client, version)| async move {
-                while start.elapsed() < slice {
-                    let at = Version::new(version.load(Ordering::Relaxed));
-                    tokio::spawn((side.commit)(Decision::new(client, at))).await??;
-                    version.store(at.next().get(), Ordering::Relaxed);
-                    side.commits.fetch_add(1, Ordering::Relaxed);
-                }
-                Outcome::Ok(())
-            });
+        let clients = side.versions.iter().enumerate().map(|(client, version)| async move {
+            while start.elapsed() < slice {
+                let at = Version::new(version.load(Ordering::Relaxed));
+                tokio::spawn((side.commit)(Decision::new(client, at))).await??;
+                version.store(at.next().get(), Ordering::Relaxed);
+                side.commits.fetch_add(1, Ordering::Relaxed);
+            }
+            Outcome::Ok(())
+        });
         try_join_all(clients).await?;
         self.time += start.elapsed();
         Ok(())
@@ -223,19 +217,9 @@ struct Request {
 impl Request {
     fn new(decision: &Decision) -> Outcome<(Self, oneshot::Receiver<Result<(), rusqlite::Error>>)> {
         let (answer, answered) = oneshot::channel();
-        let Decision {
-            change,
-            version,
-            event,
-            job,
-            mails: [one, two],
-        } = decision;
+        let Decision { change, version, event, job, mails: [one, two] } = decision;
         let request = Self {
-            change: (
-                change.id.clone(),
-                i64::try_from(version.get())?,
-                serde_json::to_string(change)?,
-            ),
+            change: (change.id.clone(), i64::try_from(version.get())?, serde_json::to_string(change)?),
             rows: [
                 ("events", event.id.clone(), serde_json::to_string(event)?),
                 ("jobs", job.id.clone(), serde_json::to_string(job)?),
@@ -259,9 +243,7 @@ impl Request {
         }
         for (table, id, doc) in &self.rows {
             connection
-                .prepare_cached(&format!(
-                    "INSERT INTO {table} (id, version, doc) VALUES (?1, 1, ?2)"
-                ))?
+                .prepare_cached(&format!("INSERT INTO {table} (id, version, doc) VALUES (?1, 1, ?2)"))?
                 .execute(params![id, doc])?;
         }
         Ok(())
@@ -338,12 +320,7 @@ async fn bare_transaction(
     session
         .start_transaction()
         .read_concern(ReadConcern::snapshot())
-        .write_concern(
-            WriteConcern::builder()
-                .w(Acknowledgment::Majority)
-                .journal(true)
-                .build(),
-        )
+        .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build())
         .await?;
     let collection = |name: &str| database.collection::<bson::Document>(name);
     let replaced = collection("changes")
@@ -353,23 +330,11 @@ async fn bare_transaction(
         )
         .session(&mut session)
         .await?;
-    assert_eq!(
-        replaced.matched_count, 1,
-        "each client changes a document of its own"
-    );
-    collection("events")
-        .insert_one(framed(&decision.event, 1)?)
-        .session(&mut session)
-        .await?;
-    collection("jobs")
-        .insert_one(framed(&decision.job, 1)?)
-        .session(&mut session)
-        .await?;
+    assert_eq!(replaced.matched_count, 1, "each client changes a document of its own");
+    collection("events").insert_one(framed(&decision.event, 1)?).session(&mut session).await?;
+    collection("jobs").insert_one(framed(&decision.job, 1)?).session(&mut session).await?;
     for mail in &decision.mails {
-        collection("mails")
-            .insert_one(framed(mail, 1)?)
-            .session(&mut session)
-            .await?;
+        collection("mails").insert_one(framed(mail, 1)?).session(&mut session).await?;
     }
     session.commit_transaction().await
 }
@@ -390,9 +355,7 @@ async fn bench_sqlite(time: Duration) -> Outcome<()> {
 async fn bench_mongodb(time: Duration) -> Outcome<()> {
     let server = std::env::var("CONMAN_TEST_MONGODB")
         .map_err(|_| "CONMAN_TEST_MONGODB must name a MongoDB replica set")?;
-    let (hosts, options) = server
-        .split_once("/?")
-        .unwrap_or((server.trim_end_matches('/'), ""));
+    let (hosts, options) = server.split_once("/?").unwrap_or((server.trim_end_matches('/'), ""));
     let fresh = |kind: &str| {
         let name = format!("bench_{kind}_{}", uuid::Uuid::now_v7().simple());
         (format!("{hosts}/{name}?{options}"), name)
@@ -401,14 +364,8 @@ async fn bench_mongodb(time: Duration) -> Outcome<()> {
         let (floor_url, floor_name) = fresh("floor");
         let (ours_url, ours_name) = fresh("ours");
         let floor = mongodb_floor(&floor_url, &floor_name, clients).await?;
-        let compared = compare(
-            "mongodb",
-            clients,
-            time,
-            floor,
-            ours(&ours_url.parse()?, clients).await?,
-        )
-        .await;
+        let compared =
+            compare("mongodb", clients, time, floor, ours(&ours_url.parse()?, clients).await?).await;
         let client = mongodb::Client::with_uri_str(&server).await?;
         for name in [floor_name, ours_name] {
             client.database(&name).drop().await?;

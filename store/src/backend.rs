@@ -72,9 +72,6 @@ impl Stored {
             source,
         };
         let number = u64::try_from(version).map_err(|error| unreadable(error.into()))?;
-        Ok(Versioned {
-            doc: doc.map_err(|error| unreadable(error.into()))?,
-            version: Version::new(number),
-        })
+        Ok(Versioned { doc: doc.map_err(|error| unreadable(error.into()))?, version: Version::new(number) })
     }
 }

@@ -97,11 +97,7 @@ impl Batch {
     }
 
     fn push<T: Document>(&mut self, id: String, action: Action) {
-        self.writes.push(Write {
-            collection: T::COLLECTION,
-            id,
-            action,
-        });
+        self.writes.push(Write { collection: T::COLLECTION, id, action });
     }
 
     fn keep(&mut self, fault: CommitError) {
@@ -152,12 +148,7 @@ impl Write {
     }
 
     fn contradicts(self, reason: &'static str) -> CommitError {
-        StoreError::BadBatch {
-            collection: self.collection.name,
-            id: self.id,
-            reason,
-        }
-        .into()
+        StoreError::BadBatch { collection: self.collection.name, id: self.id, reason }.into()
     }
 }
 
@@ -170,12 +161,7 @@ fn on_disk(version: Version) -> i64 {
 fn document<T: Document>(collection: &'static Collection, id: &str, doc: &T) -> Result<Json, CommitError> {
     const LONGEST_ID: usize = 1024;
     let refuse = |reason: String| -> CommitError {
-        StoreError::BadDocument {
-            collection: collection.name,
-            id: id.to_owned(),
-            reason,
-        }
-        .into()
+        StoreError::BadDocument { collection: collection.name, id: id.to_owned(), reason }.into()
     };
     if id.is_empty() || id.len() > LONGEST_ID || id.contains('\0') {
         return Err(refuse("an id is 1 to 1,024 bytes long and has no NUL".to_owned()));
@@ -186,15 +172,8 @@ fn document<T: Document>(collection: &'static Collection, id: &str, doc: &T) -> 
     }
     for index in collection.indexes {
         let filter = index.only_where.iter().map(|only| &only.field);
-        if let Some(path) = index
-            .fields
-            .iter()
-            .chain(filter)
-            .find(|path| !is_indexable(&json, path))
-        {
-            return Err(refuse(format!(
-                "its indexed field {path} holds a list or an object"
-            )));
+        if let Some(path) = index.fields.iter().chain(filter).find(|path| !is_indexable(&json, path)) {
+            return Err(refuse(format!("its indexed field {path} holds a list or an object")));
         }
     }
     let size = stored_size(&json);

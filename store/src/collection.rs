@@ -66,12 +66,7 @@ impl Index {
     /// Declares an index over fields, in the order in which a query binds them and is sorted by them.
     #[must_use]
     pub const fn on(name: &'static str, fields: &'static [&'static str]) -> Self {
-        Self {
-            name,
-            fields,
-            unique: false,
-            only_where: None,
-        }
+        Self { name, fields, unique: false, only_where: None }
     }
 
     /// Makes the index unique.
@@ -96,18 +91,14 @@ impl Index {
                 .is_some_and(|text| only.any_of.contains(&text))
         });
         let complete = !self.unique
-            || self
-                .fields
-                .iter()
-                .all(|field| at_path(document, field).is_some_and(|value| !value.is_null()));
+            || self.fields.iter().all(|field| at_path(document, field).is_some_and(|value| !value.is_null()));
         filtered && complete
     }
 }
 
 /// Finds the value at a dotted path, through objects only.
 pub(crate) fn at_path<'a>(document: &'a Json, path: &str) -> Option<&'a Json> {
-    path.split('.')
-        .try_fold(document, |inside, name| inside.as_object()?.get(name))
+    path.split('.').try_fold(document, |inside, name| inside.as_object()?.get(name))
 }
 
 /// Checks that both databases can hold what is declared.
@@ -117,17 +108,12 @@ pub(crate) fn at_path<'a>(document: &'a Json, path: &str) -> Option<&'a Json> {
 pub(crate) fn check_declarations(collections: &[&Collection]) -> Result<(), StoreError> {
     let mut names = BTreeSet::new();
     for collection in collections {
-        let refuse = |reason: String| StoreError::BadDeclaration {
-            collection: collection.name,
-            reason,
-        };
+        let refuse = |reason: String| StoreError::BadDeclaration { collection: collection.name, reason };
         if !is_name(collection.name)
             || collection.name.starts_with("sqlite")
             || collection.name.starts_with("system")
         {
-            return Err(refuse(
-                "a collection's name is lower-case letters, digits and _".to_owned(),
-            ));
+            return Err(refuse("a collection's name is lower-case letters, digits and _".to_owned()));
         }
         if !names.insert(collection.name) {
             return Err(refuse("two collections share this name".to_owned()));
@@ -148,16 +134,8 @@ fn check_indexes(collection: &Collection) -> Result<(), String> {
             ));
         }
         let filtered = index.only_where.map(|only| only.field);
-        if let Some(path) = index
-            .fields
-            .iter()
-            .copied()
-            .chain(filtered)
-            .find(|path| !is_path(path))
-        {
-            return Err(format!(
-                "index {name}: \"{path}\" is not a dotted path of plain field names"
-            ));
+        if let Some(path) = index.fields.iter().copied().chain(filtered).find(|path| !is_path(path)) {
+            return Err(format!("index {name}: \"{path}\" is not a dotted path of plain field names"));
         }
         // The id has an index of its own, and ends the order of every other one.
         if index.fields.contains(&"id") {
@@ -165,14 +143,10 @@ fn check_indexes(collection: &Collection) -> Result<(), String> {
         }
         if index.fields.is_empty() || index.fields.iter().collect::<BTreeSet<_>>().len() != index.fields.len()
         {
-            return Err(format!(
-                "index {name} needs at least one field, and each only once"
-            ));
+            return Err(format!("index {name} needs at least one field, and each only once"));
         }
         if index.only_where.is_some_and(|only| only.any_of.is_empty()) {
-            return Err(format!(
-                "index {name} covers nothing: its condition allows no value"
-            ));
+            return Err(format!("index {name} covers nothing: its condition allows no value"));
         }
         // MongoDB reports a violated index by its fields, so two unique ones must differ in them.
         if index.unique && !unique_fields.insert(index.fields) {
@@ -185,9 +159,7 @@ fn check_indexes(collection: &Collection) -> Result<(), String> {
 fn is_name(name: &str) -> bool {
     name.len() <= 60
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn is_path(path: &str) -> bool {
@@ -213,13 +185,8 @@ mod tests {
         static OF_IDS: Collection = Collection::new("of_ids", &[Index::on("by_id", &["a", "id"])]);
         static NOTHING: Collection =
             Collection::new("nothing", &[Index::on("by_a", &["a"]).only_where("s", &[])]);
-        static SAME: Collection = Collection::new(
-            "same",
-            &[
-                Index::on("one", &["a"]).unique(),
-                Index::on("two", &["a"]).unique(),
-            ],
-        );
+        static SAME: Collection =
+            Collection::new("same", &[Index::on("one", &["a"]).unique(), Index::on("two", &["a"]).unique()]);
 
         assert!(check_declarations(&[&FINE]).is_ok());
         assert!(check_declarations(&[&FINE, &FINE]).is_err());
@@ -230,9 +197,7 @@ mod tests {
 
     #[test]
     fn a_unique_index_covers_complete_documents_only() {
-        let index = Index::on("by_tag", &["tag.name"])
-            .unique()
-            .only_where("state", &["open", "held"]);
+        let index = Index::on("by_tag", &["tag.name"]).unique().only_where("state", &["open", "held"]);
         assert!(index.covers(&json!({"tag": {"name": "r1"}, "state": "held"})));
         assert!(!index.covers(&json!({"tag": {"name": null}, "state": "held"})));
         assert!(!index.covers(&json!({"tag": {"name": "r1"}, "state": "shut"})));

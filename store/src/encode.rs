@@ -54,18 +54,11 @@ pub(crate) fn stored_size(json: &Json) -> usize {
         Json::String(text) => EMPTY + text.len(),
         Json::Array(items) => {
             let digits = |position: usize| position.checked_ilog10().unwrap_or(0) as usize + 1;
-            let sizes = items
-                .iter()
-                .enumerate()
-                .map(|(at, item)| FRAME + digits(at) + stored_size(item));
+            let sizes = items.iter().enumerate().map(|(at, item)| FRAME + digits(at) + stored_size(item));
             EMPTY + sizes.sum::<usize>()
         }
         Json::Object(fields) => {
-            EMPTY
-                + fields
-                    .iter()
-                    .map(|(name, value)| FRAME + name.len() + stored_size(value))
-                    .sum::<usize>()
+            EMPTY + fields.iter().map(|(name, value)| FRAME + name.len() + stored_size(value)).sum::<usize>()
         }
     }
 }
@@ -80,28 +73,17 @@ impl Encoder {
         if self.depth == DEEPEST {
             return Err(EncodeError::TooDeep);
         }
-        Ok(Self {
-            depth: self.depth + 1,
-        })
+        Ok(Self { depth: self.depth + 1 })
     }
 
     fn list(self, length: Option<usize>) -> Result<List, EncodeError> {
         // The length is a hint of the type's own code: not trusted with more than a little memory.
         let items = Vec::with_capacity(length.unwrap_or(0).min(64));
-        Ok(List {
-            items,
-            variant: None,
-            inside: self.inside()?,
-        })
+        Ok(List { items, variant: None, inside: self.inside()? })
     }
 
     fn object(self) -> Result<Object, EncodeError> {
-        Ok(Object {
-            fields: Map::new(),
-            name: None,
-            variant: None,
-            inside: self.inside()?,
-        })
+        Ok(Object { fields: Map::new(), name: None, variant: None, inside: self.inside()? })
     }
 }
 
@@ -142,9 +124,7 @@ impl ser::Serializer for Encoder {
     }
 
     fn serialize_i128(self, value: i128) -> Result<Json, EncodeError> {
-        i64::try_from(value)
-            .map(Json::from)
-            .map_err(|_| EncodeError::OutOfRange)
+        i64::try_from(value).map(Json::from).map_err(|_| EncodeError::OutOfRange)
     }
 
     fn serialize_u8(self, value: u8) -> Result<Json, EncodeError> {
@@ -160,15 +140,11 @@ impl ser::Serializer for Encoder {
     }
 
     fn serialize_u64(self, value: u64) -> Result<Json, EncodeError> {
-        i64::try_from(value)
-            .map(Json::from)
-            .map_err(|_| EncodeError::OutOfRange)
+        i64::try_from(value).map(Json::from).map_err(|_| EncodeError::OutOfRange)
     }
 
     fn serialize_u128(self, value: u128) -> Result<Json, EncodeError> {
-        i64::try_from(value)
-            .map(Json::from)
-            .map_err(|_| EncodeError::OutOfRange)
+        i64::try_from(value).map(Json::from).map_err(|_| EncodeError::OutOfRange)
     }
 
     fn serialize_f32(self, value: f32) -> Result<Json, EncodeError> {
@@ -176,9 +152,7 @@ impl ser::Serializer for Encoder {
     }
 
     fn serialize_f64(self, value: f64) -> Result<Json, EncodeError> {
-        Number::from_f64(value)
-            .map(Json::Number)
-            .ok_or(EncodeError::NotFinite)
+        Number::from_f64(value).map(Json::Number).ok_or(EncodeError::NotFinite)
     }
 
     fn serialize_char(self, value: char) -> Result<Json, EncodeError> {
@@ -255,10 +229,7 @@ impl ser::Serializer for Encoder {
         variant: &'static str,
         length: usize,
     ) -> Result<List, EncodeError> {
-        Ok(List {
-            variant: Some(variant),
-            ..self.inside()?.list(Some(length))?
-        })
+        Ok(List { variant: Some(variant), ..self.inside()?.list(Some(length))? })
     }
 
     fn serialize_map(self, _length: Option<usize>) -> Result<Object, EncodeError> {
@@ -276,10 +247,7 @@ impl ser::Serializer for Encoder {
         variant: &'static str,
         _length: usize,
     ) -> Result<Object, EncodeError> {
-        Ok(Object {
-            variant: Some(variant),
-            ..self.inside()?.object()?
-        })
+        Ok(Object { variant: Some(variant), ..self.inside()?.object()? })
     }
 }
 
@@ -494,14 +462,8 @@ mod tests {
         assert!(matches!(encode(&i128::MAX), Err(EncodeError::OutOfRange)));
         assert!(matches!(encode(&[f64::NAN]), Err(EncodeError::NotFinite)));
         assert!(matches!(encode(&f32::INFINITY), Err(EncodeError::NotFinite)));
-        assert!(matches!(
-            encode(&BTreeMap::from([("a\0b", 1)])),
-            Err(EncodeError::NulInName)
-        ));
-        assert!(matches!(
-            encode(&BTreeMap::from([((), 1)])),
-            Err(EncodeError::NoName)
-        ));
+        assert!(matches!(encode(&BTreeMap::from([("a\0b", 1)])), Err(EncodeError::NulInName)));
+        assert!(matches!(encode(&BTreeMap::from([((), 1)])), Err(EncodeError::NoName)));
     }
 
     #[test]

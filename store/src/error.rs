@@ -172,9 +172,6 @@ impl StoreError {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        move |source| Self::Backend {
-            doing,
-            source: source.into(),
-        }
+        move |source| Self::Backend { doing, source: source.into() }
     }
 }

@@ -48,10 +48,7 @@ pub(crate) struct Plan {
 pub(crate) enum Last {
     Free,
     AnyOf(Vec<FieldValue>),
-    Range {
-        lower: Option<Bound>,
-        upper: Option<Bound>,
-    },
+    Range { lower: Option<Bound>, upper: Option<Bound> },
 }
 
 /// Is one end of a range.
@@ -80,11 +77,7 @@ impl<T: Document> Query<T> {
             total: false,
         };
         let fault = (!own).then(|| "the collection declares no such index".to_owned());
-        Self {
-            plan,
-            fault,
-            of: PhantomData,
-        }
+        Self { plan, fault, of: PhantomData }
     }
 
     /// Binds the next field to one value; [`FieldValue::Null`] finds the documents without one.
@@ -111,10 +104,7 @@ impl<T: Document> Query<T> {
             self.refuse("more values than the index has fields");
         } else if values.len() > MOST_VALUES {
             self.refuse("any_of takes at most 10,000 values");
-        } else if values
-            .iter()
-            .any(|value| *value == FieldValue::Null || !value.is_storable())
-        {
+        } else if values.iter().any(|value| *value == FieldValue::Null || !value.is_storable()) {
             self.refuse("any_of takes neither null nor NaN");
         } else {
             self.plan.last = Last::AnyOf(values);
@@ -195,18 +185,11 @@ impl<T: Document> Query<T> {
             return self;
         }
         if matches!(self.plan.last, Last::Free) {
-            self.plan.last = Last::Range {
-                lower: None,
-                upper: None,
-            };
+            self.plan.last = Last::Range { lower: None, upper: None };
         }
         let end = match &mut self.plan.last {
-            Last::Range {
-                lower: end @ None, ..
-            } if !upper => end,
-            Last::Range {
-                upper: end @ None, ..
-            } if upper => end,
+            Last::Range { lower: end @ None, .. } if !upper => end,
+            Last::Range { upper: end @ None, .. } if upper => end,
             Last::Range { .. } | Last::AnyOf(_) | Last::Free => {
                 self.refuse("a range has one lower and one upper end, and does not join any_of");
                 return self;

@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::batch::Batch;
 use crate::collection::{Collection, Document, check_declarations};
 use crate::error::{CommitError, StoreError};
-use crate::mongo::MongoBackend;
+use crate::mongo::{self, MongoBackend};
 use crate::query::{Page, Query};
 use crate::sqlite::SqliteBackend;
 use crate::url::{Place, StoreUrl};
@@ -41,11 +41,7 @@ impl Store {
             Place::Sqlite { folder } => Arc::new(SqliteBackend::open(folder.clone(), collections).await?),
             Place::Mongo { url, database } => Arc::new(MongoBackend::open(url, database, collections).await?),
         };
-        Ok(Self {
-            backend,
-            collections,
-            url: Arc::new(url.clone()),
-        })
+        Ok(Self { backend, collections, url: Arc::new(url.clone()) })
     }
 
     /// Reads a document as it was last committed; `None` where there is none.
@@ -74,10 +70,7 @@ impl Store {
             return Err(unopened(T::COLLECTION, "*"));
         }
         if plan.finds_nothing() {
-            return Ok(Page {
-                items: Vec::new(),
-                total: 0,
-            });
+            return Ok(Page { items: Vec::new(), total: 0 });
         }
         let found = self.backend.find(plan).await?;
         let items = found
@@ -128,10 +121,21 @@ impl Store {
         self.backend.close().await;
     }
 
+    /// Removes the MongoDB database that an address names, with everything in it: for databases made for a while.
+    ///
+    /// Nothing happens where there is none. An embedded store is removed with its folder, by the folder's owner.
+    ///
+    /// # Errors
+    /// What kept the database from being dropped.
+    pub async fn remove(url: &StoreUrl) -> Result<(), StoreError> {
+        match url.place() {
+            Place::Sqlite { .. } => Ok(()),
+            Place::Mongo { url, database } => mongo::remove(url, database).await,
+        }
+    }
+
     fn has(&self, collection: &'static Collection) -> bool {
-        self.collections
-            .iter()
-            .any(|known| std::ptr::eq(*known, collection) || *known == collection)
+        self.collections.iter().any(|known| std::ptr::eq(*known, collection) || *known == collection)
     }
 }
 

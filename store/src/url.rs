@@ -42,9 +42,7 @@ impl StoreUrl {
     /// Names the embedded store of a folder.
     #[must_use]
     pub fn sqlite(folder: impl AsRef<Path>) -> Self {
-        Self(Place::Sqlite {
-            folder: folder.as_ref().to_owned(),
-        })
+        Self(Place::Sqlite { folder: folder.as_ref().to_owned() })
     }
 
     /// Tells whether the store is embedded: owned by one process, and served by no other.
@@ -68,9 +66,7 @@ impl FromStr for StoreUrl {
             if path.is_empty() || path.contains('\0') {
                 return Err(StoreUrlError::NoFolder);
             }
-            return Ok(Self(Place::Sqlite {
-                folder: PathBuf::from(path),
-            }));
+            return Ok(Self(Place::Sqlite { folder: PathBuf::from(path) }));
         }
         let rest = text
             .strip_prefix("mongodb://")
@@ -85,10 +81,7 @@ impl FromStr for StoreUrl {
         if database.is_empty() || database.len() > 63 || !database.chars().all(allowed) {
             return Err(StoreUrlError::NoDatabase);
         }
-        Ok(Self(Place::Mongo {
-            url: text.to_owned(),
-            database: database.to_owned(),
-        }))
+        Ok(Self(Place::Mongo { url: text.to_owned(), database: database.to_owned() }))
     }
 }
 
@@ -99,11 +92,8 @@ impl fmt::Display for StoreUrl {
             Place::Mongo { url, database } => {
                 // Options may carry credentials too, so only hosts and database are shown.
                 let (scheme, rest) = url.split_once("://").unwrap_or(("mongodb", url));
-                let hosts = rest
-                    .split('/')
-                    .next()
-                    .and_then(|part| part.rsplit('@').next())
-                    .unwrap_or_default();
+                let hosts =
+                    rest.split('/').next().and_then(|part| part.rsplit('@').next()).unwrap_or_default();
                 write!(f, "{scheme}://{hosts}/{database}")
             }
         }
@@ -125,27 +115,18 @@ mod tests {
         let parse = |text: &str| text.parse::<StoreUrl>();
         assert!(parse("sqlite:./data").unwrap().is_embedded());
         assert_eq!(parse("sqlite:///var/data"), Ok(StoreUrl::sqlite("/var/data")));
-        assert!(
-            !parse("mongodb://a:1,b:2/conman?replicaSet=rs0")
-                .unwrap()
-                .is_embedded()
-        );
+        assert!(!parse("mongodb://a:1,b:2/conman?replicaSet=rs0").unwrap().is_embedded());
         assert_eq!(parse("sqlite:"), Err(StoreUrlError::NoFolder));
         assert_eq!(parse("postgres://x/y"), Err(StoreUrlError::UnknownScheme));
         assert_eq!(parse("mongodb://127.0.0.1"), Err(StoreUrlError::NoDatabase));
-        assert_eq!(
-            parse("mongodb://127.0.0.1/?replicaSet=rs0"),
-            Err(StoreUrlError::NoDatabase)
-        );
+        assert_eq!(parse("mongodb://127.0.0.1/?replicaSet=rs0"), Err(StoreUrlError::NoDatabase));
         assert_eq!(parse("mongodb://127.0.0.1/a.b"), Err(StoreUrlError::NoDatabase));
         assert_eq!(parse("mongodb://user:pw@/conman"), Err(StoreUrlError::NoHost));
     }
 
     #[test]
     fn shows_no_password() {
-        let url: StoreUrl = "mongodb://ada:s3cret@db.example:27017/conman?authSource=admin"
-            .parse()
-            .unwrap();
+        let url: StoreUrl = "mongodb://ada:s3cret@db.example:27017/conman?authSource=admin".parse().unwrap();
         assert_eq!(url.to_string(), "mongodb://db.example:27017/conman");
         assert_eq!(format!("{url:?}"), "StoreUrl(mongodb://db.example:27017/conman)");
     }

@@ -30,9 +30,7 @@ pub(crate) fn canonical_instant(text: &str) -> Option<DateTime<Utc>> {
     if text.len() != LENGTH || !text.ends_with('Z') {
         return None;
     }
-    let instant = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ")
-        .ok()?
-        .and_utc();
+    let instant = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ").ok()?.and_utc();
     // Signs and short numbers parse too. A leap second even comes back the same, but no count of milliseconds holds it.
     let is_exact = instant.timestamp_subsec_millis() < 1000 && canonical_text(instant) == text;
     is_exact.then_some(instant)
@@ -93,10 +91,7 @@ impl From<i64> for FieldValue {
 impl From<u64> for FieldValue {
     fn from(number: u64) -> Self {
         // No stored number is above i64::MAX, so the nearest float compares the same way with all of them.
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "only the order matters beyond i64::MAX"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "only the order matters beyond i64::MAX")]
         i64::try_from(number).map_or(Self::Real(number as f64), Self::Integer)
     }
 }
@@ -157,11 +152,7 @@ mod tests {
 
     #[test]
     fn years_of_four_digits_are_canonical() {
-        for text in [
-            "0000-01-01T00:00:00.000Z",
-            "0001-01-01T00:00:00.000Z",
-            "9999-12-31T23:59:59.999Z",
-        ] {
+        for text in ["0000-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"] {
             assert_eq!(canonical_instant(text).map(canonical_text).as_deref(), Some(text));
         }
     }

@@ -25,18 +25,11 @@ pub(super) async fn prepare(
     collections: &'static [&'static Collection],
 ) -> Result<(), StoreError> {
     let doing = "preparing the database";
-    let present: Vec<String> = database
-        .list_collection_names()
-        .await
-        .map_err(StoreError::backend(doing))?;
+    let present: Vec<String> = database.list_collection_names().await.map_err(StoreError::backend(doing))?;
     stream::iter(collections.iter().copied().map(Ok))
         .try_for_each_concurrent(TOGETHER, |collection| {
             let known = present.iter().any(|name| name == collection.name);
-            async move {
-                prepare_one(database, collection, known)
-                    .await
-                    .map_err(StoreError::backend(doing))
-            }
+            async move { prepare_one(database, collection, known).await.map_err(StoreError::backend(doing)) }
         })
         .await
 }
@@ -53,17 +46,11 @@ async fn prepare_one(
             made => made?,
         }
     }
-    let mut declared: BTreeMap<&str, Document> = collection
-        .indexes
-        .iter()
-        .map(|index| (index.name, definition(index)))
-        .collect();
+    let mut declared: BTreeMap<&str, Document> =
+        collection.indexes.iter().map(|index| (index.name, definition(index))).collect();
     let documents = database.collection::<Document>(collection.name);
-    let found: Vec<mongodb::IndexModel> = if known {
-        documents.list_indexes().await?.try_collect().await?
-    } else {
-        Vec::new()
-    };
+    let found: Vec<mongodb::IndexModel> =
+        if known { documents.list_indexes().await?.try_collect().await? } else { Vec::new() };
     for model in found {
         let options = model.options.unwrap_or_default();
         let Some(name) = options.name else { continue };
@@ -106,13 +93,8 @@ async fn prepare_one(
 fn definition(index: &Index) -> Document {
     // A unique index must not hold the id, which would make everything unique.
     let id = (!index.unique).then_some("_id");
-    let key: Document = index
-        .fields
-        .iter()
-        .copied()
-        .chain(id)
-        .map(|name| (name.to_owned(), Bson::Int32(1)))
-        .collect();
+    let key: Document =
+        index.fields.iter().copied().chain(id).map(|name| (name.to_owned(), Bson::Int32(1))).collect();
     let mut definition = doc! { "key": key, "name": index.name, "unique": index.unique };
     let coverage = coverage(index);
     if !coverage.is_empty() {
@@ -130,12 +112,7 @@ pub(super) fn coverage(index: &Index) -> Vec<Document> {
     if index.unique {
         // Every kind of value that an indexed field may hold, and so neither null nor nothing.
         let kinds = ["string", "number", "bool", "date"];
-        terms.extend(
-            index
-                .fields
-                .iter()
-                .map(|field| doc! { *field: { "$type": kinds.to_vec() } }),
-        );
+        terms.extend(index.fields.iter().map(|field| doc! { *field: { "$type": kinds.to_vec() } }));
     }
     terms
 }
@@ -143,12 +120,7 @@ pub(super) fn coverage(index: &Index) -> Vec<Document> {
 /// Finds the unique index that a server's duplicate key report speaks of.
 pub(super) fn violated(collection: &Collection, key_pattern: &Document) -> Option<&'static str> {
     let is_it = |index: &&Index| {
-        index.unique
-            && index
-                .fields
-                .iter()
-                .copied()
-                .eq(key_pattern.keys().map(String::as_str))
+        index.unique && index.fields.iter().copied().eq(key_pattern.keys().map(String::as_str))
     };
     collection.indexes.iter().find(is_it).map(|index| index.name)
 }
@@ -160,9 +132,7 @@ fn numbers_alike(keys: Document) -> Document {
         Bson::Double(1.0) => Bson::Int32(1),
         other => other,
     };
-    keys.into_iter()
-        .map(|(name, value)| (name, alike(value)))
-        .collect()
+    keys.into_iter().map(|(name, value)| (name, alike(value))).collect()
 }
 
 /// Returns the server's code for why it refused a command.

@@ -13,8 +13,9 @@ use mongodb::{Client, ClientSession, Database};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::backend::{acknowledged, durable};
 use super::turns::{Turn, Turns};
-use super::{durable, schema, wire};
+use super::{schema, wire};
 use crate::batch::{Action, Write};
 use crate::collection::Collection;
 use crate::encode::LARGEST_DOCUMENT;
@@ -52,22 +53,13 @@ struct Inner {
 impl Committer {
     pub(super) fn new(client: Client, database: Database) -> Self {
         let under_way = Arc::new(Semaphore::new(UNDER_WAY as usize));
-        Self {
-            inner: Arc::new(Inner {
-                client,
-                database,
-                turns: Turns::new(),
-                under_way,
-            }),
-        }
+        Self { inner: Arc::new(Inner { client, database, turns: Turns::new(), under_way }) }
     }
 
     /// Commits a batch, in a task of its own: a caller that goes away leaves no half-open transaction behind.
     pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
-        let permit = Arc::clone(&self.inner.under_way)
-            .acquire_owned()
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let permit =
+            Arc::clone(&self.inner.under_way).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let inner = Arc::clone(&self.inner);
         let task = tokio::spawn(async move {
             let outcome = inner.commit(&writes).await;
@@ -171,16 +163,12 @@ impl Inner {
             return Ok(None);
         };
         let ids: Vec<&str> = writes.iter().map(|write| write.id.as_str()).collect();
-        let versions: HashMap<String, i64> = super::acknowledged::<Document>(&self.database, collection)
+        let versions: HashMap<String, i64> = acknowledged::<Document>(&self.database, collection)
             .find(doc! { "_id": { "$in": ids } })
             .projection(doc! { wire::VERSION: 1 })
             .await?
             .try_filter_map(async |found| {
-                Ok(found
-                    .get_str("_id")
-                    .ok()
-                    .map(str::to_owned)
-                    .zip(found.get_i64(wire::VERSION).ok()))
+                Ok(found.get_str("_id").ok().map(str::to_owned).zip(found.get_i64(wire::VERSION).ok()))
             })
             .try_collect()
             .await?;
@@ -201,11 +189,8 @@ fn judge(step: &Step, writes: &[Write], reply: &Document) -> Result<(), Stopped>
     let count =
         |document: &Document, field| document.get_i32(field).ok().and_then(|n| usize::try_from(n).ok());
     let found = count(reply, "n").unwrap_or_default();
-    let failure = reply
-        .get_array("writeErrors")
-        .ok()
-        .and_then(|errors| errors.first())
-        .and_then(Bson::as_document);
+    let failure =
+        reply.get_array("writeErrors").ok().and_then(|errors| errors.first()).and_then(Bson::as_document);
     let done = match failure {
         // The writes before the one that failed may have found nothing, which is not an error to MongoDB.
         Some(failure) => count(failure, "index").unwrap_or_default(),
@@ -217,9 +202,7 @@ fn judge(step: &Step, writes: &[Write], reply: &Document) -> Result<(), Stopped>
         }
         Some(failure) => Err(Stopped::Refused(refusal(writes, failure))),
         None if found == done => Ok(()),
-        None => Err(Stopped::Refused(unexpected(format!(
-            "a write was answered with {reply}"
-        )))),
+        None => Err(Stopped::Refused(unexpected(format!("a write was answered with {reply}")))),
     }
 }
 
@@ -277,26 +260,17 @@ fn unexpected(answer: String) -> CommitError {
 /// Reads a write error: a taken id, a value taken under a unique index, or something else.
 fn refusal(writes: &[Write], error: &Document) -> CommitError {
     const DUPLICATE_KEY: i32 = 11000;
-    let at = error
-        .get_i32("index")
-        .ok()
-        .and_then(|at| usize::try_from(at).ok());
+    let at = error.get_i32("index").ok().and_then(|at| usize::try_from(at).ok());
     let write = at.and_then(|at| writes.get(at));
     if let (Ok(DUPLICATE_KEY), Some(write), Ok(pattern)) =
         (error.get_i32("code"), write, error.get_document("keyPattern"))
     {
         let collection = write.collection;
         if pattern.keys().eq(["_id"]) {
-            return CommitError::Exists {
-                collection: collection.name,
-                id: write.id.clone(),
-            };
+            return CommitError::Exists { collection: collection.name, id: write.id.clone() };
         }
         if let Some(index) = schema::violated(collection, pattern) {
-            return CommitError::NotUnique {
-                collection: collection.name,
-                index,
-            };
+            return CommitError::NotUnique { collection: collection.name, index };
         }
     }
     unexpected(format!("a write was answered with {error}"))
@@ -340,11 +314,7 @@ impl Step {
             }
             let range = first..first + parts.len();
             first = range.end;
-            steps.push(Self {
-                kind,
-                range,
-                command: command(kind, collection, parts),
-            });
+            steps.push(Self { kind, range, command: command(kind, collection, parts) });
         }
         Ok(steps)
     }
@@ -366,22 +336,13 @@ fn part(write: &Write) -> Result<RawDocumentBuf, CommitError> {
     let document = |version: i64, json| {
         let raw = wire::to_bson(id, version, json).map_err(|error| {
             let reason = error.to_string();
-            StoreError::BadDocument {
-                collection: write.collection.name,
-                id: id.to_owned(),
-                reason,
-            }
+            StoreError::BadDocument { collection: write.collection.name, id: id.to_owned(), reason }
         })?;
         let size = raw.as_bytes().len();
         // Escapes can make it larger than what was counted as the batch was made.
         if size > LARGEST_DOCUMENT + 1024 {
             let (collection, id) = (write.collection.name, id.to_owned());
-            return Err(CommitError::TooLarge {
-                collection,
-                id,
-                size,
-                limit: LARGEST_DOCUMENT,
-            });
+            return Err(CommitError::TooLarge { collection, id, size, limit: LARGEST_DOCUMENT });
         }
         Ok(raw)
     };
@@ -417,9 +378,7 @@ fn command(kind: Kind, collection: &Collection, parts: Vec<RawDocumentBuf>) -> R
 
 /// Warns where a killed client can hold documents for longer than a commit waits.
 pub(super) async fn warn_of_long_lived_transactions(admin: &Database) {
-    let asked = admin
-        .run_command(doc! { "getParameter": 1, "transactionLifetimeLimitSeconds": 1 })
-        .await;
+    let asked = admin.run_command(doc! { "getParameter": 1, "transactionLifetimeLimitSeconds": 1 }).await;
     // A user without the right to ask works all the same.
     let Ok(answer) = asked else { return };
     let seconds = match answer.get("transactionLifetimeLimitSeconds") {

@@ -51,9 +51,7 @@ struct Held<'a> {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self {
-            stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
-        }
+        Self { stripes: (0..STRIPES).map(|_| Stripe::default()).collect() }
     }
 
     /// Waits for the turn.
@@ -71,15 +69,7 @@ impl Turns {
         let mut held = BTreeMap::new();
         for (at, arrival) in wanted {
             let stripe = &self.stripes[at];
-            held.insert(
-                at,
-                Held {
-                    stripe,
-                    arrival,
-                    began: 0,
-                    written: stripe.written.lock().await,
-                },
-            );
+            held.insert(at, Held { stripe, arrival, began: 0, written: stripe.written.lock().await });
         }
         for write in writes {
             let Some(expected) = write.expects() else { continue };
@@ -125,10 +115,7 @@ impl Turn<'_> {
             };
             if let Some(held) = self.held.get_mut(&stripe_of(write)) {
                 let began = held.began;
-                held.written.insert(
-                    (write.collection.name, write.id.clone()),
-                    Written { version, began },
-                );
+                held.written.insert((write.collection.name, write.id.clone()), Written { version, began });
             }
         }
     }

@@ -89,11 +89,7 @@ pub(super) fn from_bson(collection: &'static Collection, raw: &RawDocument) -> R
     if !marked && !fields.contains_key("id") {
         fields.insert("id".to_owned(), Json::String(id.clone()));
     }
-    Ok(Stored {
-        id,
-        version,
-        body: Body::Object(Json::Object(fields)),
-    })
+    Ok(Stored { id, version, body: Body::Object(Json::Object(fields)) })
 }
 
 /// Returns a query's value as the field at a path stores it.
@@ -164,9 +160,7 @@ fn number_ref(number: &Number) -> RawBsonRef<'static> {
         // The shorter form reads as a plain number in a shell, and compares the same.
         Some(whole) => i32::try_from(whole).map_or(RawBsonRef::Int64(whole), RawBsonRef::Int32),
         None => RawBsonRef::Double(
-            number
-                .as_f64()
-                .expect("numbers beyond i64 were refused as the batch was made"),
+            number.as_f64().expect("numbers beyond i64 were refused as the batch was made"),
         ),
     }
 }
@@ -181,26 +175,21 @@ fn text_ref<'a>(name: &str, text: &'a str) -> RawBsonRef<'a> {
 }
 
 fn to_json(name: &str, value: RawBsonRef<'_>) -> Result<Json, WireError> {
-    let foreign = |kind: String| WireError::Foreign {
-        name: name.to_owned(),
-        kind,
-    };
+    let foreign = |kind: String| WireError::Foreign { name: name.to_owned(), kind };
     Ok(match value {
         RawBsonRef::Null => Json::Null,
         RawBsonRef::Boolean(value) => Json::Bool(value),
         RawBsonRef::Int32(number) => number.into(),
         RawBsonRef::Int64(number) => number.into(),
-        RawBsonRef::Double(number) => Number::from_f64(number)
-            .map(Json::Number)
-            .ok_or_else(|| foreign(number.to_string()))?,
+        RawBsonRef::Double(number) => {
+            Number::from_f64(number).map(Json::Number).ok_or_else(|| foreign(number.to_string()))?
+        }
         RawBsonRef::String(text) => Json::String(text.to_owned()),
         RawBsonRef::DateTime(instant) => chrono::DateTime::from_timestamp_millis(instant.timestamp_millis())
             .map(|instant| Json::String(canonical_text(instant)))
             .ok_or_else(|| foreign("a date out of range".to_owned()))?,
         RawBsonRef::Array(items) => {
-            let items = items
-                .into_iter()
-                .map(|item| to_json(name, item.map_err(WireError::Malformed)?));
+            let items = items.into_iter().map(|item| to_json(name, item.map_err(WireError::Malformed)?));
             Json::Array(items.collect::<Result<_, _>>()?)
         }
         RawBsonRef::Document(document) => {
@@ -243,10 +232,7 @@ fn unescape(name: &str) -> String {
     }
     // Each escape stands for a character that occurs in no name as it is, so the order of the steps matters only for the
     // last: the escape character itself.
-    name.replace("%24", "$")
-        .replace("%2E", ".")
-        .replace("%5F", "_")
-        .replace("%25", "%")
+    name.replace("%24", "$").replace("%2E", ".").replace("%5F", "_").replace("%25", "%")
 }
 
 #[cfg(test)]
@@ -316,30 +302,20 @@ mod tests {
 
     #[test]
     fn an_id_field_comes_back_only_where_it_was() {
-        for document in [
-            json!({}),
-            json!({"id": "k"}),
-            json!({"id": "other"}),
-            json!({"id": 5}),
-            json!({"id": null}),
-        ] {
+        for document in
+            [json!({}), json!({"id": "k"}), json!({"id": "other"}), json!({"id": 5}), json!({"id": null})]
+        {
             assert_eq!(round_trip("k", &document), document);
         }
     }
 
     fn any_json() -> impl Strategy<Value = Json> {
-        let text = prop_oneof![
-            "\\PC*",
-            Just("2026-11-20T04:54:30.007Z".to_owned()),
-            Just("a\0b".to_owned())
-        ];
+        let text = prop_oneof!["\\PC*", Just("2026-11-20T04:54:30.007Z".to_owned()), Just("a\0b".to_owned())];
         let leaf = prop_oneof![
             Just(Json::Null),
             any::<bool>().prop_map(Json::from),
             any::<i64>().prop_map(Json::from),
-            any::<f64>()
-                .prop_filter("finite", |f| f.is_finite())
-                .prop_map(Json::from),
+            any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(Json::from),
             text.prop_map(Json::from),
         ];
         let name = prop_oneof!["[$.%_a-z0-9EF]{0,6}", "\\PC{0,4}", Just("created_at".to_owned())];
@@ -359,10 +335,7 @@ mod tests {
                 json!({ "bits": number.as_f64().map(|number| number.to_bits().to_string()) })
             }
             Json::Array(items) => items.iter().map(exact).collect(),
-            Json::Object(fields) => fields
-                .iter()
-                .map(|(name, value)| (name.clone(), exact(value)))
-                .collect(),
+            Json::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), exact(value))).collect(),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => json.clone(),
         }
     }

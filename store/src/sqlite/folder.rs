@@ -35,19 +35,14 @@ impl Folder {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => {
-                    return Err(StoreError::InUse {
-                        folder: folder.to_owned(),
-                    });
+                    return Err(StoreError::InUse { folder: folder.to_owned() });
                 }
                 Err(TryLockError::Error(error)) => {
                     return Err(StoreError::backend("locking the store's folder")(error));
                 }
             }
         }
-        Ok(Self {
-            database: folder.join("store.sqlite"),
-            _lock: Arc::new(lock),
-        })
+        Ok(Self { database: folder.join("store.sqlite"), _lock: Arc::new(lock) })
     }
 
     /// Opens a connection: write-ahead log, each commit flushed to disk.
@@ -74,10 +69,7 @@ impl Folder {
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
 
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]

@@ -35,14 +35,9 @@ impl Readers {
                 .map_err(StoreError::backend("opening the database"))?;
             connections.push(connection);
         }
-        let pool = Arc::new(Pool {
-            connections: Mutex::new(connections),
-            folder: Mutex::new(Some(folder.clone())),
-        });
-        Ok(Self {
-            free: Arc::new(Semaphore::new(CONNECTIONS as usize)),
-            pool,
-        })
+        let pool =
+            Arc::new(Pool { connections: Mutex::new(connections), folder: Mutex::new(Some(folder.clone())) });
+        Ok(Self { free: Arc::new(Semaphore::new(CONNECTIONS as usize)), pool })
     }
 
     /// Runs a query on a connection of its own, off the async threads.
@@ -50,10 +45,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> Result<R, rusqlite::Error> + Send + 'static,
     ) -> Result<R, StoreError> {
-        let permit = Arc::clone(&self.free)
-            .acquire_owned()
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let permit = Arc::clone(&self.free).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let pool = Arc::clone(&self.pool);
         let reading = tokio::task::spawn_blocking(move || {
             let lease = Lease::take(&pool);
@@ -87,16 +79,11 @@ struct Lease<'a> {
 
 impl<'a> Lease<'a> {
     fn take(pool: &'a Pool) -> Self {
-        Self {
-            connection: pool.connections.lock().pop(),
-            pool,
-        }
+        Self { connection: pool.connections.lock().pop(), pool }
     }
 
     fn connection(&self) -> &Connection {
-        self.connection
-            .as_ref()
-            .expect("each permit stands for a connection in the pool")
+        self.connection.as_ref().expect("each permit stands for a connection in the pool")
     }
 }
 

@@ -42,9 +42,9 @@ fn check_layout(transaction: &Transaction<'_>) -> Result<(), StoreError> {
         (APPLICATION, other) => Err(StoreError::WrongVersion {
             reason: format!("the file has layout {other}, and the program knows layout {LAYOUT}"),
         }),
-        _ => Err(StoreError::WrongVersion {
-            reason: "store.sqlite is another program's database".to_owned(),
-        }),
+        _ => {
+            Err(StoreError::WrongVersion { reason: "store.sqlite is another program's database".to_owned() })
+        }
     }
 }
 
@@ -85,14 +85,7 @@ fn create_index(collection: &Collection, index: &Index) -> String {
         index_name(collection, index),
         collection.name
     );
-    sql.push_str(
-        &index
-            .fields
-            .iter()
-            .map(|field| expression(field))
-            .collect::<Vec<_>>()
-            .join(", "),
-    );
+    sql.push_str(&index.fields.iter().map(|field| expression(field)).collect::<Vec<_>>().join(", "));
     if !index.unique {
         sql.push_str(", id");
     }
@@ -118,19 +111,12 @@ pub(super) fn expression(path: &str) -> String {
 pub(super) fn coverage(index: &Index) -> String {
     let mut terms = Vec::new();
     if let Some(OnlyWhere { field, any_of }) = index.only_where {
-        let values = any_of
-            .iter()
-            .map(|value| format!("'{}'", value.replace('\'', "''")))
-            .collect::<Vec<_>>();
+        let values =
+            any_of.iter().map(|value| format!("'{}'", value.replace('\'', "''"))).collect::<Vec<_>>();
         terms.push(format!("{} IN ({})", expression(field), values.join(", ")));
     }
     if index.unique {
-        terms.extend(
-            index
-                .fields
-                .iter()
-                .map(|field| format!("{} IS NOT NULL", expression(field))),
-        );
+        terms.extend(index.fields.iter().map(|field| format!("{} IS NOT NULL", expression(field))));
     }
     terms.join(" AND ")
 }

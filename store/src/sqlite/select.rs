@@ -16,10 +16,7 @@ pub(super) fn one(
     id: String,
 ) -> Result<Option<Stored>, rusqlite::Error> {
     connection
-        .prepare_cached(&format!(
-            "SELECT id, version, doc FROM \"{}\" WHERE id = ?1",
-            collection.name
-        ))?
+        .prepare_cached(&format!("SELECT id, version, doc FROM \"{}\" WHERE id = ?1", collection.name))?
         .query_row([id], stored)
         .optional()
 }
@@ -52,10 +49,7 @@ pub(super) fn page(connection: &Connection, plan: &Plan) -> Result<Found, rusqli
 /// Writes where to look. An index that cannot serve the query makes SQLite refuse it, instead of reading the whole table.
 fn source(plan: &Plan, filter: &Filter) -> String {
     let index = index_name(plan.collection, plan.index);
-    format!(
-        "FROM \"{}\" INDEXED BY \"{index}\"{}",
-        plan.collection.name, filter.sql
-    )
+    format!("FROM \"{}\" INDEXED BY \"{index}\"{}", plan.collection.name, filter.sql)
 }
 
 fn select(plan: &Plan, source: &str) -> String {
@@ -63,29 +57,16 @@ fn select(plan: &Plan, source: &str) -> String {
 }
 
 fn stored(row: &Row<'_>) -> Result<Stored, rusqlite::Error> {
-    Ok(Stored {
-        id: row.get(0)?,
-        version: row.get(1)?,
-        body: Body::Text(row.get(2)?),
-    })
+    Ok(Stored { id: row.get(0)?, version: row.get(1)?, body: Body::Text(row.get(2)?) })
 }
 
 /// Writes what to sort by; nothing where the query finds one document at most.
 fn order(plan: &Plan) -> String {
     let id = plan.order_needs_id().then(|| "id".to_owned());
     let direction = if plan.descending { " DESC" } else { "" };
-    let terms: Vec<String> = plan
-        .order()
-        .iter()
-        .map(|field| expression(field))
-        .chain(id)
-        .map(|term| term + direction)
-        .collect();
-    if terms.is_empty() {
-        String::new()
-    } else {
-        format!(" ORDER BY {}", terms.join(", "))
-    }
+    let terms: Vec<String> =
+        plan.order().iter().map(|field| expression(field)).chain(id).map(|term| term + direction).collect();
+    if terms.is_empty() { String::new() } else { format!(" ORDER BY {}", terms.join(", ")) }
 }
 
 /// Is the condition of a plan, with the values to bind to it.
@@ -131,11 +112,7 @@ impl Filter {
         if !covered.is_empty() {
             terms.push(covered);
         }
-        let sql = if terms.is_empty() {
-            String::new()
-        } else {
-            format!(" WHERE {}", terms.join(" AND "))
-        };
+        let sql = if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) };
         Self { sql, binds }
     }
 }
@@ -162,9 +139,8 @@ mod tests {
 
     const BY_STATE: Index = Index::on("by_state", &["app_id", "status.state", "created_at"]);
     const BY_NUMBER: Index = Index::on("by_number", &["app_id", "number"]).unique();
-    const ONE_OPEN: Index = Index::on("one_open", &["app_id"])
-        .unique()
-        .only_where("status.state", &["open", "it's"]);
+    const ONE_OPEN: Index =
+        Index::on("one_open", &["app_id"]).unique().only_where("status.state", &["open", "it's"]);
     static NOTES: Collection = Collection::new("notes", &[BY_STATE, BY_NUMBER, ONE_OPEN]);
     static ALL: &[&Collection] = &[&NOTES];
 
@@ -191,10 +167,7 @@ mod tests {
             (all(&BY_STATE).descending(), false),
             (all(&BY_STATE).eq("a").after("b"), false),
             (all(&BY_STATE).eq("a").eq(FieldValue::Null).descending(), false),
-            (
-                all(&BY_STATE).eq("a").eq("b").eq("2026-01-01T00:00:00.000Z"),
-                false,
-            ),
+            (all(&BY_STATE).eq("a").eq("b").eq("2026-01-01T00:00:00.000Z"), false),
             // What several values find is put in one order.
             (all(&BY_STATE).eq("a").any_of(["b", "c"]), true),
             (all(&BY_NUMBER), false),
@@ -206,10 +179,7 @@ mod tests {
             let plan = query.into_plan().unwrap();
             let filter = Filter::of(&plan);
             let sql = format!("EXPLAIN QUERY PLAN {}", select(&plan, &source(&plan, &filter)));
-            let binds = filter
-                .binds
-                .into_iter()
-                .chain([Bind::Integer(-1), Bind::Integer(0)]);
+            let binds = filter.binds.into_iter().chain([Bind::Integer(-1), Bind::Integer(0)]);
             let steps: Vec<String> = connection
                 .prepare(&sql)
                 .unwrap()
@@ -218,15 +188,8 @@ mod tests {
                 .collect::<Result<_, _>>()
                 .unwrap();
             let steps = steps.join("; ");
-            assert!(
-                steps.contains(&format!("USING INDEX notes__{}", plan.index.name)),
-                "{sql}: {steps}"
-            );
-            assert_eq!(
-                steps.contains("TEMP B-TREE"),
-                is_sorted_in_memory,
-                "{sql}: {steps}"
-            );
+            assert!(steps.contains(&format!("USING INDEX notes__{}", plan.index.name)), "{sql}: {steps}");
+            assert_eq!(steps.contains("TEMP B-TREE"), is_sorted_in_memory, "{sql}: {steps}");
         }
     }
 }

@@ -61,10 +61,7 @@ impl Writer {
                 drop(folder);
             })
             .map_err(StoreError::backend("starting the store's writer"))?;
-        Ok(Self {
-            queue: Mutex::new(Some(queue)),
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
 
     /// Commits a batch and waits until it is on disk.
@@ -96,13 +93,8 @@ impl Writer {
     async fn submit(&self, rows: Vec<Row>) -> Result<(), CommitError> {
         let queue = self.queue.lock().clone().ok_or(StoreError::Closed)?;
         let (answer, answered) = oneshot::channel();
-        queue
-            .send(Request { rows, answer })
-            .await
-            .map_err(|_| StoreError::Closed)?;
-        answered
-            .await
-            .map_err(|lost| StoreError::Unsettled { source: lost.into() })?
+        queue.send(Request { rows, answer }).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|lost| StoreError::Unsettled { source: lost.into() })?
     }
 }
 
@@ -114,42 +106,27 @@ impl Row {
             Action::Delete(version) => RowAction::Delete(version),
             Action::Check(version) => RowAction::Check(version),
         };
-        Self {
-            collection: write.collection,
-            id: write.id,
-            action,
-        }
+        Self { collection: write.collection, id: write.id, action }
     }
 
     fn missing(&self) -> CommitError {
-        CommitError::Missing {
-            collection: self.collection.name,
-            id: self.id.clone(),
-        }
+        CommitError::Missing { collection: self.collection.name, id: self.id.clone() }
     }
 
     fn changed(&self) -> CommitError {
-        CommitError::Changed {
-            collection: self.collection.name,
-            id: self.id.clone(),
-        }
+        CommitError::Changed { collection: self.collection.name, id: self.id.clone() }
     }
 
     fn exists(&self) -> CommitError {
-        CommitError::Exists {
-            collection: self.collection.name,
-            id: self.id.clone(),
-        }
+        CommitError::Exists { collection: self.collection.name, id: self.id.clone() }
     }
 }
 
 fn serve(connection: &Connection, mut requests: mpsc::Receiver<Request>) {
     let mut group = Vec::new();
     while requests.blocking_recv_many(&mut group, LARGEST_GROUP) > 0 {
-        let (batches, answers): (Vec<_>, Vec<_>) = group
-            .drain(..)
-            .map(|request| (request.rows, request.answer))
-            .unzip();
+        let (batches, answers): (Vec<_>, Vec<_>) =
+            group.drain(..).map(|request| (request.rows, request.answer)).unzip();
         for (answer, outcome) in answers.into_iter().zip(commit_all(connection, &batches)) {
             // A committer that went away has no use for the answer; the batch stands all the same.
             let _ = answer.send(outcome);
@@ -170,10 +147,9 @@ fn commit_all(connection: &Connection, batches: &[Vec<Row>]) -> Vec<Result<(), C
     }
     match broken {
         // Nothing was written. One batch too large for the disk must not fail its neighbours: each tries alone.
-        Broken::Before(_) if batches.len() > 1 => batches
-            .iter()
-            .flat_map(|batch| commit_all(connection, std::slice::from_ref(batch)))
-            .collect(),
+        Broken::Before(_) if batches.len() > 1 => {
+            batches.iter().flat_map(|batch| commit_all(connection, std::slice::from_ref(batch))).collect()
+        }
         Broken::Before(error) => {
             tracing::error!(%error, "the store could not commit");
             vec![Err(StoreError::backend("committing")(error).into())]
@@ -184,12 +160,7 @@ fn commit_all(connection: &Connection, batches: &[Vec<Row>]) -> Vec<Result<(), C
             let error = Arc::new(error);
             batches
                 .iter()
-                .map(|_| {
-                    Err(StoreError::Unsettled {
-                        source: Arc::clone(&error).into(),
-                    }
-                    .into())
-                })
+                .map(|_| Err(StoreError::Unsettled { source: Arc::clone(&error).into() }.into()))
                 .collect()
         }
     }
@@ -208,10 +179,7 @@ fn commit_together(
     batches: &[Vec<Row>],
 ) -> Result<Vec<Result<(), CommitError>>, Broken> {
     run(connection, "BEGIN IMMEDIATE").map_err(Broken::Before)?;
-    let outcomes = batches
-        .iter()
-        .map(|rows| apply(connection, rows))
-        .collect::<Result<_, _>>()?;
+    let outcomes = batches.iter().map(|rows| apply(connection, rows)).collect::<Result<_, _>>()?;
     run(connection, "COMMIT").map_err(Broken::During)?;
     Ok(outcomes)
 }
@@ -265,9 +233,7 @@ fn write(connection: &Connection, row: &Row) -> Result<(), Failure> {
     let table = row.collection.name;
     let done = match &row.action {
         RowAction::Insert(doc) => connection
-            .prepare_cached(&format!(
-                "INSERT INTO \"{table}\" (id, version, doc) VALUES (?1, ?2, ?3)"
-            ))
+            .prepare_cached(&format!("INSERT INTO \"{table}\" (id, version, doc) VALUES (?1, ?2, ?3)"))
             .and_then(|mut insert| insert.execute(params![row.id, Version::FIRST.stored(), doc])),
         RowAction::Replace(doc, version) => connection
             .prepare_cached(&format!(
@@ -307,10 +273,9 @@ fn is_constraint(error: &rusqlite::Error) -> bool {
 fn taken(connection: &Connection, row: &Row, error: rusqlite::Error) -> Failure {
     match taken_by(connection, row) {
         Ok(Some(Taken::Id)) => Failure::Refused(row.exists()),
-        Ok(Some(Taken::Index(index))) => Failure::Refused(CommitError::NotUnique {
-            collection: row.collection.name,
-            index,
-        }),
+        Ok(Some(Taken::Index(index))) => {
+            Failure::Refused(CommitError::NotUnique { collection: row.collection.name, index })
+        }
         Ok(None) => Failure::Failed(error),
         Err(error) => Failure::Failed(error),
     }
@@ -331,12 +296,7 @@ fn taken_by(connection: &Connection, row: &Row) -> Result<Option<Taken>, rusqlit
     };
     let json: Json =
         serde_json::from_str(doc).expect("the text was made from JSON as the batch was taken on");
-    for index in row
-        .collection
-        .indexes
-        .iter()
-        .filter(|index| index.unique && index.covers(&json))
-    {
+    for index in row.collection.indexes.iter().filter(|index| index.unique && index.covers(&json)) {
         if is_held(connection, row.collection, index, doc, &row.id)? {
             return Ok(Some(Taken::Index(index.name)));
         }
@@ -352,16 +312,10 @@ fn is_held(
     doc: &str,
     id: &str,
 ) -> Result<bool, rusqlite::Error> {
-    let equal = index
-        .fields
-        .iter()
-        .map(|field| format!("{} = json_extract(?1, '$.{field}')", expression(field)));
+    let equal =
+        index.fields.iter().map(|field| format!("{} = json_extract(?1, '$.{field}')", expression(field)));
     let terms: Vec<String> = equal.chain([coverage(index)]).collect();
-    let sql = format!(
-        "SELECT 1 FROM \"{}\" WHERE {} AND id <> ?2",
-        collection.name,
-        terms.join(" AND ")
-    );
+    let sql = format!("SELECT 1 FROM \"{}\" WHERE {} AND id <> ?2", collection.name, terms.join(" AND "));
     connection.prepare_cached(&sql)?.exists(params![doc, id])
 }
 
@@ -383,20 +337,12 @@ mod tests {
 
     fn insert(id: &str, size: usize) -> Row {
         let doc = Json::from("x".repeat(size)).to_string();
-        Row {
-            collection: &NOTES,
-            id: id.to_owned(),
-            action: RowAction::Insert(doc),
-        }
+        Row { collection: &NOTES, id: id.to_owned(), action: RowAction::Insert(doc) }
     }
 
     fn ids(connection: &Connection) -> Vec<String> {
         let mut select = connection.prepare("SELECT id FROM notes ORDER BY id").unwrap();
-        select
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap()
+        select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
     #[test]
@@ -411,10 +357,7 @@ mod tests {
         ];
         let outcomes = commit_all(&connection, &batches);
         assert!(matches!(outcomes[0], Ok(())));
-        assert!(
-            matches!(outcomes[1], Err(CommitError::Store(StoreError::Backend { .. }))),
-            "{outcomes:?}"
-        );
+        assert!(matches!(outcomes[1], Err(CommitError::Store(StoreError::Backend { .. }))), "{outcomes:?}");
         assert!(matches!(outcomes[2], Ok(())));
         assert!(matches!(outcomes[3], Err(CommitError::Exists { .. })));
         assert_eq!(ids(&connection), ["a", "b", "e"]);
@@ -427,10 +370,7 @@ mod tests {
         let batches = [vec![insert("a", 1)], vec![insert("b", 1)]];
         connection.pragma_update(None, "query_only", true).unwrap();
         for outcome in commit_all(&connection, &batches) {
-            assert!(
-                matches!(outcome, Err(CommitError::Store(StoreError::Backend { .. }))),
-                "{outcome:?}"
-            );
+            assert!(matches!(outcome, Err(CommitError::Store(StoreError::Backend { .. }))), "{outcome:?}");
         }
         assert!(ids(&connection).is_empty() && connection.is_autocommit());
         connection.pragma_update(None, "query_only", false).unwrap();
@@ -454,19 +394,12 @@ mod tests {
                  BEGIN INSERT INTO owned VALUES (1); END;",
             )
             .unwrap();
-        let batches = vec![
-            vec![insert("a", 1)],
-            vec![insert("a", 1)],
-            vec![insert("orphan", 1)],
-        ];
+        let batches = vec![vec![insert("a", 1)], vec![insert("a", 1)], vec![insert("orphan", 1)]];
         let outcomes = commit_all(&connection, &batches);
         assert_eq!(outcomes.len(), 3);
         // The second would be refused for the sake of the first, which is not there.
         for outcome in &outcomes {
-            assert!(
-                matches!(outcome, Err(CommitError::Store(StoreError::Unsettled { .. }))),
-                "{outcome:?}"
-            );
+            assert!(matches!(outcome, Err(CommitError::Store(StoreError::Unsettled { .. }))), "{outcome:?}");
         }
         assert!(ids(&connection).is_empty() && connection.is_autocommit());
     }

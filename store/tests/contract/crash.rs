@@ -23,15 +23,9 @@ const COMMITTERS: usize = 6;
 
 /// Starts the current test again as a child, whose temporary files go into a folder of the parent's.
 fn spawn_child(url: &str, prefix: &str, scratch: &TempDir) -> Child {
-    let test = std::thread::current()
-        .name()
-        .map(str::to_owned)
-        .unwrap_or_default();
+    let test = std::thread::current().name().map(str::to_owned).unwrap_or_default();
     // The multi-threaded runtime polls the test on the test's own thread, which has the test's name.
-    assert!(
-        test.contains("::"),
-        "the test's name is not to be had from its thread, which is {test:?}"
-    );
+    assert!(test.contains("::"), "the test's name is not to be had from its thread, which is {test:?}");
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &test, "--nocapture", "--test-threads=1"])
         .env("TMPDIR", scratch.path())
@@ -51,9 +45,7 @@ fn told() -> Option<(String, String)> {
 
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
-    out.write_all(format!("\n{line}\n").as_bytes())
-        .and_then(|()| out.flush())
-        .expect("the parent listens");
+    out.write_all(format!("\n{line}\n").as_bytes()).and_then(|()| out.flush()).expect("the parent listens");
 }
 
 /// Commits until it is killed, and says which batches were acknowledged.
@@ -71,10 +63,7 @@ async fn commit_for_ever(prefix: String, url: StoreUrl) -> ! {
                         Batch::new().replace(&account("counter", counter.balance + 1), counter.version);
                     for part in 0..PARTS {
                         let label = Some(name.clone());
-                        batch = batch.insert(&Thing {
-                            label,
-                            ..numbered(&format!("{name}-{part}"))
-                        });
+                        batch = batch.insert(&Thing { label, ..numbered(&format!("{name}-{part}")) });
                     }
                     match store.commit(batch).await {
                         Ok(()) => break say(&format!("ack {name}")),
@@ -91,10 +80,7 @@ async fn commit_for_ever(prefix: String, url: StoreUrl) -> ! {
 
 /// Makes a thing whose number no other process's thing has.
 fn numbered(id: &str) -> Thing {
-    Thing {
-        app_id: id.to_owned(),
-        ..thing(id)
-    }
+    Thing { app_id: id.to_owned(), ..thing(id) }
 }
 
 pub(crate) async fn killed_committers_leave_whole_batches(place: &'static Place) {
@@ -103,34 +89,23 @@ pub(crate) async fn killed_committers_leave_whole_batches(place: &'static Place)
     }
     let rounds = if place.is_shared() { 5 } else { 12 };
     let store = place.open(ALL).await;
-    store
-        .commit(Batch::new().insert(&account("counter", 0)))
-        .await
-        .unwrap();
+    store.commit(Batch::new().insert(&account("counter", 0))).await.unwrap();
     store.close().await;
     let scratch = tempfile::tempdir().unwrap();
     let mut acknowledged = BTreeSet::new();
     let mut present = 0;
     for round in 0..rounds {
         let mut child = spawn_child(&place.full_url(), &format!("r{round}"), &scratch);
-        let mut lines = BufReader::new(child.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // The first acknowledgement says that it is in full swing; then it may be anywhere.
-        let first = lines
-            .find(|line| line.starts_with("ack "))
-            .expect("the child commits");
+        let first = lines.find(|line| line.starts_with("ack ")).expect("the child commits");
         let pause = Duration::from_micros(rand::rng().random_range(0..150_000));
         std::thread::sleep(pause);
         // SIGKILL: nothing is flushed, rolled back or unlocked.
         child.kill().unwrap();
         child.wait().unwrap();
         let rest = lines.filter(|line| line.starts_with("ack "));
-        acknowledged.extend(
-            std::iter::once(first)
-                .chain(rest)
-                .map(|line| line["ack ".len()..].to_owned()),
-        );
+        acknowledged.extend(std::iter::once(first).chain(rest).map(|line| line["ack ".len()..].to_owned()));
 
         let store = place.open(ALL).await;
         present = verify(&store, &acknowledged).await;
@@ -172,16 +147,9 @@ async fn verify(store: &Store, acknowledged: &BTreeSet<String>) -> usize {
         assert_eq!(*parts, PARTS, "batch {name} is there by {parts} of {PARTS} parts");
     }
     for name in acknowledged {
-        assert!(
-            batches.contains_key(name.as_str()),
-            "batch {name} was acknowledged and is not there"
-        );
+        assert!(batches.contains_key(name.as_str()), "batch {name} was acknowledged and is not there");
     }
-    assert_eq!(
-        counter,
-        batches.len(),
-        "each batch counted itself, and nothing else did"
-    );
+    assert_eq!(counter, batches.len(), "each batch counted itself, and nothing else did");
     batches.len()
 }
 
@@ -193,10 +161,7 @@ async fn hold_for_ever(url: String) -> ! {
     session.start_transaction().await.unwrap();
     database
         .collection::<bson::Document>(ACCOUNTS.name)
-        .update_one(
-            bson::doc! { "_id": "held" },
-            bson::doc! { "$set": { "balance": 666 } },
-        )
+        .update_one(bson::doc! { "_id": "held" }, bson::doc! { "$set": { "balance": 666 } })
         .session(&mut session)
         .await
         .unwrap();
@@ -218,26 +183,17 @@ async fn a_killed_clients_open_transaction_is_outlasted() {
     Place::on_mongodb()
         .run(async |place| {
             let store = place.open(ALL).await;
-            store
-                .commit(Batch::new().insert(&account("held", 1)))
-                .await
-                .unwrap();
+            store.commit(Batch::new().insert(&account("held", 1))).await.unwrap();
             let scratch = tempfile::tempdir().unwrap();
             let mut child = spawn_child(&place.full_url(), "hold", &scratch);
-            let mut lines = BufReader::new(child.stdout.take().unwrap())
-                .lines()
-                .map_while(Result::ok);
-            lines
-                .find(|line| line == "open")
-                .expect("the child opens its transaction");
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            lines.find(|line| line == "open").expect("the child opens its transaction");
             child.kill().unwrap();
             child.wait().unwrap();
             // Nothing of it is seen, and whoever wants the documents gets them.
             assert_eq!(store.get::<Account>("held").await.unwrap().unwrap().balance, 1);
             assert!(store.get::<Account>("half").await.unwrap().is_none());
-            let batch = Batch::new()
-                .replace(&account("held", 2), Version::FIRST)
-                .insert(&account("half", 3));
+            let batch = Batch::new().replace(&account("held", 2), Version::FIRST).insert(&account("half", 3));
             store.commit(batch).await.unwrap();
             assert_eq!(store.get::<Account>("held").await.unwrap().unwrap().balance, 2);
             assert_eq!(store.get::<Account>("half").await.unwrap().unwrap().balance, 3);
@@ -249,9 +205,7 @@ async fn a_killed_clients_open_transaction_is_outlasted() {
 async fn another_process_is_kept_out_of_a_folder() {
     if let Some((_, url)) = told() {
         let refused = Store::open(&url.parse().unwrap(), ALL).await;
-        say(&refused
-            .err()
-            .map_or_else(|| "opened".to_owned(), |error| error.to_string()));
+        say(&refused.err().map_or_else(|| "opened".to_owned(), |error| error.to_string()));
         return;
     }
     let folder = tempfile::tempdir().unwrap();

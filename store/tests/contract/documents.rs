@@ -38,9 +38,7 @@ fn any_json() -> impl Strategy<Value = Json> {
         any::<bool>().prop_map(Json::from),
         any::<i64>().prop_map(Json::from),
         (-300_i64..300).prop_map(Json::from),
-        any::<f64>()
-            .prop_filter("finite", |number| number.is_finite())
-            .prop_map(Json::from),
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Json::from),
         any_text().prop_map(Json::from),
     ];
     leaf.prop_recursive(5, 64, 6, |inside| {
@@ -72,15 +70,10 @@ async fn round_trip(place: &'static Place, documents: Vec<Map<String, Json>>) {
     let documents: Vec<Anything> = documents
         .into_iter()
         .enumerate()
-        .map(|(at, fields)| Anything {
-            key: format!("k{at}"),
-            fields,
-        })
+        .map(|(at, fields)| Anything { key: format!("k{at}"), fields })
         .collect();
     for some in documents.chunks(50) {
-        let batch = some
-            .iter()
-            .fold(Batch::new(), |batch, document| batch.insert(document));
+        let batch = some.iter().fold(Batch::new(), |batch, document| batch.insert(document));
         store.commit(batch).await.unwrap();
     }
     for written in documents {
@@ -93,10 +86,7 @@ pub(crate) async fn any_json_comes_back(place: &'static Place) {
     let mut runner = TestRunner::default();
     let documents = (0..600)
         .map(|_| {
-            Map::from_iter([(
-                "content".to_owned(),
-                any_json().new_tree(&mut runner).unwrap().current(),
-            )])
+            Map::from_iter([("content".to_owned(), any_json().new_tree(&mut runner).unwrap().current())])
         })
         .collect();
     round_trip(place, documents).await;
@@ -161,47 +151,25 @@ pub(crate) async fn instants_come_back_and_sort(place: &'static Place) {
     ];
     let mut batch = Batch::new();
     for (at, instant) in instants.iter().enumerate().rev() {
-        batch = batch.insert(&Thing {
-            created_at: (*instant).to_owned(),
-            ..thing(&format!("t{at}"))
-        });
+        batch = batch.insert(&Thing { created_at: (*instant).to_owned(), ..thing(&format!("t{at}")) });
     }
     store.commit(batch).await.unwrap();
     let all = store.find(Query::<Thing>::on(&BY_CREATED)).await.unwrap();
     let read: Vec<&str> = all.items.iter().map(|thing| thing.created_at.as_str()).collect();
     assert_eq!(read, instants);
     let since = chrono::DateTime::from_timestamp_millis(0).unwrap();
-    let page = store
-        .find(Query::<Thing>::on(&BY_CREATED).after(since).before(instants[5]))
-        .await
-        .unwrap();
+    let page = store.find(Query::<Thing>::on(&BY_CREATED).after(since).before(instants[5])).await.unwrap();
     assert_eq!(ids(&page), ["t3", "t4"]);
-    let page = store
-        .find(Query::<Thing>::on(&BY_CREATED).eq(instants[0]))
-        .await
-        .unwrap();
+    let page = store.find(Query::<Thing>::on(&BY_CREATED).eq(instants[0])).await.unwrap();
     assert_eq!(ids(&page), ["t0"]);
 
     // Other spellings stay texts, exactly as they were.
-    for (at, odd) in [
-        "2026-02-28T23:59:59Z",
-        "2026-02-30T00:00:00.000Z",
-        "yesterday",
-        "",
-    ]
-    .iter()
-    .enumerate()
+    for (at, odd) in ["2026-02-28T23:59:59Z", "2026-02-30T00:00:00.000Z", "yesterday", ""].iter().enumerate()
     {
-        let odd = Thing {
-            created_at: (*odd).to_owned(),
-            ..thing(&format!("odd{at}"))
-        };
+        let odd = Thing { created_at: (*odd).to_owned(), ..thing(&format!("odd{at}")) };
         store.commit(Batch::new().insert(&odd)).await.unwrap();
         assert_eq!(store.get::<Thing>(&odd.id).await.unwrap().unwrap().doc, odd);
-        let page = store
-            .find(Query::<Thing>::on(&BY_CREATED).eq(odd.created_at.as_str()))
-            .await
-            .unwrap();
+        let page = store.find(Query::<Thing>::on(&BY_CREATED).eq(odd.created_at.as_str())).await.unwrap();
         assert_eq!(ids(&page), [odd.id.as_str()]);
     }
 
@@ -244,30 +212,18 @@ pub(crate) async fn hostile_strings_find_only_themselves(place: &'static Place) 
         } else {
             name.to_owned()
         };
-        batch = batch.insert(&Thing {
-            name: Some(name.to_owned()),
-            ..thing(&id)
-        });
+        batch = batch.insert(&Thing { name: Some(name.to_owned()), ..thing(&id) });
     }
     store.commit(batch).await.unwrap();
     for name in names {
         let page = store.find(Query::<Thing>::on(&BY_NAME).eq(name)).await.unwrap();
         let found: Vec<_> = page.items.iter().map(|thing| thing.name.as_deref()).collect();
         assert_eq!(found, [Some(name)]);
-        let twin = Thing {
-            name: Some(name.to_owned()),
-            ..thing("twin")
-        };
+        let twin = Thing { name: Some(name.to_owned()), ..thing("twin") };
         let error = store.commit(Batch::new().insert(&twin)).await.unwrap_err();
-        assert!(
-            matches!(error, CommitError::NotUnique { index: "by_name", .. }),
-            "{name:?}: {error:?}"
-        );
+        assert!(matches!(error, CommitError::NotUnique { index: "by_name", .. }), "{name:?}: {error:?}");
         if !name.is_empty() && !name.contains('\0') {
-            assert_eq!(
-                store.get::<Thing>(name).await.unwrap().unwrap().name.as_deref(),
-                Some(name)
-            );
+            assert_eq!(store.get::<Thing>(name).await.unwrap().unwrap().name.as_deref(), Some(name));
         }
     }
     for absent in ["", "\0", "%", "' OR 1=1"] {
@@ -276,12 +232,8 @@ pub(crate) async fn hostile_strings_find_only_themselves(place: &'static Place) 
     let mut sorted = names.map(str::as_bytes);
     sorted.sort_unstable();
     let page = store.find(Query::<Thing>::on(&BY_NAME)).await.unwrap();
-    let order: Vec<&[u8]> = page
-        .items
-        .iter()
-        .filter_map(|thing| thing.name.as_deref())
-        .map(str::as_bytes)
-        .collect();
+    let order: Vec<&[u8]> =
+        page.items.iter().filter_map(|thing| thing.name.as_deref()).map(str::as_bytes).collect();
     assert_eq!(order, sorted, "texts sort by their bytes");
 }
 
@@ -320,17 +272,11 @@ pub(crate) async fn what_cannot_be_held_is_refused(place: &'static Place) {
         }
     }
     fn of<N>(n: N) -> Number<N> {
-        Number {
-            id: "n".to_owned(),
-            n,
-        }
+        Number { id: "n".to_owned(), n }
     }
     let store = place.open(ALL).await;
     let deep = (0..101).fold(json!(1), |inside, _| json!([inside]));
-    let listed = |name: Json| Listed {
-        id: "l".to_owned(),
-        name,
-    };
+    let listed = |name: Json| Listed { id: "l".to_owned(), name };
     let named = |id: &str| Batch::new().insert(&thing(id));
     for (what, batch) in [
         ("beyond i64", Batch::new().insert(&of(u64::MAX))),
@@ -339,38 +285,19 @@ pub(crate) async fn what_cannot_be_held_is_refused(place: &'static Place) {
         ("deep", Batch::new().insert(&of(deep))),
         ("NUL in a name", Batch::new().insert(&of(json!({"a\u{0}b": 1})))),
         ("list under an index", Batch::new().insert(&listed(json!(["a"])))),
-        (
-            "object under an index",
-            Batch::new().insert(&listed(json!({"$gt": ""}))),
-        ),
+        ("object under an index", Batch::new().insert(&listed(json!({"$gt": ""})))),
         ("no object", Batch::new().insert(&Scalar(1))),
         ("no id", named("")),
         ("NUL in an id", named("a\0b")),
         ("long id", named(&"i".repeat(1025))),
     ] {
-        let error = store
-            .commit(Batch::new().insert(&thing("beside")).extend(batch))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, CommitError::Store(StoreError::BadDocument { .. })),
-            "{what}: {error:?}"
-        );
+        let error = store.commit(Batch::new().insert(&thing("beside")).extend(batch)).await.unwrap_err();
+        assert!(matches!(error, CommitError::Store(StoreError::BadDocument { .. })), "{what}: {error:?}");
         assert!(!error.is_conflict());
     }
     assert_eq!(store.get::<Thing>("beside").await.unwrap(), None);
-    store
-        .commit(
-            Batch::new()
-                .insert(&of(i64::MAX as u64))
-                .extend(named(&"i".repeat(1024))),
-        )
-        .await
-        .unwrap();
-    assert_eq!(
-        store.get::<Number<u64>>("n").await.unwrap().unwrap().n,
-        i64::MAX as u64
-    );
+    store.commit(Batch::new().insert(&of(i64::MAX as u64)).extend(named(&"i".repeat(1024)))).await.unwrap();
+    assert_eq!(store.get::<Number<u64>>("n").await.unwrap().unwrap().n, i64::MAX as u64);
 }
 
 pub(crate) async fn fifteen_megabytes_are_stored_and_seventeen_refused(place: &'static Place) {
@@ -380,57 +307,33 @@ pub(crate) async fn fifteen_megabytes_are_stored_and_seventeen_refused(place: &'
     assert_eq!(store.get::<Thing>("large").await.unwrap().unwrap().doc, large);
 
     // The largest document that the limit allows is one that the database takes.
-    let limit = match store
-        .commit(Batch::new().insert(&thing("x").note(&"x".repeat(17 << 20))))
-        .await
-        .unwrap_err()
-    {
-        CommitError::TooLarge {
-            collection: "things",
-            id,
-            size,
-            limit,
-        } => {
-            assert!(id == "x" && size > limit);
-            limit
-        }
-        other => panic!("{other:?}"),
-    };
-    let escaped: Map<String, Json> = (0..200_000)
-        .map(|at| (format!("${at:06}.%"), json!("2026-11-20T04:54:30.007Z")))
-        .collect();
-    let escaped = Anything {
-        key: "escaped".to_owned(),
-        fields: escaped,
-    };
+    let limit =
+        match store.commit(Batch::new().insert(&thing("x").note(&"x".repeat(17 << 20)))).await.unwrap_err() {
+            CommitError::TooLarge { collection: "things", id, size, limit } => {
+                assert!(id == "x" && size > limit);
+                limit
+            }
+            other => panic!("{other:?}"),
+        };
+    let escaped: Map<String, Json> =
+        (0..200_000).map(|at| (format!("${at:06}.%"), json!("2026-11-20T04:54:30.007Z"))).collect();
+    let escaped = Anything { key: "escaped".to_owned(), fields: escaped };
     store.commit(Batch::new().insert(&escaped)).await.unwrap();
-    assert_eq!(
-        store.get::<Anything>("escaped").await.unwrap().unwrap().fields,
-        escaped.fields
-    );
+    assert_eq!(store.get::<Anything>("escaped").await.unwrap().unwrap().fields, escaped.fields);
     let mut fits = limit;
     loop {
         let note = "x".repeat(fits);
-        match store
-            .commit(Batch::new().replace(&large.clone().note(&note), Version::FIRST))
-            .await
-        {
+        match store.commit(Batch::new().replace(&large.clone().note(&note), Version::FIRST)).await {
             Err(CommitError::TooLarge { size, .. }) => fits -= size - limit,
             other => break other.unwrap(),
         }
     }
-    assert_eq!(
-        store.get::<Thing>("large").await.unwrap().unwrap().note.len(),
-        fits
-    );
+    assert_eq!(store.get::<Thing>("large").await.unwrap().unwrap().note.len(), fits);
 }
 
 pub(crate) async fn a_document_of_another_shape_is_unreadable(place: &'static Place) {
     let store = place.open(ALL).await;
-    let odd = Anything {
-        key: "odd".to_owned(),
-        fields: Map::from_iter([("a".to_owned(), json!(1))]),
-    };
+    let odd = Anything { key: "odd".to_owned(), fields: Map::from_iter([("a".to_owned(), json!(1))]) };
     store.commit(Batch::new().insert(&odd)).await.unwrap();
 
     #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -24,12 +24,7 @@ pub(crate) async fn documents_outlive_the_store(place: &'static Place) {
 pub(crate) async fn the_products_collections_are_sound(place: &'static Place) {
     place.open(conman_store::collections::ALL).await.close().await;
     // Again, to find them as they were left.
-    place
-        .open(conman_store::collections::ALL)
-        .await
-        .ping()
-        .await
-        .unwrap();
+    place.open(conman_store::collections::ALL).await.ping().await.unwrap();
 }
 
 /// Is a document of the same collection under other declarations, as a newer program has it.
@@ -52,11 +47,7 @@ macro_rules! coin {
 
         impl $name {
             fn of(id: &str, mint: &str, year: u32) -> Self {
-                Self {
-                    id: id.to_owned(),
-                    mint: mint.to_owned(),
-                    year,
-                }
+                Self { id: id.to_owned(), mint: mint.to_owned(), year }
             }
         }
     };
@@ -75,75 +66,28 @@ coin!(NewCoin, NEW_COINS);
 pub(crate) async fn indexes_follow_their_declaration(place: &'static Place) {
     let store = place.open(OLD).await;
     let (first, second) = (OldCoin::of("a", "Rome", 2), OldCoin::of("b", "Rome", 1));
-    store
-        .commit(Batch::new().insert(&first).insert(&second))
-        .await
-        .unwrap();
-    let page = store
-        .find(Query::<OldCoin>::on(&BY_MINT).eq("Rome"))
-        .await
-        .unwrap();
+    store.commit(Batch::new().insert(&first).insert(&second)).await.unwrap();
+    let page = store.find(Query::<OldCoin>::on(&BY_MINT).eq("Rome")).await.unwrap();
     assert_eq!(page.items[0].id, "a");
     // A collection that was not opened is not there, under either declaration.
     let error = store.get::<NewCoin>("a").await.unwrap_err();
+    assert!(matches!(error, StoreError::BadBatch { collection: "coins", .. }), "{error:?}");
+    let error = store.commit(Batch::new().insert(&account("a", 1))).await.unwrap_err();
     assert!(
-        matches!(
-            error,
-            StoreError::BadBatch {
-                collection: "coins",
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    let error = store
-        .commit(Batch::new().insert(&account("a", 1)))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            CommitError::Store(StoreError::BadBatch {
-                collection: "accounts",
-                ..
-            })
-        ),
+        matches!(error, CommitError::Store(StoreError::BadBatch { collection: "accounts", .. })),
         "{error:?}"
     );
     store.close().await;
 
     let store = place.open(NEW).await;
-    let page = store
-        .find(Query::<NewCoin>::on(&BY_MINT_AND_YEAR).eq("Rome"))
-        .await
-        .unwrap();
+    let page = store.find(Query::<NewCoin>::on(&BY_MINT_AND_YEAR).eq("Rome")).await.unwrap();
     assert_eq!(page.items[0].id, "b", "sorted by the year now");
-    let error = store
-        .commit(Batch::new().insert(&NewCoin::of("c", "Ostia", 2)))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            CommitError::NotUnique {
-                index: "one_a_year",
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    let error = store.commit(Batch::new().insert(&NewCoin::of("c", "Ostia", 2))).await.unwrap_err();
+    assert!(matches!(error, CommitError::NotUnique { index: "one_a_year", .. }), "{error:?}");
     // Opening again changes nothing.
     store.close().await;
     let store = place.open(NEW).await;
-    assert_eq!(
-        store
-            .find(Query::<NewCoin>::on(&ONE_A_YEAR))
-            .await
-            .unwrap()
-            .items
-            .len(),
-        2
-    );
+    assert_eq!(store.find(Query::<NewCoin>::on(&ONE_A_YEAR)).await.unwrap().items.len(), 2);
 }
 
 pub(crate) async fn a_closed_store_says_so(place: &'static Place) {
@@ -156,14 +100,8 @@ pub(crate) async fn a_closed_store_says_so(place: &'static Place) {
     });
     begun.await.unwrap().unwrap();
     store.close().await;
-    let error = clone
-        .commit(Batch::new().insert(&account("b", 1)))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, CommitError::Store(StoreError::Closed)),
-        "{error:?}"
-    );
+    let error = clone.commit(Batch::new().insert(&account("b", 1))).await.unwrap_err();
+    assert!(matches!(error, CommitError::Store(StoreError::Closed)), "{error:?}");
     assert!(clone.get::<Account>("a").await.is_err());
     assert!(clone.find(Query::<Account>::on(&BY_BANK)).await.is_err());
     assert!(clone.ping().await.is_err());
@@ -183,10 +121,7 @@ pub(crate) async fn the_clock_is_the_databases(place: &'static Place) {
         last = next;
     }
     // The servers of the tests run on this machine.
-    assert!(
-        (last - before).abs() < chrono::Duration::seconds(30),
-        "{last} is not {before}"
-    );
+    assert!((last - before).abs() < chrono::Duration::seconds(30), "{last} is not {before}");
 }
 
 #[tokio::test]
@@ -195,23 +130,12 @@ async fn a_folder_belongs_to_one_store() {
     let url = StoreUrl::sqlite(folder.path().join("deep/er"));
     let store = Store::open(&url, ALL).await.unwrap();
     let error = Store::open(&url, ALL).await.unwrap_err();
-    assert!(
-        matches!(&error, StoreError::InUse { folder } if folder.ends_with("deep/er")),
-        "{error:?}"
-    );
-    assert!(
-        error
-            .to_string()
-            .ends_with("is in use by another process; stop that one first"),
-        "{error}"
-    );
+    assert!(matches!(&error, StoreError::InUse { folder } if folder.ends_with("deep/er")), "{error:?}");
+    assert!(error.to_string().ends_with("is in use by another process; stop that one first"), "{error}");
     // A clone keeps it; the last one to go gives it up.
     let clone = store.clone();
     drop(store);
-    assert!(matches!(
-        Store::open(&url, ALL).await,
-        Err(StoreError::InUse { .. })
-    ));
+    assert!(matches!(Store::open(&url, ALL).await, Err(StoreError::InUse { .. })));
     clone.close().await;
     Store::open(&url, ALL).await.unwrap().close().await;
     // A store that is only dropped lets go by itself, within the time that opening waits.
@@ -231,9 +155,7 @@ async fn other_files_are_left_alone() {
     let error = Store::open(&url, ALL).await.unwrap_err();
     assert!(matches!(error, StoreError::WrongVersion { .. }), "{error:?}");
     let other = rusqlite::Connection::open(&file).unwrap();
-    let tables: i64 = other
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .unwrap();
+    let tables: i64 = other.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
     assert_eq!(tables, 1, "nothing was added to it");
     drop(other);
     // A layout from the future.
@@ -245,27 +167,15 @@ async fn other_files_are_left_alone() {
     let error = Store::open(&url, ALL).await.unwrap_err();
     assert!(matches!(error, StoreError::WrongVersion { .. }), "{error:?}");
     // No database at all, and no folder.
-    std::fs::write(
-        &file,
-        "not a database, whatever it is called, but long enough to look at",
-    )
-    .unwrap();
-    assert!(matches!(
-        Store::open(&url, ALL).await,
-        Err(StoreError::Backend { .. })
-    ));
-    assert!(matches!(
-        Store::open(&StoreUrl::sqlite(&file), ALL).await,
-        Err(StoreError::Backend { .. })
-    ));
+    std::fs::write(&file, "not a database, whatever it is called, but long enough to look at").unwrap();
+    assert!(matches!(Store::open(&url, ALL).await, Err(StoreError::Backend { .. })));
+    assert!(matches!(Store::open(&StoreUrl::sqlite(&file), ALL).await, Err(StoreError::Backend { .. })));
 }
 
 #[tokio::test]
 async fn a_server_without_a_replica_set_is_refused() {
     let address = pretend_to_be_a_lonely_server();
-    let url: StoreUrl = format!("mongodb://{address}/conman?directConnection=true")
-        .parse()
-        .unwrap();
+    let url: StoreUrl = format!("mongodb://{address}/conman?directConnection=true").parse().unwrap();
     let error = Store::open(&url, ALL).await.unwrap_err();
     assert!(matches!(error, StoreError::StandAlone), "{error:?}");
     assert!(error.to_string().contains("--replSet"), "{error}");
@@ -275,9 +185,7 @@ async fn a_server_without_a_replica_set_is_refused() {
 async fn a_server_that_is_not_there_is_an_error_soon() {
     // Bound and not accepting: whoever connects is refused once it is dropped.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url: StoreUrl = format!("mongodb://{address}/conman?serverSelectionTimeoutMS=300")
-        .parse()
-        .unwrap();
+    let url: StoreUrl = format!("mongodb://{address}/conman?serverSelectionTimeoutMS=300").parse().unwrap();
     let opening = tokio::time::timeout(Duration::from_secs(20), Store::open(&url, ALL));
     assert!(matches!(opening.await.unwrap(), Err(StoreError::Backend { .. })));
 }

@@ -21,10 +21,7 @@ impl Place {
     /// Makes a temporary folder.
     pub(crate) fn embedded() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self {
-            url: StoreUrl::sqlite(folder.path().join("store")),
-            kind: Kind::Embedded { _folder: folder },
-        }
+        Self { url: StoreUrl::sqlite(folder.path().join("store")), kind: Kind::Embedded { _folder: folder } }
     }
 
     /// Names a fresh database of the replica set that the environment names.
@@ -33,14 +30,9 @@ impl Place {
             "CONMAN_TEST_MONGODB must name a MongoDB replica set, such as mongodb://127.0.0.1:27017/?replicaSet=rs0",
         );
         let database = format!("contract_{}", uuid::Uuid::now_v7().simple());
-        let (hosts, options) = server
-            .split_once("/?")
-            .unwrap_or((server.trim_end_matches('/'), ""));
+        let (hosts, options) = server.split_once("/?").unwrap_or((server.trim_end_matches('/'), ""));
         let url = format!("{hosts}/{database}?{options}");
-        Self {
-            url: url.parse().expect("the server's address is sound"),
-            kind: Kind::Mongo { url, database },
-        }
+        Self { url: url.parse().expect("the server's address is sound"), kind: Kind::Mongo { url, database } }
     }
 
     /// Tells whether the place serves several stores at once.
@@ -58,19 +50,16 @@ impl Place {
 
     /// Opens a store there.
     pub(crate) async fn open(&self, collections: &'static [&'static Collection]) -> Store {
-        Store::open(&self.url, collections)
-            .await
-            .expect("the store opens")
+        Store::open(&self.url, collections).await.expect("the store opens")
     }
 
     /// Opens the database of a MongoDB place, past the store.
     pub(crate) async fn database(&self) -> mongodb::Database {
         match &self.kind {
             Kind::Embedded { .. } => panic!("an embedded place has no MongoDB database"),
-            Kind::Mongo { url, database } => mongodb::Client::with_uri_str(url)
-                .await
-                .expect("the server answers")
-                .database(database),
+            Kind::Mongo { url, database } => {
+                mongodb::Client::with_uri_str(url).await.expect("the server answers").database(database)
+            }
         }
     }
 
@@ -86,12 +75,7 @@ impl Place {
             Kind::Embedded { _folder: folder } => {
                 std::fs::remove_dir_all(folder.path()).expect("the folder can be removed");
             }
-            Kind::Mongo { .. } => place
-                .database()
-                .await
-                .drop()
-                .await
-                .expect("the database can be dropped"),
+            Kind::Mongo { .. } => place.database().await.drop().await.expect("the database can be dropped"),
         }
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);

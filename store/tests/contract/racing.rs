@@ -51,9 +51,7 @@ async fn read(store: &Store, id: &str) -> conman_store::Versioned<Account> {
 pub(crate) async fn transfers_keep_the_sum(place: &'static Place) {
     const ACCOUNTS: usize = 8;
     let store = place.open(ALL).await;
-    let batch = (0..ACCOUNTS).fold(Batch::new(), |batch, at| {
-        batch.insert(&account(&format!("a{at}"), 100))
-    });
+    let batch = (0..ACCOUNTS).fold(Batch::new(), |batch, at| batch.insert(&account(&format!("a{at}"), 100)));
     store.commit(batch).await.unwrap();
 
     // A reader looks all the time: no moment shows money on its way.
@@ -63,10 +61,7 @@ pub(crate) async fn transfers_keep_the_sum(place: &'static Place) {
         async move {
             let mut looks = 0;
             while !done.load(Ordering::Relaxed) {
-                let page = store
-                    .find(Query::<Account>::on(&BY_BANK).eq("b").with_total())
-                    .await
-                    .unwrap();
+                let page = store.find(Query::<Account>::on(&BY_BANK).eq("b").with_total()).await.unwrap();
                 let sum: i64 = page.items.iter().map(|account| account.balance).sum();
                 assert_eq!(
                     (page.items.len(), page.total, sum),
@@ -91,9 +86,7 @@ pub(crate) async fn transfers_keep_the_sum(place: &'static Place) {
                     let to = read(&store, &format!("a{to}")).await;
                     let less = account(&from.id, from.balance - 7);
                     let more = account(&to.id, to.balance + 7);
-                    Batch::new()
-                        .replace(&less, from.version)
-                        .replace(&more, to.version)
+                    Batch::new().replace(&less, from.version).replace(&more, to.version)
                 })
                 .await;
             }
@@ -113,35 +106,23 @@ pub(crate) async fn transfers_keep_the_sum(place: &'static Place) {
         writes += account.version.get() - 1;
     }
     assert_eq!(sum, 100 * ACCOUNTS as i64);
-    assert!(
-        writes >= 2 * 100 && attempts >= 100,
-        "{writes} writes by {attempts} attempts"
-    );
+    assert!(writes >= 2 * 100 && attempts >= 100, "{writes} writes by {attempts} attempts");
 }
 
 pub(crate) async fn a_check_prevents_write_skew(place: &'static Place) {
     let store = place.open(ALL).await;
     for round in 0..20 {
         let (one, two) = (format!("one{round}"), format!("two{round}"));
-        store
-            .commit(Batch::new().insert(&account(&one, 1)).insert(&account(&two, 1)))
-            .await
-            .unwrap();
+        store.commit(Batch::new().insert(&account(&one, 1)).insert(&account(&two, 1))).await.unwrap();
         // Each may go to 0 only while the other is at 1: both doing so is the skew.
         let outcomes = at_once(2, |task| {
             let store = store.clone();
-            let (mine, other) = if task == 0 {
-                (one.clone(), two.clone())
-            } else {
-                (two.clone(), one.clone())
-            };
+            let (mine, other) =
+                if task == 0 { (one.clone(), two.clone()) } else { (two.clone(), one.clone()) };
             async move {
                 let (mine, other) = (read(&store, &mine).await, read(&store, &other).await);
                 if other.balance == 0 {
-                    return Err(CommitError::Changed {
-                        collection: "accounts",
-                        id: other.id.clone(),
-                    });
+                    return Err(CommitError::Changed { collection: "accounts", id: other.id.clone() });
                 }
                 let batch = Batch::new()
                     .check::<Account>(&other.id, other.version)
@@ -152,10 +133,7 @@ pub(crate) async fn a_check_prevents_write_skew(place: &'static Place) {
         .await;
         let left = read(&store, &one).await.balance + read(&store, &two).await.balance;
         assert_eq!(left, 1, "round {round}: {outcomes:?}");
-        assert!(
-            outcomes.iter().flatten().count() == 1,
-            "exactly one went: {outcomes:?}"
-        );
+        assert!(outcomes.iter().flatten().count() == 1, "exactly one went: {outcomes:?}");
     }
 }
 
@@ -171,25 +149,16 @@ pub(crate) async fn exactly_one_of_fifty_replacements_wins(place: &'static Place
         async move { (task, store.commit(batch).await) }
     })
     .await;
-    let winners: Vec<usize> = outcomes
-        .iter()
-        .filter(|(_, outcome)| outcome.is_ok())
-        .map(|(task, _)| *task)
-        .collect();
+    let winners: Vec<usize> =
+        outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(task, _)| *task).collect();
     assert_eq!(winners.len(), 1, "{outcomes:?}");
     for (task, outcome) in &outcomes {
         let audit = store.get::<Thing>(&format!("audit{task}")).await.unwrap();
         assert_eq!(audit.is_some(), outcome.is_ok());
-        assert!(
-            matches!(outcome, Ok(()) | Err(CommitError::Changed { .. })),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Ok(()) | Err(CommitError::Changed { .. })), "{outcome:?}");
     }
     let account = read(&store, "a").await;
-    assert_eq!(
-        (account.balance, account.version),
-        (winners[0] as i64 + 1, Version::new(2))
-    );
+    assert_eq!((account.balance, account.version), (winners[0] as i64 + 1, Version::new(2)));
 }
 
 pub(crate) async fn exactly_one_of_fifty_inserts_wins(place: &'static Place) {
@@ -202,9 +171,7 @@ pub(crate) async fn exactly_one_of_fifty_inserts_wins(place: &'static Place) {
     .await;
     assert_eq!(outcomes.iter().flatten().count(), 1, "{outcomes:?}");
     assert!(
-        outcomes
-            .iter()
-            .all(|outcome| matches!(outcome, Ok(()) | Err(CommitError::Exists { .. }))),
+        outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(CommitError::Exists { .. }))),
         "{outcomes:?}"
     );
 }
@@ -213,23 +180,13 @@ pub(crate) async fn exactly_one_of_fifty_holds_a_unique_value(place: &'static Pl
     let store = place.open(ALL).await;
     let outcomes = at_once(50, |task| {
         let store = store.clone();
-        let batch = Batch::new().insert(&Thing {
-            number: -1,
-            ..thing(&format!("t{task}"))
-        });
+        let batch = Batch::new().insert(&Thing { number: -1, ..thing(&format!("t{task}")) });
         async move { store.commit(batch).await }
     })
     .await;
     assert_eq!(outcomes.iter().flatten().count(), 1, "{outcomes:?}");
     let refused = |outcome: &Result<(), CommitError>| {
-        matches!(
-            outcome,
-            Ok(())
-                | Err(CommitError::NotUnique {
-                    index: "by_number",
-                    ..
-                })
-        )
+        matches!(outcome, Ok(()) | Err(CommitError::NotUnique { index: "by_number", .. }))
     };
     assert!(outcomes.iter().all(refused), "{outcomes:?}");
 }
@@ -253,24 +210,14 @@ pub(crate) async fn two_hundred_committers_on_one_document_lose_nothing(place: &
     let last = read(&store, "a").await;
     assert_eq!((last.balance, last.version), (200, Version::new(201)));
     for task in 0..200 {
-        assert!(
-            store
-                .get::<Thing>(&format!("event{task}"))
-                .await
-                .unwrap()
-                .is_some()
-        );
+        assert!(store.get::<Thing>(&format!("event{task}")).await.unwrap().is_some());
     }
 }
 
 /// Two servers over one database meet in the database; two clones over one folder meet in the writer.
 pub(crate) async fn two_stores_on_one_place_agree(place: &'static Place) {
     let one = place.open(ALL).await;
-    let two = if place.is_shared() {
-        place.open(ALL).await
-    } else {
-        one.clone()
-    };
+    let two = if place.is_shared() { place.open(ALL).await } else { one.clone() };
     one.commit(Batch::new().insert(&account("a", 0))).await.unwrap();
     at_once(40, |task| {
         let store = if task % 2 == 0 { one.clone() } else { two.clone() };
@@ -285,17 +232,10 @@ pub(crate) async fn two_stores_on_one_place_agree(place: &'static Place) {
     .await;
     // What one has acknowledged, the other reads.
     for balance in 40..80 {
-        let (writer, reader) = if balance % 2 == 0 {
-            (&one, &two)
-        } else {
-            (&two, &one)
-        };
+        let (writer, reader) = if balance % 2 == 0 { (&one, &two) } else { (&two, &one) };
         let seen = read(writer, "a").await;
         assert_eq!(seen.balance, balance);
-        writer
-            .commit(Batch::new().replace(&account("a", balance + 1), seen.version))
-            .await
-            .unwrap();
+        writer.commit(Batch::new().replace(&account("a", balance + 1), seen.version)).await.unwrap();
         assert_eq!(read(reader, "a").await.balance, balance + 1);
     }
 }

@@ -20,16 +20,7 @@ pub(crate) const OPEN_BY_RANK: Index =
 
 pub(crate) static THINGS: Collection = Collection::new(
     "things",
-    &[
-        BY_NUMBER,
-        BY_STATE,
-        BY_CREATED,
-        BY_NAME,
-        BY_LABEL,
-        BY_RANK,
-        ONE_RUNNING,
-        OPEN_BY_RANK,
-    ],
+    &[BY_NUMBER, BY_STATE, BY_CREATED, BY_NAME, BY_LABEL, BY_RANK, ONE_RUNNING, OPEN_BY_RANK],
 );
 pub(crate) static ACCOUNTS: Collection = Collection::new("accounts", &[BY_BANK]);
 pub(crate) const BY_BANK: Index = Index::on("by_bank", &["bank"]);
@@ -77,9 +68,7 @@ pub(crate) fn thing(id: &str) -> Thing {
         name: None,
         label: None,
         environment: None,
-        status: Status {
-            state: "open".to_owned(),
-        },
+        status: Status { state: "open".to_owned() },
         rank: 0.0,
         urgent: false,
         created_at: "2026-01-01T00:00:00.000Z".to_owned(),
@@ -120,11 +109,7 @@ impl Document for Account {
 }
 
 pub(crate) fn account(id: &str, balance: i64) -> Account {
-    Account {
-        id: id.to_owned(),
-        bank: "b".to_owned(),
-        balance,
-    }
+    Account { id: id.to_owned(), bank: "b".to_owned(), balance }
 }
 
 /// Is any JSON object at all, under an id that is not in it.
