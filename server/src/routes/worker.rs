@@ -5,7 +5,7 @@ use crate::problem::{Answer, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use conman_distribution::WorkerReport;
@@ -29,18 +29,35 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(worker_report))
 }
 
-/// Reads the whole configuration of the token's environment.
+/// Reads the whole configuration of the token's environment; 304 where `If-None-Match` names its version.
 #[utoipa::path(get, path = "/v1/worker/snapshot", operation_id = "worker_snapshot", tag = "worker",
-    responses((status = 200, description = "The snapshot", body = Value), (status = 204, description = "Nothing was deployed yet")))]
+    params(("If-None-Match" = Option<String>, Header, description = "The ETag of the snapshot at hand")),
+    responses((status = 200, description = "The snapshot", body = serde_json::Value),
+        (status = 204, description = "Nothing was deployed yet"), (status = 304, description = "Nothing newer")))]
 async fn worker_snapshot(
     State(state): State<AppState>,
     CurrentProgram(program): CurrentProgram,
+    headers: HeaderMap,
 ) -> Answer<Response> {
-    let snapshot: Option<Snapshot> = state.workflow.snapshot(program.app_id, program.environment_id).await?;
+    let (app, environment) = (program.app_id, program.environment_id);
+    if let Some(known) = headers.get(header::IF_NONE_MATCH) {
+        let active = state.workflow.active_version(app, environment).await?;
+        if active.is_some_and(|version| known.as_bytes() == tag_of(version).as_bytes()) {
+            return Ok(StatusCode::NOT_MODIFIED.into_response());
+        }
+    }
+    let snapshot: Option<Snapshot> = state.workflow.snapshot(app, environment).await?;
     Ok(match snapshot {
-        Some(snapshot) => Json(snapshot).into_response(),
+        Some(snapshot) => {
+            ([(header::ETAG, tag_of(snapshot.provenance.config_version.0))], Json(snapshot)).into_response()
+        }
         None => StatusCode::NO_CONTENT.into_response(),
     })
+}
+
+/// The entity tag of a snapshot: its version in quotes.
+fn tag_of(version: u32) -> String {
+    format!("\"{version}\"")
 }
 
 /// Reads a file's content by its hash.
@@ -75,7 +92,7 @@ async fn worker_report(
 async fn worker_stream(
     State(state): State<AppState>,
     program: CurrentProgram,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
 ) -> Response {
     let secret =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
@@ -92,8 +109,9 @@ fn follow(
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     // Subscribed before the version is read, so that no change falls between.
     let changes = state.workflow.distribution().subscribe();
-    let start = (state, changes, None::<u32>, true);
-    futures::stream::unfold(start, move |(state, mut changes, mut told, mut look)| {
+    let check = tokio::time::interval(CHECK_AGAIN);
+    let start = (state, changes, check, None::<u32>, true);
+    futures::stream::unfold(start, move |(state, mut changes, mut check, mut told, mut look)| {
         let (program, secret) = (program.clone(), secret.clone());
         async move {
             loop {
@@ -105,7 +123,7 @@ fn follow(
                         let data = format!("{{\"version\":{}}}", active.unwrap_or_default());
                         return Some((
                             Ok(Event::default().event("config_changed").data(data)),
-                            (state, changes, told, false),
+                            (state, changes, check, told, false),
                         ));
                     }
                 }
@@ -114,7 +132,7 @@ fn follow(
                     change = changes.next() => change.is_none_or(|change| {
                         change.app_id == program.app_id && change.environment_id == program.environment_id
                     }),
-                    () = tokio::time::sleep(CHECK_AGAIN) => {
+                    _ = check.tick() => {
                         state.workflow.authenticate_token(&secret, Default::default()).await.ok()??;
                         false
                     }

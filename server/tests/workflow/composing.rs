@@ -1,6 +1,6 @@
 //! Composing: what does not fit is isolated and named, and the others go on.
 
-use crate::harness::{Changeset, Harness, LIST_PAGE};
+use crate::harness::{Changeset, LIST_PAGE};
 use serde_json::{Value, json};
 
 fn member<'r>(release: &'r Value, changeset: &Changeset) -> &'r Value {
@@ -86,15 +86,15 @@ on_both! {
         for good in [&fine[0], &fine[1], &fine[2], &one, &upper] {
             assert_eq!(member(&now, good)["result"], "merged", "{}", good.name());
         }
-        for (bad, rule, says) in [(&two, "catalog", "nurses"), (&lower, "path_clash", "case")] {
-            let isolated = member(&now, bad);
-            assert_eq!(isolated["result"], "invalid", "{isolated}");
-            let finding = &isolated["findings"][0];
-            assert_eq!(finding["rule"], rule, "{finding}");
-            assert!(finding["message"].as_str().unwrap().contains(says), "{finding}");
-            let seen = h.second_author().sees(bad).await;
-            assert_eq!((&seen["state"], &seen["findings"]), (&json!("needs_revalidation"), &isolated["findings"]));
-        }
+        let isolated = member(&now, &two);
+        let finding = &isolated["findings"][0];
+        assert_eq!((&isolated["result"], &finding["rule"]), (&json!("invalid"), &json!("catalog")), "{isolated}");
+        assert!(finding["message"].as_str().unwrap().contains("nurses"), "{finding}");
+        let seen = h.second_author().sees(&two).await;
+        assert_eq!((&seen["state"], &seen["findings"]), (&json!("needs_revalidation"), &isolated["findings"]));
+        // Names that differ only in case collide at once.
+        let isolated = member(&now, &lower);
+        assert_eq!((&isolated["result"], &isolated["collisions"][0]["with"]), (&json!("conflicted"), &json!(upper.name())), "{isolated}");
         h.publishes(&release).await;
         assert_eq!(h.author().does(&two, "move-to-draft").await.status, 403);
         assert_eq!(h.manager().does(&two, "move-to-draft").await.ok()["state"], "draft");

@@ -1,6 +1,6 @@
 //! Publishing: the tag, the integration branch, and what becomes of those still queued.
 
-use crate::harness::{Harness, LIST_PAGE};
+use crate::harness::LIST_PAGE;
 use serde_json::{Value, json};
 
 on_both! {
@@ -32,7 +32,7 @@ on_both! {
         let nurses = "parameters:\n  - name: nurses\n    type: int\n    default: 3\n";
         let catalog = h.queued(h.author(), "catalog/two.yml", nurses).await;
         let fine = h.queued(h.author(), "pages/c.yml", "name: c\n").await;
-        let key_too = h.queued(h.author(), "pages/list.yml", &LIST_PAGE.replace("name: list\n", "name: list\nowner: a\n")).await;
+        let key_too = h.queued(h.author(), "pages/list.yml", &LIST_PAGE.replace("# The filters.\n", "# The filters.\nowner: a\n")).await;
         let catalog_too = h.queued(h.author(), "catalog/one.yml", nurses).await;
         let (release, now) = h.composed(&[&first, &key_too, &catalog_too]).await;
         let results: Vec<_> = now["members"].as_array().unwrap().iter().map(|m| &m["result"]).collect();
@@ -121,7 +121,7 @@ on_both! {
         let etag = h.manager().get(&path).await.etag();
         h.manager().patch_if(&path, &etag, &json!({"notes": "Read this."})).await.ok();
         h.manager().patch_if(&path, &etag, &json!({"notes": "Stale."})).await.refused(412, "stale_version");
-        h.manager().patch(&path, &json!({"notes": "Unconditional."})).await.refused(428, "precondition_required");
+        h.manager().patch(&path, &json!({"notes": "Unconditional."})).await.refused(428, "if_match_required");
         h.composes(&release, "continue").await;
         let tag = h.publishes(&release).await["tag"].as_str().unwrap().to_owned();
         let object = h.git(&["cat-file", "tag", &format!("refs/tags/{tag}")]);

@@ -12,9 +12,8 @@ mod stalled;
 mod verbs;
 
 pub(crate) use answer::Answer;
-pub(crate) use editing::Editing;
 pub(crate) use handles::{Changeset, Release};
 pub(crate) use person::{Person, Someone, enc};
 pub(crate) use sample::{LIST_PAGE, git, sample_bundle};
-pub(crate) use server::{Harness, On, Options, RunnerTask};
+pub(crate) use server::{Harness, On};
 pub(crate) use stalled::Stalled;

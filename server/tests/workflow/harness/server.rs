@@ -42,21 +42,6 @@ pub(crate) enum On {
     Team,
 }
 
-/// What a test may want otherwise.
-#[derive(Debug, Clone)]
-pub(crate) struct Options {
-    /// How many runners work from the start.
-    pub(crate) runners: usize,
-    /// How many approvals a changeset needs.
-    pub(crate) approvals: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { runners: 1, approvals: 1 }
-    }
-}
-
 /// A job runner at work.
 pub(crate) struct RunnerTask {
     shutdown: CancellationToken,
@@ -102,13 +87,8 @@ const PEOPLE: [(&str, Role, bool); 6] = [
 ];
 
 impl Harness {
-    /// Starts a server as most tests want it.
-    pub(crate) async fn start(on: On) -> Self {
-        Self::with(on, Options::default()).await
-    }
-
-    /// Starts a server in another way.
-    pub(crate) async fn with(on: On, options: Options) -> Self {
+    /// Starts a server with so many job runners.
+    pub(crate) async fn with(on: On, runners: usize) -> Self {
         let folder = conman_testkit::folder().expect("there is a folder for temporary files");
         let (store_url, distribution_url, databases) = match on {
             On::Embedded => {
@@ -156,8 +136,8 @@ impl Harness {
             _databases: databases,
         };
         harness.people_join().await;
-        harness.app_begins(options.approvals).await;
-        for number in 0..options.runners {
+        harness.app_begins().await;
+        for number in 0..runners {
             let runner =
                 harness.runs(&harness.workflow, &format!("runner-{number}"), Duration::from_secs(15));
             harness.keeps(runner);
@@ -201,7 +181,7 @@ impl Harness {
     }
 
     /// The sample app, by upload, with three stages of which the last is canonical, and everybody as a member.
-    async fn app_begins(&mut self, approvals: u32) {
+    async fn app_begins(&mut self) {
         let admin = self.account("ada");
         let folder = self.folder.path().join("sample");
         std::fs::create_dir(&folder).expect("the folder is empty");
@@ -227,9 +207,6 @@ impl Harness {
             }
         }
         self.workflow.store().commit(batch).await.expect("the members are new");
-        if approvals != 1 {
-            self.changes_settings(json!({"required_approval_count": approvals})).await.ok();
-        }
         self.has_environments(&["dev", "staging", "prod"]).await;
     }
 
