@@ -6,7 +6,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging: what was asked for, or what is usual for the command.
 pub(crate) fn start(arguments: &LogArguments, usual: &str) -> Result<()> {
-    let wanted = arguments.log.as_deref().unwrap_or(usual);
+    // A malformed cookie is no event worth a warning: anybody could fill the log with them.
+    let usual = format!("{usual},tower_sessions=error,tower_sessions_core=error");
+    let wanted = arguments.log.as_deref().unwrap_or(&usual);
     let filter = EnvFilter::try_new(wanted).with_context(|| format!("--log does not take `{wanted}`"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match arguments.log_format {
