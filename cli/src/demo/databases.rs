@@ -1,8 +1,9 @@
 //! Fresh databases on a given server, so that a demo neither meets nor disturbs what is there.
 
-use crate::services::{is_postgres, patiently};
+use crate::services::{is_postgres, patiently, without_credentials};
 use anyhow::{Context as _, Result};
 use conman_distribution::DistributionError;
+use conman_store::{Store, StoreUrl};
 
 /// Where a headless demo keeps its data besides its folder.
 pub(super) struct Databases {
@@ -10,6 +11,8 @@ pub(super) struct Databases {
     pub(super) store: Option<String>,
     /// The distribution database's address, if one was given.
     pub(super) distribution: Option<String>,
+    /// The database that is made in the store with its first write.
+    made_store: Option<StoreUrl>,
     /// The given address, where a database was made on its server.
     made_beside: Option<String>,
 }
@@ -18,9 +21,20 @@ impl Databases {
     /// Names a new database beside each given one; PostgreSQL wants it made, MongoDB makes it with its first write.
     pub(super) async fn fresh(store: Option<&str>, distribution: Option<&str>) -> Result<Self> {
         let suffix = format!("demo_{}", uuid::Uuid::now_v7().simple());
-        let store =
-            store.map(|url| if url.starts_with("mongodb") { beside(url, &suffix) } else { url.to_owned() });
-        let mut databases = Self { store, distribution: distribution.map(str::to_owned), made_beside: None };
+        let mut databases = Self {
+            store: None,
+            distribution: distribution.map(str::to_owned),
+            made_store: None,
+            made_beside: None,
+        };
+        if let Some(url) = store {
+            let is_mongodb = url.starts_with("mongodb");
+            let own = if is_mongodb { beside(url, &suffix) } else { url.to_owned() };
+            // Checked before anything is made.
+            let parsed: StoreUrl = own.parse().context("--store cannot be used")?;
+            databases.made_store = is_mongodb.then_some(parsed);
+            databases.store = Some(own);
+        }
         if let Some(url) = distribution.filter(|url| is_postgres(url)) {
             let make = || conman_distribution::create_database(url, &suffix);
             let made = patiently(make, DistributionError::is_transient).await;
@@ -32,9 +46,15 @@ impl Databases {
 
     /// Removes what was made; nobody is connected any more.
     pub(super) async fn remove(self) -> Result<()> {
-        if let (Some(beside), Some(made)) = (self.made_beside, self.distribution) {
-            let removed = conman_distribution::drop_database(&beside, &made).await;
-            removed.context("the demo's own database cannot be removed")?;
+        if let Some(made) = &self.made_store {
+            let removed = Store::remove(made).await;
+            removed.with_context(|| format!("the demo's own database {made} cannot be removed"))?;
+        }
+        if let (Some(beside), Some(made)) = (&self.made_beside, &self.distribution) {
+            let removed = conman_distribution::drop_database(beside, made).await;
+            removed.with_context(|| {
+                format!("the demo's own database {} cannot be removed", without_credentials(made))
+            })?;
         }
         Ok(())
     }

@@ -46,6 +46,7 @@ pub(crate) async fn headless(arguments: DemoArguments) -> Outcome {
         Err(ending) => Err(ending),
     };
     let removed = databases.remove().await;
+    // Where both went wrong, how it was played says more.
     let told = played?;
     removed?;
     let shown = if arguments.json { told.to_string() } else { format!("{told:#}") };

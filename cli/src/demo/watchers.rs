@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 /// How long a worker may take to apply what is active.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The folders of which the workers keep the files in memory; of the others they know the hashes.
-const FOLLOWED: [&str; 2] = ["queues", "workflows"];
+/// Where the files lie that the workers keep in memory; of the others they know the hashes.
+const FOLLOWED: [&str; 1] = ["queues"];
 
 /// A worker that follows a stage.
 pub(super) struct Watcher {
