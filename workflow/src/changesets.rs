@@ -67,7 +67,8 @@ impl Workflow {
                 updated_at: at,
             };
             let mut change = Change::by(&member.actor, Some(app.doc.id), at);
-            change.insert(&changeset).replace(&new_app, app.version);
+            // The app first: who lost the race for the number hears of that, and not that the number is taken.
+            change.replace(&new_app, app.version).insert(&changeset);
             let after = json!({"number": changeset.number, "title": changeset.title});
             change.audit("changeset", changeset.id, "changeset.created", json!(null), after);
             self.commit(change).await?;

@@ -10,7 +10,7 @@ use crate::submit::{changeset_link, tell, whole_second};
 use crate::validation::must_read;
 use conman_domain::access::User;
 use conman_domain::app::App;
-use conman_domain::changeset::{Changeset, ChangesetEvent, Collision, Finding};
+use conman_domain::changeset::{Changeset, ChangesetEvent, ChangesetStatus, Collision, Finding};
 use conman_domain::git::Signature;
 use conman_domain::id::ReleaseId;
 use conman_domain::job::OnIsolation;
@@ -32,7 +32,26 @@ struct Merging {
     merge: ComposeMember,
 }
 
-/// What became of the members, in the release's order.
+impl Merging {
+    /// Why the member cannot go with the release any more, if its changeset is no longer what was picked.
+    fn left(&self) -> Option<MemberResult> {
+        let (changeset, picked) = (&self.changeset.doc, &self.member.doc);
+        let same = changeset.revision.as_ref().is_some_and(|r| r.number == picked.revision && r.head == picked.head);
+        match &changeset.status {
+            ChangesetStatus::Queued { .. } if same => None,
+            ChangesetStatus::Conflicted { collisions, .. } => Some(MemberResult::Conflicted { collisions: collisions.clone() }),
+            ChangesetStatus::NeedsRevalidation { findings } => Some(MemberResult::Invalid { findings: findings.clone() }),
+            other => {
+                let (label, revision) = (&self.merge.label, picked.revision);
+                let message = format!("revision {revision} of {label} was picked, which is {} by now; pick it again", other.name());
+                let finding = Finding { rule: "not_queued".to_owned(), path: None, line: None, message };
+                Some(MemberResult::Invalid { findings: vec![finding] })
+            }
+        }
+    }
+}
+
+/// What became of the members.
 type Results = Vec<(Merging, MemberResult)>;
 
 impl Workflow {
@@ -49,10 +68,12 @@ impl Workflow {
         let base = self.integration_head(&app.doc).await?;
         // Fixed by the job, not by the clock, so that another attempt makes the same commits.
         let at = whole_second(job.job().await?.doc.created_at);
-        job.log(format!("Composing {} changesets on {}", full.members.len(), base.short())).await?;
-        let merging = self.merging(&full).await?;
+        let (merging, left) = self.merging(&full).await?;
+        job.log(format!("Composing {} changesets on {}", merging.len(), base.short())).await?;
         fail_point!("compose.before_git");
-        let (composition, results) = self.compose_holding(job, &app.doc, id, base, at, merging).await?;
+        let (composition, mut results) = self.compose_holding(job, &app.doc, id, base, at, merging).await?;
+        results.extend(left);
+        results.sort_by_key(|(merging, _)| merging.member.doc.position);
         fail_point!("compose.after_git");
         for (merging, result) in &results {
             job.log(format!("{}: {}", merging.merge.label, tell_result(result))).await?;
@@ -67,9 +88,10 @@ impl Workflow {
         Ok(composed)
     }
 
-    async fn merging(&self, full: &FullRelease) -> Result<Vec<Merging>> {
-        let mut merging = Vec::new();
-        for member in &full.members {
+    /// The members to merge; and those that left the queue since they were picked, with what became of them.
+    async fn merging(&self, full: &FullRelease) -> Result<(Vec<Merging>, Results)> {
+        let (mut merging, mut left) = (Vec::new(), Results::new());
+        for member in full.held() {
             let changeset: Versioned<Changeset> = self.load("changeset", member.doc.changeset_id).await?;
             let author: Versioned<User> = self.load("user", changeset.doc.author_id).await?;
             let submitted = changeset.doc.revision.as_ref().map_or(changeset.doc.created_at, |r| r.submitted_at);
@@ -79,9 +101,13 @@ impl Workflow {
                 author: Signature::new(author.doc.name.as_str(), author.doc.email.as_str(), whole_second(submitted)),
                 message: format!("Merge #{}: {}\n", changeset.doc.number, changeset.doc.title),
             };
-            merging.push(Merging { member: member.clone(), changeset, merge });
+            let one = Merging { member: member.clone(), changeset, merge };
+            match one.left() {
+                Some(result) => left.push((one, result)),
+                None => merging.push(one),
+            }
         }
-        Ok(merging)
+        Ok((merging, left))
     }
 
     /// Composes until the composed tree holds; each round isolates the one member with which it stopped to hold.
@@ -154,9 +180,7 @@ impl Workflow {
             (merging, result)
         });
         let invalid = invalid.into_iter().map(|(merging, findings)| (merging, MemberResult::Invalid { findings }));
-        let mut results: Results = merged.chain(invalid).collect();
-        results.sort_by_key(|(merging, _)| merging.member.doc.position);
-        results
+        merged.chain(invalid).collect()
     }
 
     /// One batch: the release's next state, every member's result, and the isolated changesets' own states.
@@ -188,8 +212,12 @@ impl Workflow {
                 }
                 MemberResult::Invalid { findings } => Some(ChangesetEvent::Invalidate(findings.clone())),
             };
-            if let Some(event) = event {
+            if event.is_some() {
                 member.hold = Hold::Released;
+            }
+            // Whoever left the queue before was told so, and has a state of its own by now.
+            let event = event.filter(|_| merging.left().is_none());
+            if let Some(event) = event {
                 let text = tell_result(&result);
                 step(&mut change, &merging.changeset, event, "changeset.isolated")?;
                 let letter = Letter {

@@ -69,24 +69,34 @@ impl Workflow {
             change.delete(&profile);
             change.audit("environment", gone.doc.id, "environment.removed", json!({"name": gone.doc.name}), json!(null));
         }
-        // Freed names first: a unique name may wander from one environment to another within one list.
+        let (mut changed, mut added) = (Vec::new(), Vec::new());
         for (stage, position) in stages.iter().zip(1_u32..) {
-            let id = match stage.id {
-                Some(id) => {
-                    let Some(old) = present.iter().find(|environment| environment.doc.id == id) else {
-                        return Err(Error::invalid(format!("/environments/{}/id", position - 1), "the app has no such environment"));
-                    };
-                    let mut new = old.doc.clone();
-                    (new.name, new.position, new.canonical) = (stage.name.clone(), position, stage.canonical);
-                    let shown = |e: &Environment| json!({"name": e.name, "position": e.position, "canonical": e.canonical});
-                    if shown(&new) != shown(&old.doc) {
-                        change.replace(&new, old.version);
-                        change.audit("environment", id, "environment.changed", shown(&old.doc), shown(&new));
-                    }
-                    id
-                }
-                None => self.add_environment(&mut change, app.doc.id, stage, position, member),
+            let Some(id) = stage.id else {
+                added.push((stage, position));
+                continue;
             };
+            let Some(old) = present.iter().find(|environment| environment.doc.id == id) else {
+                return Err(Error::invalid(format!("/environments/{}/id", position - 1), "the app has no such environment"));
+            };
+            if stage.canonical {
+                new_app.canonical_environment_id = Some(id);
+            }
+            let mut new = old.doc.clone();
+            (new.name, new.position, new.canonical) = (stage.name.clone(), position, stage.canonical);
+            if shown(&new) != shown(&old.doc) {
+                changed.push((old, new));
+            }
+        }
+        for (old, new) in freed_first(changed)? {
+            change.replace(&new, old.version);
+            change.audit("environment", new.id, "environment.changed", shown(&old.doc), shown(&new));
+            if new.name != old.doc.name {
+                let profile: Versioned<RuntimeProfile> = self.load("runtime profile", new.profile_id).await?;
+                change.replace(&RuntimeProfile { name: new.name, ..profile.doc.clone() }, profile.version);
+            }
+        }
+        for (stage, position) in added {
+            let id = self.add_environment(&mut change, app.doc.id, stage, position, member);
             if stage.canonical {
                 new_app.canonical_environment_id = Some(id);
             }
@@ -196,6 +206,26 @@ fn revision_of(profile: &RuntimeProfile, member: &Member, reason: String, at: Ti
         reason,
         changed_at: at,
     }
+}
+
+fn shown(environment: &Environment) -> serde_json::Value {
+    json!({"name": environment.name, "position": environment.position, "canonical": environment.canonical})
+}
+
+type Changed<'a> = (&'a Versioned<Environment>, Environment);
+
+/// Puts changed environments into an order in which each name is free when it is taken: names may wander.
+fn freed_first(mut changed: Vec<Changed<'_>>) -> Result<Vec<Changed<'_>>> {
+    let mut ordered = Vec::new();
+    while !changed.is_empty() {
+        let holds = |(old, _): &Changed<'_>, (own, new): &Changed<'_>| old.doc.id != own.doc.id && old.doc.name == new.name;
+        let Some(next) = changed.iter().position(|one| !changed.iter().any(|other| holds(other, one))) else {
+            let message = "these names go round in a circle; give one of the environments another name first";
+            return Err(Error::conflict("names_in_a_circle", message));
+        };
+        ordered.push(changed.remove(next));
+    }
+    Ok(ordered)
 }
 
 fn check_stages(stages: &[Stage]) -> Result<()> {

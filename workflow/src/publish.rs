@@ -51,8 +51,14 @@ impl Workflow {
     async fn decide_publication(&self, job: JobContext, id: ReleaseId, published_by: UserId) -> Result<ReleaseTag> {
         let full = self.full_release(id).await?;
         let release = &full.release.doc;
-        let ReleaseStatus::Validated { candidate } = &release.status else {
-            return Err(Error::conflict("wrong_state", format!("the release is {}", release.status.name())));
+        let candidate = match &release.status {
+            ReleaseStatus::Validated { candidate } => candidate,
+            // Another job for the same release was faster: its decision is the decision.
+            ReleaseStatus::Publishing(publication) => return Ok(publication.tag.clone()),
+            other => match other.publication() {
+                Some(publication) => return Ok(publication.tag.clone()),
+                None => return Err(Error::conflict("wrong_state", format!("the release is {}", other.name()))),
+            },
         };
         let app: Versioned<App> = self.load("app", release.app_id).await?;
         let head = self.integration_head(&app.doc).await?;
@@ -158,7 +164,7 @@ impl Workflow {
             }
         }
         for queued in self.queue(release.app_id).await? {
-            if !full.members.iter().any(|member| member.doc.changeset_id == queued.doc.id) {
+            if !merged(full).any(|member| member.doc.changeset_id == queued.doc.id) {
                 change.job(Work::RevalidateQueuedChangeset { changeset_id: queued.doc.id });
             }
         }

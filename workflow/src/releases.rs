@@ -25,8 +25,15 @@ pub const MAX_MEMBERS: usize = 1_000;
 pub struct FullRelease {
     /// The release.
     pub release: Versioned<Release>,
-    /// Its members, in order.
+    /// Its members, in order, and those that were isolated.
     pub members: Vec<Versioned<ReleaseMember>>,
+}
+
+impl FullRelease {
+    /// The members that the release holds: those that go with it, as far as is known.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Versioned<ReleaseMember>> {
+        self.members.iter().filter(|member| member.doc.hold == Hold::Held)
+    }
 }
 
 impl Workflow {
@@ -71,7 +78,7 @@ impl Workflow {
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
         change.replace(&release, full.release.version);
         let numbers = self.pick(&mut change, member, &release, &full.members, changesets).await?;
-        let before: Vec<u32> = full.members.iter().map(|m| m.doc.number).collect();
+        let before: Vec<u32> = full.held().map(|m| m.doc.number).collect();
         change.audit("release", id, "release.members_changed", json!({"members": before}), json!({"members": numbers}));
         self.commit(change).await.map_err(held_elsewhere)?;
         self.release(member, id).await
@@ -86,7 +93,7 @@ impl Workflow {
         order: &[ChangesetId],
     ) -> Result<FullRelease> {
         let full = self.release(member, id).await?;
-        let present: Vec<ChangesetId> = full.members.iter().map(|m| m.doc.changeset_id).collect();
+        let present: Vec<ChangesetId> = full.held().map(|m| m.doc.changeset_id).collect();
         let same = order.len() == present.len() && present.iter().all(|id| order.contains(id));
         if !same {
             let message = "the release has other members; load it again and put it in order again";
@@ -139,7 +146,9 @@ impl Workflow {
             };
             numbers.push(changeset.doc.number);
         }
-        for gone in present.iter().filter(|old| !changesets.contains(&old.doc.changeset_id)) {
+        // What became of isolated members stays to be seen.
+        let held = present.iter().filter(|old| old.doc.hold == Hold::Held);
+        for gone in held.filter(|old| !changesets.contains(&old.doc.changeset_id)) {
             change.delete(gone);
         }
         Ok(numbers)
@@ -201,7 +210,7 @@ impl Workflow {
     pub async fn assemble_release(&self, member: &Member, id: ReleaseId, on_isolation: OnIsolation) -> Result<JobId> {
         let full = self.release(member, id).await?;
         policy::release(member.viewer(), &full.release.doc, ReleaseAction::Assemble)?;
-        if full.members.is_empty() {
+        if full.held().next().is_none() {
             return Err(Error::conflict("no_members", "pick at least one queued changeset first"));
         }
         let mut change = Change::by(&member.actor, Some(member.app_id()), self.now().await?);
@@ -266,7 +275,7 @@ pub(crate) fn assemble(change: &mut Change, full: &FullRelease, on_isolation: On
     let at = change.at();
     let after = set_status(&full.release.doc, ReleaseEvent::Assemble(job_id), at)?;
     change.replace(&after, full.release.version);
-    for old in full.members.iter().filter(|old| old.doc.result != MemberResult::Pending) {
+    for old in full.held().filter(|old| old.doc.result != MemberResult::Pending) {
         change.replace(&ReleaseMember { result: MemberResult::Pending, ..old.doc.clone() }, old.version);
     }
     let before = json!({"state": full.release.doc.status.name()});

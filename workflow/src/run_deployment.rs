@@ -89,6 +89,10 @@ impl Workflow {
     async fn decide_deployment(&self, job: JobContext, id: DeploymentId) -> Result<()> {
         let before: Versioned<Deployment> = self.load("deployment", id).await?;
         let deployment = &before.doc;
+        if !matches!(deployment.status, DeploymentStatus::Pending) {
+            // Somebody canceled it at the same moment.
+            return Ok(());
+        }
         if (deployment.approvals.len() as u64) < u64::from(deployment.approvals_required) {
             return Err(Error::conflict("approvals_missing", "the deployment has not the approvals that it needs"));
         }

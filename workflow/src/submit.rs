@@ -9,7 +9,7 @@ use crate::services::Workflow;
 use crate::support::retrying;
 use crate::workspaces::OpenWorkspace;
 use conman_domain::access::{Role, User};
-use conman_domain::changeset::{Changeset, ChangesetEvent, Finding, Revision, RevisionRecord, Validation};
+use conman_domain::changeset::{Changeset, ChangesetEvent, ChangesetStatus, Finding, Revision, RevisionRecord, Validation};
 use conman_domain::id::{ChangesetId, UserId, WorkspaceId};
 use conman_domain::job::Work;
 use conman_domain::policy::{self, ChangesetAction, WorkspaceAction};
@@ -65,7 +65,9 @@ impl Workflow {
         }
         if changeset.revision.as_ref().is_some_and(|newest| newest.head == head) && changeset.status.is_open() {
             let message = "the workspace holds nothing new since the last revision";
-            if changeset.status.name() != "draft" {
+            // What failed may hold by now: the fault may have been an environment's values, or the validation itself.
+            let failed = matches!(changeset.status, ChangesetStatus::Submitted { findings: Some(_) });
+            if changeset.status.name() != "draft" && !failed {
                 return Err(Error::conflict("nothing_new", message));
             }
         }
