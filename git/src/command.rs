@@ -16,6 +16,29 @@ use std::time::{Duration, Instant};
 /// How much of a command's messages is kept.
 const MESSAGES: usize = 8 << 10;
 
+/// The oldest version that has `git merge-tree --write-tree`.
+pub(crate) const OLDEST: &str = "2.38";
+
+/// Checks that the command is there and not too old.
+pub(crate) fn require_git(folder: &Path) -> Result<()> {
+    let found = match GitCommand::new(folder, "version").run() {
+        Ok(done) => String::from_utf8_lossy(&done.stdout).trim().to_owned(),
+        Err(GitError::Io { source, .. }) => source.to_string(),
+        Err(error) => return Err(error),
+    };
+    if is_recent(&found) { Ok(()) } else { Err(GitError::Unusable { found }) }
+}
+
+/// Reads `git version 2.47.3` and the like.
+fn is_recent(found: &str) -> bool {
+    let parse = |text: &str| -> Option<(u32, u32)> {
+        let mut parts = text.split('.');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    };
+    let version = found.strip_prefix("git version ").and_then(|text| text.split(' ').next()).and_then(parse);
+    version.is_some_and(|version| Some(version) >= parse(OLDEST))
+}
+
 /// A command on one repository.
 pub(crate) struct GitCommand {
     verb: &'static str,
@@ -277,6 +300,22 @@ mod tests {
         assert!(matches!(outcome, Err(GitError::TimedOut { verb: "cat-file", .. })));
         assert!(started.elapsed() < Duration::from_secs(20));
         drop(hold);
+    }
+
+    #[test]
+    fn an_old_command_is_told_from_a_recent_one() {
+        let folder = repository();
+        assert!(require_git(folder.path()).is_ok());
+        for (found, recent) in [
+            ("git version 2.47.3", true),
+            ("git version 2.38.0 (Apple Git-143)", true),
+            ("git version 3.0", true),
+            ("git version 2.37.9", false),
+            ("git version 1.99", false),
+            ("No such file or directory", false),
+        ] {
+            assert_eq!(is_recent(found), recent, "{found}");
+        }
     }
 
     #[test]

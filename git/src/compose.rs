@@ -112,7 +112,7 @@ pub struct ComposeProgress {
     pub total: usize,
 }
 
-/// May turn a clean text merge into a conflict.
+/// May turn a clean text merge into a conflict; an empty list of failures counts as clean.
 pub type Check = dyn FnMut(&MergeCheck<'_>) -> Result<(), Vec<CheckFailure>> + Send;
 
 /// Hears how far a composition is; answering false stops it with [`GitError::Stopped`].

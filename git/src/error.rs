@@ -152,6 +152,12 @@ pub enum GitError {
         /// Its time limit.
         limit: Duration,
     },
+    /// The `git` command is missing or too old.
+    #[error("the `git` command, version {} or later, is needed; found: {found}", crate::command::OLDEST)]
+    Unusable {
+        /// What was found.
+        found: String,
+    },
     /// An object in the repository is not what it should be.
     #[error("the repository is damaged: {what}")]
     Corrupt {
@@ -188,6 +194,7 @@ impl GitError {
             | Self::Io { .. }
             | Self::Command { .. }
             | Self::TimedOut { .. }
+            | Self::Unusable { .. }
             | Self::Corrupt { .. }
             | Self::Stopped => false,
         }

@@ -1,5 +1,6 @@
 //! All repositories of one server.
 
+use crate::command::require_git;
 use crate::objects::commit_bytes;
 use crate::repository::{Handle, Shared, blocking};
 use crate::tree::{Changes, FILE, Leaf, or_empty};
@@ -48,13 +49,15 @@ impl Repositories {
     ///
     /// # Errors
     ///
-    /// [`GitError::InUse`](crate::GitError::InUse) when another server's ownership forbids it.
+    /// [`GitError::InUse`](crate::GitError::InUse) when another server's ownership forbids it;
+    /// [`GitError::Unusable`](crate::GitError::Unusable) when the `git` command is missing or too old.
     pub async fn open(root: &Path, ownership: Ownership) -> Result<Self> {
         let root = root.to_owned();
         blocking(move || {
             fs::create_dir_all(&root).map_err(GitError::io(&root))?;
             let root = root.canonicalize().map_err(GitError::io(&root))?;
             let lock = take(&root, ownership)?;
+            require_git(&root)?;
             Ok(Self { inner: Arc::new(Inner { root, shared: Mutex::default(), lock: Arc::new(lock) }) })
         })
         .await

@@ -90,7 +90,6 @@ pub(crate) fn find_case_clash(objects: &mut Objects<'_>, root: Oid, path: &[u8])
         };
         let wanted = fold(text);
         for entry in tree.entries().filter(|entry| entry.name != name) {
-            // Folding changes no letter into one of another byte length class that could be skipped: compare in full.
             if std::str::from_utf8(entry.name).is_ok_and(|other| fold(other) == wanted) {
                 return Ok(Some(join(&prefix, entry.name)));
             }
