@@ -167,13 +167,7 @@ pub enum InviteEvent {
 impl InviteStatus {
     /// The status after an event.
     pub fn next(self, event: InviteEvent) -> Result<Self, IllegalTransition> {
-        let refuse = |state, event| {
-            Err(IllegalTransition {
-                machine: "invite",
-                state,
-                event,
-            })
-        };
+        let refuse = |state, event| Err(IllegalTransition { machine: "invite", state, event });
         match (self, event) {
             (Self::Pending, InviteEvent::Accept(user_id, accepted_at)) => {
                 Ok(Self::Accepted { user_id, accepted_at })

@@ -92,9 +92,7 @@ impl Default for AppSettings {
             integration_branch: BranchName::parse("main").expect("`main` is a branch name"),
             baseline_mode: BaselineMode::CanonicalEnvRelease,
             file_size_limit_bytes: 5 * 1024 * 1024,
-            blocked_paths: [".git/**", ".gitignore", ".github/**"]
-                .map(str::to_owned)
-                .to_vec(),
+            blocked_paths: [".git/**", ".gitignore", ".github/**"].map(str::to_owned).to_vec(),
             commit_mode_default: CommitMode::SubmitCommit,
             required_approval_count: 1,
         }
@@ -106,22 +104,13 @@ impl AppSettings {
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.integration_branch.is_workspace() {
-            problems.push((
-                "integration_branch",
-                "branches under `ws/` belong to workspaces".to_owned(),
-            ));
+            problems.push(("integration_branch", "branches under `ws/` belong to workspaces".to_owned()));
         }
         if !(1..=MAX_REQUIRED_APPROVALS).contains(&self.required_approval_count) {
-            problems.push((
-                "required_approval_count",
-                format!("between 1 and {MAX_REQUIRED_APPROVALS}"),
-            ));
+            problems.push(("required_approval_count", format!("between 1 and {MAX_REQUIRED_APPROVALS}")));
         }
         if !(1..=MAX_FILE_SIZE_LIMIT).contains(&self.file_size_limit_bytes) {
-            problems.push((
-                "file_size_limit_bytes",
-                format!("between 1 and {MAX_FILE_SIZE_LIMIT}"),
-            ));
+            problems.push(("file_size_limit_bytes", format!("between 1 and {MAX_FILE_SIZE_LIMIT}")));
         }
         if self.blocked_paths.len() > 200 {
             problems.push(("blocked_paths", "at most 200 globs".to_owned()));
@@ -150,10 +139,7 @@ impl BlockedPaths {
     /// Compiles the globs; matching ignores case, as some file systems do.
     pub fn new(globs: &[String]) -> Result<Self, InvalidGlob> {
         let mut set = GlobSetBuilder::new();
-        let invalid = |glob: &str, reason: String| InvalidGlob {
-            glob: glob.to_owned(),
-            reason,
-        };
+        let invalid = |glob: &str, reason: String| InvalidGlob { glob: glob.to_owned(), reason };
         for glob in globs {
             if glob.len() > 500 {
                 return Err(invalid(
@@ -161,15 +147,10 @@ impl BlockedPaths {
                     "longer than 500 bytes".to_owned(),
                 ));
             }
-            let built = GlobBuilder::new(glob)
-                .literal_separator(true)
-                .case_insensitive(true)
-                .build();
+            let built = GlobBuilder::new(glob).literal_separator(true).case_insensitive(true).build();
             set.add(built.map_err(|error| invalid(glob, error.kind().to_string()))?);
         }
-        set.build()
-            .map(Self)
-            .map_err(|error| invalid("(all)", error.kind().to_string()))
+        set.build().map(Self).map_err(|error| invalid("(all)", error.kind().to_string()))
     }
 
     /// True if nobody may write the path.

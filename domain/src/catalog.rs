@@ -108,7 +108,9 @@ enum Operand {
 
 /// Says that a text is not a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a rule is written `name OP name`, `name OP number` or `name OP duration`, OP one of < <= > >= == !=")]
+#[error(
+    "a rule is written `name OP name`, `name OP number` or `name OP duration`, OP one of < <= > >= == !="
+)]
 pub struct InvalidRule;
 
 impl FromStr for Rule {
@@ -135,12 +137,7 @@ impl FromStr for Rule {
             Some(number) => Operand::Number(number),
             None => Operand::Parameter(right.parse().map_err(|_| InvalidRule)?),
         };
-        Ok(Self {
-            text: parts.join(" "),
-            left: left.parse().map_err(|_| InvalidRule)?,
-            comparison,
-            right,
-        })
+        Ok(Self { text: parts.join(" "), left: left.parse().map_err(|_| InvalidRule)?, comparison, right })
     }
 }
 
@@ -206,13 +203,8 @@ impl Catalog {
         let (mut catalog, mut problems) = (Self::default(), Vec::new());
         let mut rules: Vec<(RepoPath, Rule)> = Vec::new();
         for (path, bytes) in files {
-            let mut problem = |line, message| {
-                problems.push(CatalogProblem {
-                    path: path.clone(),
-                    line,
-                    message,
-                })
-            };
+            let mut problem =
+                |line, message| problems.push(CatalogProblem { path: path.clone(), line, message });
             let file: CatalogFile = match yaml::from_slice(bytes) {
                 Ok(file) => file,
                 Err(error) => {
@@ -240,20 +232,12 @@ impl Catalog {
             for name in rule.names() {
                 if !catalog.parameters.contains_key(name) {
                     let message = format!("rule `{rule}` names `{name}`, which is not declared");
-                    problems.push(CatalogProblem {
-                        path: path.clone(),
-                        line: None,
-                        message,
-                    });
+                    problems.push(CatalogProblem { path: path.clone(), line: None, message });
                 }
             }
             catalog.rules.push(rule);
         }
-        if problems.is_empty() {
-            Ok(catalog)
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(catalog) } else { Err(problems) }
     }
 
     /// The value of every parameter: the environment's own, else the default. Parameters with neither are left out.
@@ -262,10 +246,7 @@ impl Catalog {
     pub fn resolve(&self, own: &Values) -> Result<Values, Vec<ValueProblem>> {
         let mut problems = Vec::new();
         let mut problem = |name: &ParameterName, message: String| {
-            problems.push(ValueProblem {
-                name: name.clone(),
-                message,
-            })
+            problems.push(ValueProblem { name: name.clone(), message })
         };
         for name in own.keys().filter(|name| !self.parameters.contains_key(*name)) {
             problem(name, "the catalog has no such parameter".to_owned());
@@ -290,11 +271,7 @@ impl Catalog {
                 problem(&rule.left, format!("the rule `{rule}` does not hold"));
             }
         }
-        if problems.is_empty() {
-            Ok(resolved)
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(resolved) } else { Err(problems) }
     }
 }
 
@@ -338,9 +315,7 @@ impl Parameter {
         }
         if let Some(magnitude) = self.kind.magnitude(value) {
             let bound = |bound: &Option<Value>| {
-                bound
-                    .as_ref()
-                    .and_then(|b| Some((self.kind.magnitude(b)?, crate::value::plain_text(b))))
+                bound.as_ref().and_then(|b| Some((self.kind.magnitude(b)?, crate::value::plain_text(b))))
             };
             if let Some((least, text)) = bound(&self.min)
                 && magnitude < least
@@ -358,10 +333,8 @@ impl Parameter {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let bounded = matches!(
-            self.kind,
-            ParameterType::Int | ParameterType::Number | ParameterType::Duration
-        );
+        let bounded =
+            matches!(self.kind, ParameterType::Int | ParameterType::Number | ParameterType::Duration);
         for (word, bound) in [("min", &self.min), ("max", &self.max)] {
             if let Some(bound) = bound
                 && (!bounded || self.kind.magnitude(bound).is_none())
@@ -412,10 +385,7 @@ mod tests {
     #[test]
     fn resolves_defaults_and_own_values() {
         let catalog = parse(GOOD).unwrap();
-        let own = Values::from([
-            ("mode".parse().unwrap(), json!("a")),
-            ("low".parse().unwrap(), json!(1.5)),
-        ]);
+        let own = Values::from([("mode".parse().unwrap(), json!("a")), ("low".parse().unwrap(), json!(1.5))]);
         let values = catalog.resolve(&own).unwrap();
         assert_eq!(values.len(), 4);
         assert_eq!(values[&"low".parse::<ParameterName>().unwrap()], json!(1.5));
@@ -429,12 +399,8 @@ mod tests {
             ("nope".parse().unwrap(), json!(1)),
             ("wait".parse().unwrap(), json!("2h")),
         ]);
-        let messages: Vec<String> = catalog
-            .resolve(&own)
-            .unwrap_err()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let messages: Vec<String> =
+            catalog.resolve(&own).unwrap_err().iter().map(ToString::to_string).collect();
         assert_eq!(
             messages,
             [

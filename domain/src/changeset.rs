@@ -289,11 +289,7 @@ impl ChangesetStatus {
     /// The status after an event: the only way from one state to another.
     pub fn next(self, event: ChangesetEvent) -> Result<Self, IllegalTransition> {
         use ChangesetEvent as E;
-        let refused = IllegalTransition {
-            machine: "changeset",
-            state: self.name(),
-            event: event.name(),
-        };
+        let refused = IllegalTransition { machine: "changeset", state: self.name(), event: event.name() };
         match (self, event) {
             (
                 Self::Draft
@@ -303,12 +299,10 @@ impl ChangesetStatus {
                 | Self::Approved { .. },
                 E::Submit,
             ) => Ok(Self::Submitted { findings: None }),
-            (Self::Submitted { .. }, E::ValidationPassed) => Ok(Self::InReview {
-                approvals: Vec::new(),
-            }),
-            (Self::Submitted { .. }, E::ValidationFailed(findings)) => Ok(Self::Submitted {
-                findings: Some(findings),
-            }),
+            (Self::Submitted { .. }, E::ValidationPassed) => Ok(Self::InReview { approvals: Vec::new() }),
+            (Self::Submitted { .. }, E::ValidationFailed(findings)) => {
+                Ok(Self::Submitted { findings: Some(findings) })
+            }
             (Self::InReview { mut approvals }, E::Approve { approval, required }) => {
                 approvals.retain(|other| other.user_id != approval.user_id);
                 approvals.push(approval);
@@ -330,16 +324,9 @@ impl ChangesetStatus {
             (Self::Queued { approvals, .. }, E::Reorder(position)) => {
                 Ok(Self::Queued { approvals, position })
             }
-            (
-                Self::Queued { .. },
-                E::Conflict {
-                    release_id,
-                    collisions,
-                },
-            ) => Ok(Self::Conflicted {
-                release_id,
-                collisions,
-            }),
+            (Self::Queued { .. }, E::Conflict { release_id, collisions }) => {
+                Ok(Self::Conflicted { release_id, collisions })
+            }
             (Self::Queued { .. }, E::Invalidate(findings)) => Ok(Self::NeedsRevalidation { findings }),
             (
                 Self::Conflicted { .. } | Self::NeedsRevalidation { .. } | Self::ChangesRequested { .. },
@@ -471,10 +458,7 @@ mod tests {
 
     fn approve(n: u128, required: u32) -> ChangesetEvent {
         ChangesetEvent::Approve {
-            approval: Approval {
-                user_id: user(n),
-                approved_at: Timestamp::from_millis(0),
-            },
+            approval: Approval { user_id: user(n), approved_at: Timestamp::from_millis(0) },
             required,
         }
     }
@@ -490,26 +474,17 @@ mod tests {
         // The same person twice counts once.
         let status = status.next(approve(1, 2)).unwrap();
         assert_eq!(status.name(), "in_review");
-        let status = status
-            .next(approve(2, 2))
-            .and_then(|s| s.next(ChangesetEvent::Queue(7)))
-            .unwrap();
+        let status = status.next(approve(2, 2)).and_then(|s| s.next(ChangesetEvent::Queue(7))).unwrap();
         assert_eq!(status.name(), "queued");
         let release = ReleaseId::new(uuid::Uuid::from_u128(9));
         let tag = ReleaseTag::parse("r2026.01.02.1").unwrap();
-        assert_eq!(
-            status.next(ChangesetEvent::Release(release, tag)).unwrap().name(),
-            "released"
-        );
+        assert_eq!(status.next(ChangesetEvent::Release(release, tag)).unwrap().name(), "released");
     }
 
     #[test]
     fn a_new_revision_resets_approvals() {
         let status = ChangesetStatus::InReview {
-            approvals: vec![Approval {
-                user_id: user(1),
-                approved_at: Timestamp::from_millis(0),
-            }],
+            approvals: vec![Approval { user_id: user(1), approved_at: Timestamp::from_millis(0) }],
         };
         assert_eq!(status.next(ChangesetEvent::Submit).unwrap().approvals(), []);
     }
@@ -521,19 +496,10 @@ mod tests {
             (ChangesetStatus::Draft, ChangesetEvent::Queue(1)),
             (ChangesetStatus::Submitted { findings: None }, approve(1, 1)),
             (
-                ChangesetStatus::Rejected {
-                    user_id: user(1),
-                    decided_at: Timestamp::from_millis(0),
-                },
+                ChangesetStatus::Rejected { user_id: user(1), decided_at: Timestamp::from_millis(0) },
                 ChangesetEvent::Submit,
             ),
-            (
-                ChangesetStatus::Queued {
-                    approvals: vec![],
-                    position: 1,
-                },
-                ChangesetEvent::Submit,
-            ),
+            (ChangesetStatus::Queued { approvals: vec![], position: 1 }, ChangesetEvent::Submit),
         ] {
             assert!(status.next(event).is_err());
         }

@@ -141,22 +141,15 @@ impl DeploymentStatus {
             E::Fail { .. } => "fail",
             E::Cancel(..) => "cancel",
         };
-        let refused = IllegalTransition {
-            machine: "deployment",
-            state: self.name(),
-            event: name,
-        };
+        let refused = IllegalTransition { machine: "deployment", state: self.name(), event: name };
         match (self, event) {
             (Self::Pending, E::Start(version)) => Ok(Self::Running { version }),
-            (Self::Running { version }, E::Activated(activated_at)) => Ok(Self::Succeeded {
-                version,
-                activated_at,
-            }),
-            (Self::Pending | Self::Running { .. }, E::Fail { cause, reason, at }) => Ok(Self::Failed {
-                cause,
-                reason,
-                failed_at: at,
-            }),
+            (Self::Running { version }, E::Activated(activated_at)) => {
+                Ok(Self::Succeeded { version, activated_at })
+            }
+            (Self::Pending | Self::Running { .. }, E::Fail { cause, reason, at }) => {
+                Ok(Self::Failed { cause, reason, failed_at: at })
+            }
             (Self::Pending, E::Cancel(user_id, canceled_at)) => Ok(Self::Canceled { user_id, canceled_at }),
             (
                 Self::Pending

@@ -98,21 +98,10 @@ impl Signature {
     /// Makes a signature, dropping the characters that Git's format cannot hold.
     pub fn new(name: &str, email: &str, at: crate::Timestamp) -> Self {
         let clean = |text: &str, empty: &str| {
-            let kept: String = text
-                .chars()
-                .filter(|c| !c.is_control() && !matches!(c, '<' | '>'))
-                .collect();
+            let kept: String = text.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect();
             let kept = kept.trim();
-            if kept.is_empty() {
-                empty.to_owned()
-            } else {
-                kept.to_owned()
-            }
+            if kept.is_empty() { empty.to_owned() } else { kept.to_owned() }
         };
-        Self {
-            name: clean(name, "unknown"),
-            email: clean(email, "unknown@invalid"),
-            at,
-        }
+        Self { name: clean(name, "unknown"), email: clean(email, "unknown@invalid"), at }
     }
 }

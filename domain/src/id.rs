@@ -111,12 +111,7 @@ mod tests {
     fn one_spelling_only() {
         let text = "0190f3a0-7c1e-7abc-8def-0123456789ab";
         assert_eq!(text.parse::<AppId>().unwrap().to_string(), text);
-        for bad in [
-            "",
-            "0190f3a07c1e7abc8def0123456789ab",
-            "{0190f3a0-7c1e-7abc-8def-0123456789ab}",
-            "x",
-        ] {
+        for bad in ["", "0190f3a07c1e7abc8def0123456789ab", "{0190f3a0-7c1e-7abc-8def-0123456789ab}", "x"] {
             assert!(bad.parse::<AppId>().is_err(), "{bad}");
         }
     }

@@ -219,66 +219,26 @@ impl JobStatus {
             E::Fail { .. } => "fail",
             E::Cancel(_) => "cancel",
         };
-        let refused = IllegalTransition {
-            machine: "job",
-            state: self.name(),
-            event: name,
-        };
+        let refused = IllegalTransition { machine: "job", state: self.name(), event: name };
         match (self, event) {
-            (
-                Self::Queued { run_at },
-                E::Claim {
-                    owner,
-                    at,
-                    lease_ends_at,
-                },
-            ) if run_at <= at => Ok(Self::Running {
-                owner,
-                started_at: at,
-                lease_ends_at,
-            }),
-            (
-                Self::Running {
-                    lease_ends_at: old, ..
-                },
-                E::Claim {
-                    owner,
-                    at,
-                    lease_ends_at,
-                },
-            ) if old <= at => Ok(Self::Running {
-                owner,
-                started_at: at,
-                lease_ends_at,
-            }),
-            (
-                Self::Running {
-                    owner, started_at, ..
-                },
-                E::Heartbeat { lease_ends_at },
-            ) => Ok(Self::Running {
-                owner,
-                started_at,
-                lease_ends_at,
-            }),
+            (Self::Queued { run_at }, E::Claim { owner, at, lease_ends_at }) if run_at <= at => {
+                Ok(Self::Running { owner, started_at: at, lease_ends_at })
+            }
+            (Self::Running { lease_ends_at: old, .. }, E::Claim { owner, at, lease_ends_at })
+                if old <= at =>
+            {
+                Ok(Self::Running { owner, started_at: at, lease_ends_at })
+            }
+            (Self::Running { owner, started_at, .. }, E::Heartbeat { lease_ends_at }) => {
+                Ok(Self::Running { owner, started_at, lease_ends_at })
+            }
             (Self::Running { .. }, E::Succeed(finished_at, result)) => {
                 Ok(Self::Succeeded { finished_at, result })
             }
             (Self::Running { .. }, E::Retry { run_at }) => Ok(Self::Queued { run_at }),
-            (
-                Self::Queued { .. } | Self::Running { .. },
-                E::Fail {
-                    at,
-                    rejected,
-                    reason,
-                    findings,
-                },
-            ) => Ok(Self::Failed {
-                finished_at: at,
-                rejected,
-                reason,
-                findings,
-            }),
+            (Self::Queued { .. } | Self::Running { .. }, E::Fail { at, rejected, reason, findings }) => {
+                Ok(Self::Failed { finished_at: at, rejected, reason, findings })
+            }
             (Self::Queued { .. } | Self::Running { .. }, E::Cancel(finished_at)) => {
                 Ok(Self::Canceled { finished_at })
             }
@@ -321,19 +281,10 @@ mod tests {
     #[test]
     fn a_lease_is_taken_over_only_after_it_ended() {
         let at = Timestamp::from_millis;
-        let claim = |now| JobEvent::Claim {
-            owner: "b".into(),
-            at: at(now),
-            lease_ends_at: at(now + 10),
-        };
+        let claim = |now| JobEvent::Claim { owner: "b".into(), at: at(now), lease_ends_at: at(now + 10) };
         let running = JobStatus::Queued { run_at: at(0) }.next(claim(0)).unwrap();
         assert!(running.clone().next(claim(5)).is_err());
         assert!(running.clone().next(claim(10)).is_ok());
-        assert!(
-            running
-                .next(JobEvent::Succeed(at(3), serde_json::Value::Null))
-                .unwrap()
-                .is_finished()
-        );
+        assert!(running.next(JobEvent::Succeed(at(3), serde_json::Value::Null)).unwrap().is_finished());
     }
 }

@@ -46,10 +46,7 @@ impl RepoPath {
             return Err(refuse("too_long", "the path is longer than 1,024 bytes"));
         }
         if text.starts_with('/') {
-            return Err(refuse(
-                "absolute",
-                "the path is absolute; paths are relative to the repository",
-            ));
+            return Err(refuse("absolute", "the path is absolute; paths are relative to the repository"));
         }
         if text.split('/').count() > MAX_DEPTH {
             return Err(refuse("too_deep", "the path has more than 32 components"));
@@ -77,10 +74,7 @@ impl RepoPath {
 
     /// The part of the file name behind its last dot, in lower case; empty if there is none.
     pub fn extension(&self) -> String {
-        self.file_name()
-            .rsplit_once('.')
-            .map(|(_, ext)| ext.to_lowercase())
-            .unwrap_or_default()
+        self.file_name().rsplit_once('.').map(|(_, ext)| ext.to_lowercase()).unwrap_or_default()
     }
 
     /// The components, outermost first.
@@ -112,10 +106,7 @@ pub fn check_component(name: &str) -> Result<(), InvalidPath> {
         _ => {}
     }
     if name.len() > MAX_COMPONENT_BYTES {
-        return Err(refuse(
-            "component_too_long",
-            "a component of the path is longer than 255 bytes",
-        ));
+        return Err(refuse("component_too_long", "a component of the path is longer than 255 bytes"));
     }
     for c in name.chars() {
         match c {
@@ -139,11 +130,14 @@ pub fn check_component(name: &str) -> Result<(), InvalidPath> {
             _ => {}
         }
     }
-    if name.starts_with('-') {
+    if is_encoded(name) {
         return Err(refuse(
-            "leading_dash",
-            "a component of the path starts with a dash",
+            "percent_encoding",
+            "the path has an encoded dot, slash, backslash or NUL, such as %2e",
         ));
+    }
+    if name.starts_with('-') {
+        return Err(refuse("leading_dash", "a component of the path starts with a dash"));
     }
     if name.starts_with(' ') || name.ends_with(' ') || name.ends_with('.') {
         return Err(refuse(
@@ -158,15 +152,20 @@ pub fn check_component(name: &str) -> Result<(), InvalidPath> {
     check_device_name(name)
 }
 
+/// True for names that become others once somebody decodes them, as programs behind URLs do.
+fn is_encoded(name: &str) -> bool {
+    name.split('%')
+        .skip(1)
+        .filter_map(|rest| rest.get(..2))
+        .any(|code| matches!(code.to_ascii_lowercase().as_str(), "2e" | "2f" | "5c" | "00"))
+}
+
 /// Refuses what any file system could take for `.git` or for one of Git's own control files.
 fn check_dot_git(name: &str) -> Result<(), InvalidPath> {
     let folded: String = name.nfkc().collect::<String>().to_lowercase();
     let folded = folded.trim_end_matches(['.', ' ']);
     if folded == ".git" || is_short_name(folded, "git", "gi7eba") {
-        return Err(refuse(
-            "dot_git",
-            "a component of the path could be read as `.git`",
-        ));
+        return Err(refuse("dot_git", "a component of the path could be read as `.git`"));
     }
     const CONTROL: [(&str, &str, &str); 4] = [
         (".gitmodules", "gitmod", "gi7eba"),
@@ -176,10 +175,7 @@ fn check_dot_git(name: &str) -> Result<(), InvalidPath> {
     ];
     for (full, short, hashed) in CONTROL {
         if folded == full || is_short_name(folded, short, hashed) {
-            return Err(refuse(
-                "git_control_file",
-                "the path names a file that steers Git itself",
-            ));
+            return Err(refuse("git_control_file", "the path names a file that steers Git itself"));
         }
     }
     Ok(())
@@ -204,16 +200,11 @@ fn check_device_name(name: &str) -> Result<(), InvalidPath> {
             )
         })
     };
-    if matches!(
-        stem.as_str(),
-        "con" | "prn" | "aux" | "nul" | "conin$" | "conout$"
-    ) || numbered("com")
+    if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul" | "conin$" | "conout$")
+        || numbered("com")
         || numbered("lpt")
     {
-        return Err(refuse(
-            "device_name",
-            "a component of the path is a reserved device name",
-        ));
+        return Err(refuse("device_name", "a component of the path is a reserved device name"));
     }
     Ok(())
 }
@@ -290,11 +281,7 @@ pub fn find_clash<'a>(paths: impl IntoIterator<Item = &'a RepoPath>) -> Option<P
                 Some((spelling, was_file, first)) => {
                     if spelling != prefix || *was_file || is_file {
                         let folder = spelling == prefix;
-                        return Some(PathClash {
-                            first: (*first).clone(),
-                            second: path.clone(),
-                            folder,
-                        });
+                        return Some(PathClash { first: (*first).clone(), second: path.clone(), folder });
                     }
                 }
             }
@@ -334,6 +321,8 @@ mod tests {
             "日本/項目.yaml",
             "foo~1",
             "common/aux-data.yml",
+            "50%.yml",
+            "50%25.yml",
         ] {
             assert_eq!(rule(good), "accepted", "{good}");
         }
@@ -377,6 +366,10 @@ mod tests {
             ("a\u{1b}[0m", "control_character"),
             ("e\u{301}.yml", "not_nfc"),
             ("a\u{7f}", "control_character"),
+            ("%2e%2e%2fx", "percent_encoding"),
+            ("a%2Fb", "percent_encoding"),
+            ("a%5Cb", "percent_encoding"),
+            ("a%00", "percent_encoding"),
         ] {
             assert_eq!(rule(bad), expected, "{bad:?}");
         }

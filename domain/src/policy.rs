@@ -39,28 +39,18 @@ pub enum DeniedKind {
 }
 
 fn forbidden(reason: impl Into<String>) -> Result<(), Denied> {
-    Err(Denied {
-        kind: DeniedKind::Forbidden,
-        reason: reason.into(),
-    })
+    Err(Denied { kind: DeniedKind::Forbidden, reason: reason.into() })
 }
 
 fn wrong_state(reason: impl Into<String>) -> Result<(), Denied> {
-    Err(Denied {
-        kind: DeniedKind::State,
-        reason: reason.into(),
-    })
+    Err(Denied { kind: DeniedKind::State, reason: reason.into() })
 }
 
 fn at_least(viewer: Viewer, role: Role) -> Result<(), Denied> {
     if viewer.role >= role {
         return Ok(());
     }
-    forbidden(format!(
-        "this needs the role {} or above; yours is {}",
-        role.name(),
-        viewer.role.name()
-    ))
+    forbidden(format!("this needs the role {} or above; yours is {}", role.name(), viewer.role.name()))
 }
 
 macro_rules! actions {
@@ -190,11 +180,7 @@ pub fn changeset(viewer: Viewer, changeset: &Changeset, action: ChangesetAction)
     let state = changeset.status.name();
     let own = changeset.author_id == viewer.user_id;
     let authors_only = || {
-        if own {
-            Ok(())
-        } else {
-            forbidden("only its author does this")
-        }
+        if own { Ok(()) } else { forbidden("only its author does this") }
     };
     match action {
         A::Comment => Ok(()),
@@ -242,9 +228,7 @@ pub fn changeset(viewer: Viewer, changeset: &Changeset, action: ChangesetAction)
             }
             match changeset.status {
                 S::Approved { .. } => Ok(()),
-                _ => wrong_state(format!(
-                    "only an approved changeset is queued; this one is {state}"
-                )),
+                _ => wrong_state(format!("only an approved changeset is queued; this one is {state}")),
             }
         }
         A::MoveToDraft => {
@@ -258,9 +242,7 @@ pub fn changeset(viewer: Viewer, changeset: &Changeset, action: ChangesetAction)
         }
         A::Clone => match changeset.status {
             S::Rejected { .. } => Ok(()),
-            _ => wrong_state(format!(
-                "only a rejected changeset is cloned; this one is {state}"
-            )),
+            _ => wrong_state(format!("only a rejected changeset is cloned; this one is {state}")),
         },
     }
 }
@@ -308,10 +290,7 @@ pub fn deployment(viewer: Viewer, deployment: &Deployment, action: DeploymentAct
             if pending {
                 Ok(())
             } else {
-                wrong_state(format!(
-                    "a deployment that is {} is not canceled",
-                    deployment.status.name()
-                ))
+                wrong_state(format!("a deployment that is {} is not canceled", deployment.status.name()))
             }
         }
     }
@@ -330,10 +309,7 @@ mod tests {
     }
 
     fn viewer(n: u128, role: Role) -> Viewer {
-        Viewer {
-            user_id: user(n),
-            role,
-        }
+        Viewer { user_id: user(n), role }
     }
 
     fn a_changeset(status: ChangesetStatus) -> Changeset {
@@ -368,20 +344,14 @@ mod tests {
             (AppAction::EditProfiles, Role::AppAdmin),
         ] {
             for role in Role::ALL {
-                assert_eq!(
-                    app(viewer(1, role), action).is_ok(),
-                    role >= least,
-                    "{action:?} {role:?}"
-                );
+                assert_eq!(app(viewer(1, role), action).is_ok(), role >= least, "{action:?} {role:?}");
             }
         }
     }
 
     #[test]
     fn nobody_approves_their_own() {
-        let cs = a_changeset(ChangesetStatus::InReview {
-            approvals: Vec::<Approval>::new(),
-        });
+        let cs = a_changeset(ChangesetStatus::InReview { approvals: Vec::<Approval>::new() });
         for n in [1, 2] {
             let denied = changeset(viewer(n, Role::AppAdmin), &cs, ChangesetAction::Approve).unwrap_err();
             assert_eq!(denied.kind, DeniedKind::Forbidden);

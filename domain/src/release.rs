@@ -216,11 +216,7 @@ impl ReleaseStatus {
     /// The status after an event: the only way from one state to another.
     pub fn next(self, event: ReleaseEvent) -> Result<Self, IllegalTransition> {
         use ReleaseEvent as E;
-        let refused = IllegalTransition {
-            machine: "release",
-            state: self.name(),
-            event: event.name(),
-        };
+        let refused = IllegalTransition { machine: "release", state: self.name(), event: event.name() };
         match (self, event) {
             // Editing a composed release throws the candidate away.
             (Self::DraftRelease | Self::Validated { .. }, E::Edit) => Ok(Self::DraftRelease),
@@ -238,11 +234,7 @@ impl ReleaseStatus {
             (
                 Self::Published(p) | Self::DeployedPartial(p) | Self::DeployedFull(p) | Self::RolledBack(p),
                 E::Deployed { everywhere },
-            ) => Ok(if everywhere {
-                Self::DeployedFull(p)
-            } else {
-                Self::DeployedPartial(p)
-            }),
+            ) => Ok(if everywhere { Self::DeployedFull(p) } else { Self::DeployedPartial(p) }),
             (
                 Self::Published(p) | Self::DeployedPartial(p) | Self::DeployedFull(p) | Self::RolledBack(p),
                 E::RollBack,

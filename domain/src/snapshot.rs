@@ -103,10 +103,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The parameters' values alone.
     pub fn values(&self) -> Values {
-        self.parameters
-            .iter()
-            .map(|(name, parameter)| (name.clone(), parameter.value.clone()))
-            .collect()
+        self.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.value.clone())).collect()
     }
 }
 

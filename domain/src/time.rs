@@ -48,9 +48,7 @@ impl Timestamp {
 
     /// Parses an RFC 3339 text and cuts it to milliseconds.
     pub fn parse(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|instant| Self::new(instant.with_timezone(&Utc)))
+        DateTime::parse_from_rfc3339(text).ok().map(|instant| Self::new(instant.with_timezone(&Utc)))
     }
 }
 

@@ -107,11 +107,7 @@ mod tests {
     fn types_are_checked() {
         assert!(ParameterType::Int.check(&json!(3)).is_ok());
         assert!(ParameterType::Int.check(&json!(3.5)).is_err());
-        assert!(
-            ParameterType::Int
-                .check(&json!(9_007_199_254_740_993_i64))
-                .is_err()
-        );
+        assert!(ParameterType::Int.check(&json!(9_007_199_254_740_993_i64)).is_err());
         assert!(ParameterType::Number.check(&json!(3)).is_ok());
         assert!(ParameterType::Bool.check(&json!("true")).is_err());
         assert!(ParameterType::Duration.check(&json!("15m")).is_ok());

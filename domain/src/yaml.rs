@@ -19,11 +19,7 @@ pub struct YamlError {
 
 /// Loads one document into a type. Duplicate keys, alias bombs and depth beyond reason are errors.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, YamlError> {
-    let plain = |message: &str| YamlError {
-        line: None,
-        column: None,
-        message: message.to_owned(),
-    };
+    let plain = |message: &str| YamlError { line: None, column: None, message: message.to_owned() };
     if bytes.len() > MAX_BYTES {
         return Err(plain("the document is larger than 5 MiB"));
     }

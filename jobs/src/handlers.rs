@@ -8,14 +8,22 @@ use serde_json::Value;
 /// Does what a job says; answers what came out.
 ///
 /// Boxed, because the compiler does not see through the nested futures that they may move between threads.
-pub(crate) fn handle<'a>(workflow: &'a Workflow, context: &'a JobContext, job: &'a Job) -> BoxFuture<'a, Result<Value>> {
+pub(crate) fn handle<'a>(
+    workflow: &'a Workflow,
+    context: &'a JobContext,
+    job: &'a Job,
+) -> BoxFuture<'a, Result<Value>> {
     Box::pin(async move { work(workflow, context, job).await })
 }
 
 async fn work(workflow: &Workflow, context: &JobContext, job: &Job) -> Result<Value> {
     match &job.work {
-        Work::MsuiteSubmit { changeset_id, revision } => workflow.validate_revision(context, *changeset_id, *revision).await,
-        Work::RevalidateQueuedChangeset { changeset_id } => workflow.revalidate_queued(context, *changeset_id).await,
+        Work::MsuiteSubmit { changeset_id, revision } => {
+            workflow.validate_revision(context, *changeset_id, *revision).await
+        }
+        Work::RevalidateQueuedChangeset { changeset_id } => {
+            workflow.revalidate_queued(context, *changeset_id).await
+        }
         Work::ReleaseAssemble { release_id, on_isolation } => {
             workflow.compose_release(context, *release_id, *on_isolation).await
         }

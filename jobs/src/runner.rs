@@ -103,7 +103,12 @@ impl Runner {
     }
 
     /// Claims what is due, as far as there are free slots, and starts it.
-    async fn claim_all(&self, slots: &Arc<Semaphore>, running: &TaskTracker, abort: &CancellationToken) -> Result<()> {
+    async fn claim_all(
+        &self,
+        slots: &Arc<Semaphore>,
+        running: &TaskTracker,
+        abort: &CancellationToken,
+    ) -> Result<()> {
         loop {
             let free = slots.available_permits();
             if free == 0 {
@@ -132,7 +137,8 @@ impl Runner {
     async fn claim(&self, job: Versioned<Job>, now: Timestamp) -> Result<Option<Job>> {
         let mut claimed = job.doc.clone();
         if claimed.attempt >= claimed.max_attempts {
-            let reason = "it was tried as often as it may be; the server stopped in the middle of each attempt";
+            let reason =
+                "it was tried as often as it may be; the server stopped in the middle of each attempt";
             self.workflow.give_up(&claimed.work, reason).await?;
             claimed.status = claimed.status.next(failed(now, false, reason.to_owned()))?;
         } else {
@@ -157,7 +163,9 @@ impl Runner {
         match self.attempt(&job, &abort).await {
             Ok(()) => tracing::debug!(job = %id, kind, attempt, "job ended"),
             // The lease ends by itself, and another attempt follows.
-            Err(error) => tracing::warn!(job = %id, kind, attempt, %error, "the job's end could not be recorded"),
+            Err(error) => {
+                tracing::warn!(job = %id, kind, attempt, %error, "the job's end could not be recorded")
+            }
         }
         drop(slot);
         // Something may have waited for the slot.

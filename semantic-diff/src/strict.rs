@@ -53,10 +53,7 @@ pub fn problems(format: Format, bytes: &[u8]) -> Vec<Problem> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            let line = 1 + bytes[..error.valid_up_to()]
-                .iter()
-                .filter(|b| **b == b'\n')
-                .count();
+            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count();
             return vec![Problem {
                 line: line as u32,
                 column: 1,
@@ -81,10 +78,7 @@ struct Frame {
 
 enum Kind {
     /// The keys so far; `value_of` is the key whose value comes next.
-    Mapping {
-        keys: HashSet<String>,
-        value_of: Option<String>,
-    },
+    Mapping { keys: HashSet<String>, value_of: Option<String> },
     /// The index of the next item.
     Sequence { next: usize },
 }
@@ -101,12 +95,7 @@ struct YamlReader {
 const MAX_PROBLEMS: usize = 100;
 
 fn yaml_problems(text: &str) -> Vec<Problem> {
-    let mut reader = YamlReader {
-        stack: Vec::new(),
-        anchors: HashMap::new(),
-        nodes: 0,
-        found: Vec::new(),
-    };
+    let mut reader = YamlReader { stack: Vec::new(), anchors: HashMap::new(), nodes: 0, found: Vec::new() };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         match event {
@@ -162,59 +151,29 @@ impl YamlReader {
                 if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
                     self.problem(span, "a custom tag; plain values only");
                 }
-                self.open(
-                    anchor,
-                    Kind::Mapping {
-                        keys: HashSet::new(),
-                        value_of: None,
-                    },
-                    span,
-                )
+                self.open(anchor, Kind::Mapping { keys: HashSet::new(), value_of: None }, span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
         }
     }
 
     fn problem(&mut self, span: Span, message: impl Into<String>) {
-        let key = self
-            .stack
-            .last()
-            .map(|frame| frame.path.clone())
-            .filter(|path| !path.is_empty());
+        let key = self.stack.last().map(|frame| frame.path.clone()).filter(|path| !path.is_empty());
         self.problem_at(span, key, message);
     }
 
     fn problem_at(&mut self, span: Span, key: Option<String>, message: impl Into<String>) {
         let (line, column) = (span.start.line() as u32, span.start.col() as u32 + 1);
-        self.found.push(Problem {
-            line,
-            column,
-            key,
-            message: message.into(),
-        });
+        self.found.push(Problem { line, column, key, message: message.into() });
     }
 
     /// The path of the node that comes next.
     fn next_path(&self) -> String {
         match self.stack.last() {
             None => String::new(),
-            Some(Frame {
-                path,
-                kind: Kind::Mapping {
-                    value_of: Some(key), ..
-                },
-                ..
-            }) => join(path, key),
-            Some(Frame {
-                path,
-                kind: Kind::Mapping { value_of: None, .. },
-                ..
-            }) => path.clone(),
-            Some(Frame {
-                path,
-                kind: Kind::Sequence { next },
-                ..
-            }) => format!("{path}[{next}]"),
+            Some(Frame { path, kind: Kind::Mapping { value_of: Some(key), .. }, .. }) => join(path, key),
+            Some(Frame { path, kind: Kind::Mapping { value_of: None, .. }, .. }) => path.clone(),
+            Some(Frame { path, kind: Kind::Sequence { next }, .. }) => format!("{path}[{next}]"),
         }
     }
 
@@ -267,12 +226,7 @@ impl YamlReader {
         if path.len() > 300 {
             path = shorten(&path);
         }
-        self.stack.push(Frame {
-            anchor,
-            nodes: 1,
-            path,
-            kind,
-        });
+        self.stack.push(Frame { anchor, nodes: 1, path, kind });
         Ok(())
     }
 
@@ -296,10 +250,7 @@ impl YamlReader {
             frame.nodes = frame.nodes.saturating_add(nodes);
         }
         if self.nodes > MAX_NODES {
-            self.problem(
-                span,
-                format!("more than {MAX_NODES} nodes once aliases are expanded"),
-            );
+            self.problem(span, format!("more than {MAX_NODES} nodes once aliases are expanded"));
             return Err(Stop);
         }
         Ok(())
@@ -317,12 +268,7 @@ fn shorten(text: &str) -> String {
 fn json_problems(text: &str) -> Vec<Problem> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         let (line, column) = (error.line().max(1) as u32, error.column().max(1) as u32);
-        return vec![Problem {
-            line,
-            column,
-            key: None,
-            message: format!("broken JSON: {error}"),
-        }];
+        return vec![Problem { line, column, key: None, message: format!("broken JSON: {error}") }];
     }
     // The text is well-formed from here on, so a scan for brackets and strings finds every key.
     let mut found = Vec::new();
@@ -336,12 +282,7 @@ fn json_problems(text: &str) -> Vec<Problem> {
             b'{' | b'[' => {
                 if stack.len() >= MAX_DEPTH {
                     let message = format!("nested deeper than {MAX_DEPTH} levels");
-                    found.push(Problem {
-                        line: here.0,
-                        column: here.1,
-                        key: None,
-                        message,
-                    });
+                    found.push(Problem { line: here.0, column: here.1, key: None, message });
                     break;
                 }
                 let path = match stack.last() {
@@ -353,10 +294,7 @@ fn json_problems(text: &str) -> Vec<Problem> {
                 };
                 let mapping = bytes[at] == b'{';
                 let kind = if mapping {
-                    Kind::Mapping {
-                        keys: HashSet::new(),
-                        value_of: None,
-                    }
+                    Kind::Mapping { keys: HashSet::new(), value_of: None }
                 } else {
                     Kind::Sequence { next: 0 }
                 };
@@ -376,14 +314,7 @@ fn json_problems(text: &str) -> Vec<Problem> {
                 while bytes[at] != b'"' {
                     at += if bytes[at] == b'\\' { 2 } else { 1 };
                 }
-                if let Some((
-                    path,
-                    Kind::Mapping {
-                        keys,
-                        value_of: value_of @ None,
-                    },
-                )) = stack.last_mut()
-                {
+                if let Some((path, Kind::Mapping { keys, value_of: value_of @ None })) = stack.last_mut() {
                     let name: String = serde_json::from_str(&text[start..=at]).unwrap_or_default();
                     if !keys.insert(name.clone()) {
                         let message = format!("duplicate key `{}`", shorten(&name));
@@ -405,11 +336,7 @@ fn json_problems(text: &str) -> Vec<Problem> {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 #[cfg(test)]
@@ -417,10 +344,7 @@ mod tests {
     use super::*;
 
     fn yaml(text: &str) -> Vec<String> {
-        problems(Format::Yaml, text.as_bytes())
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        problems(Format::Yaml, text.as_bytes()).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -476,10 +400,7 @@ mod tests {
         let json = |text: &str| problems(Format::Json, text.as_bytes());
         assert_eq!(json("{\"a\": {\"b\": [1, true, null, \"x\", 1.5]}}\n"), []);
         let found = json("{\n  \"a\": {\"b\": 1},\n  \"c\": {\"b\": 1,\n  \"b\": 2}\n}");
-        assert_eq!(
-            (found[0].line, found[0].column, found[0].key.as_deref()),
-            (4, 3, Some("c.b"))
-        );
+        assert_eq!((found[0].line, found[0].column, found[0].key.as_deref()), (4, 3, Some("c.b")));
         for bad in ["", "{", "{'a': 1}", "[1,]", "{} {}"] {
             assert_eq!(json(bad).len(), 1, "{bad}");
         }

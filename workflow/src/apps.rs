@@ -61,8 +61,12 @@ impl Workflow {
                 let reason = "imports from the server's own folders are off; the operator turns them on";
                 return Err(Rejection::Forbidden(reason.to_owned()).into());
             }
-            AppSource::Local(path) => self.repositories().import(id, ImportSource::Local(path.clone()), branch).await?,
-            AppSource::Bundle(path) => self.repositories().import(id, ImportSource::Bundle(path.clone()), branch).await?,
+            AppSource::Local(path) => {
+                self.repositories().import(id, ImportSource::Local(path.clone()), branch).await?
+            }
+            AppSource::Bundle(path) => {
+                self.repositories().import(id, ImportSource::Bundle(path.clone()), branch).await?
+            }
         };
         let app = App {
             id,
@@ -117,7 +121,13 @@ impl Workflow {
     }
 
     /// Replaces an app's name and settings.
-    pub async fn update_app(&self, member: &Member, expected: Version, name: Title, settings: AppSettings) -> Result<Versioned<App>> {
+    pub async fn update_app(
+        &self,
+        member: &Member,
+        expected: Version,
+        name: Title,
+        settings: AppSettings,
+    ) -> Result<Versioned<App>> {
         member.may(AppAction::ManageSettings)?;
         let problems: Vec<FieldProblem> = settings
             .problems()
@@ -129,7 +139,10 @@ impl Workflow {
         }
         let before = self.app_again(member).await?;
         if settings.integration_branch != before.doc.settings.integration_branch {
-            return Err(Error::invalid("/integration_branch", "the integration branch is fixed once the app exists"));
+            return Err(Error::invalid(
+                "/integration_branch",
+                "the integration branch is fixed once the app exists",
+            ));
         }
         if before.version != expected {
             return Err(Error::stale(before.version));

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::fresh::fresh_id;
+use conman_domain::Timestamp;
 use conman_domain::access::User;
 use conman_domain::audit::{AuditActor, AuditEvent, RequestContext};
 use conman_domain::git::CommitId;
@@ -9,7 +10,6 @@ use conman_domain::id::{AppId, JobId, MailId, UserId};
 use conman_domain::job::{Job, JobStatus, Work};
 use conman_domain::mail::{Mail, MailStatus};
 use conman_domain::name::EmailAddress;
-use conman_domain::Timestamp;
 use conman_store::{Batch, Document, Version, Versioned};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -65,7 +65,12 @@ impl Change {
     }
 
     /// Starts a change by somebody who is no account (yet).
-    pub fn by_other(actor: AuditActor, context: RequestContext, app_id: Option<AppId>, at: Timestamp) -> Self {
+    pub fn by_other(
+        actor: AuditActor,
+        context: RequestContext,
+        app_id: Option<AppId>,
+        at: Timestamp,
+    ) -> Self {
         let (batch, told) = (Batch::new(), HashSet::new());
         Self { batch, at, actor, user_id: None, context, app_id, adds_jobs: false, told }
     }
@@ -100,7 +105,14 @@ impl Change {
     }
 
     /// Adds an audit event: `action` is `noun.verb_in_past`, e.g. `changeset.submitted`.
-    pub fn audit(&mut self, entity: &str, entity_id: impl ToString, action: &str, before: Value, after: Value) -> &mut Self {
+    pub fn audit(
+        &mut self,
+        entity: &str,
+        entity_id: impl ToString,
+        action: &str,
+        before: Value,
+        after: Value,
+    ) -> &mut Self {
         self.audit_commit(entity, entity_id, action, before, after, None)
     }
 
@@ -153,7 +165,8 @@ impl Change {
 
     /// Adds a mail to an account, unless it is the actor's own, wants none, or is told the same by this change already.
     pub fn mail(&mut self, to: &User, letter: &Letter) -> &mut Self {
-        if self.user_id != Some(to.id) && to.mail_wanted && self.told.insert((to.id, letter.subject.clone())) {
+        if self.user_id != Some(to.id) && to.mail_wanted && self.told.insert((to.id, letter.subject.clone()))
+        {
             self.mail_to(&to.email, Some(to.id), letter);
         }
         self

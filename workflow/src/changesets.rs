@@ -6,14 +6,16 @@ use crate::error::{Error, FieldProblem, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::services::Workflow;
 use crate::support::retrying;
-use conman_domain::changeset::{Changeset, ChangesetEvent, ChangesetStatus, Review, Revision, RevisionRecord};
+use conman_domain::changeset::{
+    Changeset, ChangesetEvent, ChangesetStatus, Review, Revision, RevisionRecord,
+};
 use conman_domain::id::{ChangesetId, UserId, WorkspaceId};
 use conman_domain::name::Title;
 use conman_domain::policy::{self, AppAction, ChangesetAction, WorkspaceAction};
 use conman_git::{DiffLimits, Edit, RawDiff};
 use conman_store::collections::{
-    CHANGESET_BY_AUTHOR, CHANGESET_BY_NUMBER, CHANGESET_BY_STATE, CHANGESET_OPEN, REVIEW_BY_CHANGESET, REVISION_BY_CHANGESET,
-    revision_id,
+    CHANGESET_BY_AUTHOR, CHANGESET_BY_NUMBER, CHANGESET_BY_STATE, CHANGESET_OPEN, REVIEW_BY_CHANGESET,
+    REVISION_BY_CHANGESET, revision_id,
 };
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
@@ -76,7 +78,10 @@ impl Workflow {
         })
         .await
         .map_err(|error| match error.conflict_code() {
-            Some("not_unique") => Error::conflict("workspace_has_open_changeset", "this workspace has an open changeset already"),
+            Some("not_unique") => Error::conflict(
+                "workspace_has_open_changeset",
+                "this workspace has an open changeset already",
+            ),
             _ => error,
         })?;
         self.changeset(member, id).await
@@ -85,7 +90,11 @@ impl Workflow {
     /// One changeset of the member's app.
     pub async fn changeset(&self, member: &Member, id: ChangesetId) -> Result<Versioned<Changeset>> {
         let changeset: Versioned<Changeset> = self.load("changeset", id).await?;
-        if changeset.doc.app_id == member.app_id() { Ok(changeset) } else { Err(Rejection::NotFound("changeset").into()) }
+        if changeset.doc.app_id == member.app_id() {
+            Ok(changeset)
+        } else {
+            Err(Rejection::NotFound("changeset").into())
+        }
     }
 
     /// The app's changesets, newest first.
@@ -98,7 +107,9 @@ impl Workflow {
         let app_id = member.app_id().to_string();
         let query = match (&filter.author, filter.states.as_slice()) {
             (None, []) => Query::on(&CHANGESET_BY_NUMBER).eq(app_id),
-            (None, states) => Query::on(&CHANGESET_BY_STATE).eq(app_id).any_of(states.iter().map(String::as_str)),
+            (None, states) => {
+                Query::on(&CHANGESET_BY_STATE).eq(app_id).any_of(states.iter().map(String::as_str))
+            }
             (Some(author), []) => Query::on(&CHANGESET_BY_AUTHOR).eq(app_id).eq(author.to_string()),
             (Some(_), _) => return Err(Error::invalid("/author", "filter by author or by state, not both")),
         };
@@ -138,7 +149,9 @@ impl Workflow {
         retrying(|| async {
             let before = self.changeset(member, id).await?;
             policy::changeset(member.viewer(), &before.doc, ChangesetAction::MoveToDraft)?;
-            let change = self.transition(member, &before, ChangesetEvent::MoveToDraft, "changeset.moved_to_draft").await?;
+            let change = self
+                .transition(member, &before, ChangesetEvent::MoveToDraft, "changeset.moved_to_draft")
+                .await?;
             self.commit(change).await.map_err(|error| match error.conflict_code() {
                 Some("not_unique") => Error::conflict(
                     "workspace_has_open_changeset",
@@ -187,7 +200,11 @@ impl Workflow {
             let present = repository.file(working.tree, &change.path).await?.map(|file| file.blob);
             match (change.new_blob, present) {
                 (Some(blob), expected) => {
-                    edits.push(Edit::Put { path: change.path, expected, bytes: repository.blob(blob).await? });
+                    edits.push(Edit::Put {
+                        path: change.path,
+                        expected,
+                        bytes: repository.blob(blob).await?,
+                    });
                 }
                 (None, Some(expected)) => edits.push(Edit::Delete { path: change.path, expected }),
                 (None, None) => {}
@@ -211,7 +228,8 @@ impl Workflow {
     /// A changeset's revisions, oldest first.
     pub async fn revisions(&self, member: &Member, id: ChangesetId) -> Result<Vec<RevisionRecord>> {
         let changeset = self.changeset(member, id).await?;
-        let query = Query::<RevisionRecord>::on(&REVISION_BY_CHANGESET).eq(changeset.doc.id.to_string()).limit(500);
+        let query =
+            Query::<RevisionRecord>::on(&REVISION_BY_CHANGESET).eq(changeset.doc.id.to_string()).limit(500);
         Ok(self.store().find(query).await?.items.into_iter().map(|revision| revision.doc).collect())
     }
 
@@ -235,7 +253,12 @@ impl Workflow {
             Some(number) => self.revision(&changeset.doc, number).await?,
             None => match &changeset.doc.revision {
                 Some(newest) => newest.clone(),
-                None => return Err(Error::conflict("no_revision", "the changeset was not submitted yet; look at its workspace")),
+                None => {
+                    return Err(Error::conflict(
+                        "no_revision",
+                        "the changeset was not submitted yet; look at its workspace",
+                    ));
+                }
             },
         };
         let repository = self.repository(member.app_id());
@@ -254,7 +277,12 @@ impl Workflow {
 }
 
 /// Adds a changeset's next state to a change, with an audit event.
-pub(crate) fn step(change: &mut Change, before: &Versioned<Changeset>, event: ChangesetEvent, action: &str) -> Result<()> {
+pub(crate) fn step(
+    change: &mut Change,
+    before: &Versioned<Changeset>,
+    event: ChangesetEvent,
+    action: &str,
+) -> Result<()> {
     let mut after = before.doc.clone();
     after.status = before.doc.status.clone().next(event)?;
     after.updated_at = change.at();
@@ -264,7 +292,8 @@ pub(crate) fn step(change: &mut Change, before: &Versioned<Changeset>, event: Ch
 
 /// Adds a changeset's new content to a change, with an audit event.
 pub(crate) fn step_to(change: &mut Change, before: &Versioned<Changeset>, after: &Changeset, action: &str) {
-    let shown = |c: &Changeset| json!({"status": c.status, "revision": c.revision.as_ref().map(|r| r.number)});
+    let shown =
+        |c: &Changeset| json!({"status": c.status, "revision": c.revision.as_ref().map(|r| r.number)});
     let commit = after.revision.as_ref().map(|revision| revision.head);
     change.replace(after, before.version);
     change.audit_commit("changeset", after.id, action, shown(&before.doc), shown(after), commit);

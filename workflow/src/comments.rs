@@ -32,24 +32,34 @@ impl Workflow {
     /// A changeset's comments, oldest first.
     pub async fn comments(&self, member: &Member, id: ChangesetId) -> Result<Vec<Versioned<Comment>>> {
         let changeset = self.changeset(member, id).await?;
-        let query = Query::<Comment>::on(&COMMENT_BY_CHANGESET).eq(changeset.doc.id.to_string()).limit(MAX_LISTED);
+        let query =
+            Query::<Comment>::on(&COMMENT_BY_CHANGESET).eq(changeset.doc.id.to_string()).limit(MAX_LISTED);
         Ok(self.store().find(query).await?.items)
     }
 
     /// Writes a comment.
-    pub async fn comment(&self, member: &Member, id: ChangesetId, new: NewComment) -> Result<Versioned<Comment>> {
+    pub async fn comment(
+        &self,
+        member: &Member,
+        id: ChangesetId,
+        new: NewComment,
+    ) -> Result<Versioned<Comment>> {
         let changeset = self.changeset(member, id).await?;
         policy::changeset(member.viewer(), &changeset.doc, ChangesetAction::Comment)?;
         check_body(&new.body)?;
         if let Some(thread) = new.thread_id {
-            let first = self.comment_of(id, thread).await.map_err(|_| Error::invalid("/thread_id", "there is no such thread here"))?;
+            let first = self
+                .comment_of(id, thread)
+                .await
+                .map_err(|_| Error::invalid("/thread_id", "there is no such thread here"))?;
             if first.doc.thread_id.is_some() {
                 return Err(Error::invalid("/thread_id", "name the first comment of the thread"));
             }
         }
         if let Some(place) = &new.place {
             let revision = self.revision(&changeset.doc, place.revision).await;
-            let revision = revision.map_err(|_| Error::invalid("/place/revision", "there is no such revision"))?;
+            let revision =
+                revision.map_err(|_| Error::invalid("/place/revision", "there is no such revision"))?;
             let repository = self.repository(member.app_id());
             let Some(file) = repository.file(revision.tree, &place.path).await? else {
                 return Err(Error::invalid("/place/path", "the revision has no such file"));
@@ -75,13 +85,26 @@ impl Workflow {
         };
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
         change.insert(&comment);
-        change.audit("comment", comment.id, "comment.written", json!(null), json!({"changeset_id": id, "place": comment.place}));
+        change.audit(
+            "comment",
+            comment.id,
+            "comment.written",
+            json!(null),
+            json!({"changeset_id": id, "place": comment.place}),
+        );
         self.commit(change).await?;
         self.load("comment", comment.id).await
     }
 
     /// Edits one's own comment; the earlier text stays on record.
-    pub async fn edit_comment(&self, member: &Member, id: ChangesetId, comment: CommentId, expected: Option<Version>, body: String) -> Result<Versioned<Comment>> {
+    pub async fn edit_comment(
+        &self,
+        member: &Member,
+        id: ChangesetId,
+        comment: CommentId,
+        expected: Option<Version>,
+        body: String,
+    ) -> Result<Versioned<Comment>> {
         self.changeset(member, id).await?;
         let before = self.comment_of(id, comment).await?;
         if before.doc.author_id != member.actor.user_id {
@@ -101,13 +124,25 @@ impl Workflow {
         let after = Comment { body, revision: before.doc.revision + 1, updated_at: at, ..before.doc.clone() };
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
         change.insert(&old).replace(&after, before.version);
-        change.audit("comment", comment, "comment.edited", json!({"revision": old.revision}), json!({"revision": after.revision}));
+        change.audit(
+            "comment",
+            comment,
+            "comment.edited",
+            json!({"revision": old.revision}),
+            json!({"revision": after.revision}),
+        );
         self.commit(change).await?;
         self.load("comment", comment).await
     }
 
     /// Settles a thread, or opens it again.
-    pub async fn resolve_comment(&self, member: &Member, id: ChangesetId, comment: CommentId, resolved: bool) -> Result<Versioned<Comment>> {
+    pub async fn resolve_comment(
+        &self,
+        member: &Member,
+        id: ChangesetId,
+        comment: CommentId,
+        resolved: bool,
+    ) -> Result<Versioned<Comment>> {
         self.changeset(member, id).await?;
         let before = self.comment_of(id, comment).await?;
         if before.doc.thread_id.is_some() {
@@ -117,7 +152,13 @@ impl Workflow {
         let after = Comment { resolved, updated_at: at, ..before.doc.clone() };
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
         change.replace(&after, before.version);
-        change.audit("comment", comment, "comment.resolved", json!({"resolved": before.doc.resolved}), json!({"resolved": resolved}));
+        change.audit(
+            "comment",
+            comment,
+            "comment.resolved",
+            json!({"resolved": before.doc.resolved}),
+            json!({"resolved": resolved}),
+        );
         self.commit(change).await?;
         self.load("comment", comment).await
     }

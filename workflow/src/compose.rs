@@ -17,8 +17,8 @@ use conman_domain::job::OnIsolation;
 use conman_domain::release::{Candidate, Hold, MemberResult, ReleaseEvent, ReleaseMember, ReleaseStatus};
 use conman_domain::{CommitId, Timestamp};
 use conman_git::{
-    CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan, Composition, KeepName, MemberOutcome,
-    MergeCheck,
+    Check, CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan,
+    Composition, KeepName, MemberOutcome,
 };
 use conman_store::Versioned;
 use fail::fail_point;
@@ -36,14 +36,22 @@ impl Merging {
     /// Why the member cannot go with the release any more, if its changeset is no longer what was picked.
     fn left(&self) -> Option<MemberResult> {
         let (changeset, picked) = (&self.changeset.doc, &self.member.doc);
-        let same = changeset.revision.as_ref().is_some_and(|r| r.number == picked.revision && r.head == picked.head);
+        let same =
+            changeset.revision.as_ref().is_some_and(|r| r.number == picked.revision && r.head == picked.head);
         match &changeset.status {
             ChangesetStatus::Queued { .. } if same => None,
-            ChangesetStatus::Conflicted { collisions, .. } => Some(MemberResult::Conflicted { collisions: collisions.clone() }),
-            ChangesetStatus::NeedsRevalidation { findings } => Some(MemberResult::Invalid { findings: findings.clone() }),
+            ChangesetStatus::Conflicted { collisions, .. } => {
+                Some(MemberResult::Conflicted { collisions: collisions.clone() })
+            }
+            ChangesetStatus::NeedsRevalidation { findings } => {
+                Some(MemberResult::Invalid { findings: findings.clone() })
+            }
             other => {
                 let (label, revision) = (&self.merge.label, picked.revision);
-                let message = format!("revision {revision} of {label} was picked, which is {} by now; pick it again", other.name());
+                let message = format!(
+                    "revision {revision} of {label} was picked, which is {} by now; pick it again",
+                    other.name()
+                );
                 let finding = Finding { rule: "not_queued".to_owned(), path: None, line: None, message };
                 Some(MemberResult::Invalid { findings: vec![finding] })
             }
@@ -58,7 +66,12 @@ impl Workflow {
     /// Composes a release; a job. The integration branch does not move.
     ///
     /// A member that collides, or with which the tree no longer holds, is isolated and named; the others go on.
-    pub async fn compose_release(&self, job: &JobContext, id: ReleaseId, on_isolation: OnIsolation) -> Result<serde_json::Value> {
+    pub async fn compose_release(
+        &self,
+        job: &JobContext,
+        id: ReleaseId,
+        on_isolation: OnIsolation,
+    ) -> Result<serde_json::Value> {
         let full = self.full_release(id).await?;
         match &full.release.doc.status {
             ReleaseStatus::Assembling { job_id } if *job_id == job.job_id() => {}
@@ -78,7 +91,8 @@ impl Workflow {
         for (merging, result) in &results {
             job.log(format!("{}: {}", merging.merge.label, tell_result(result))).await?;
         }
-        let candidate = Candidate { base, commit: composition.commit, tree: composition.tree, composed_at: at };
+        let candidate =
+            Candidate { base, commit: composition.commit, tree: composition.tree, composed_at: at };
         let composed = json!({
             "candidate": candidate.commit,
             "members": results.iter().map(|(m, result)| json!({"changeset": m.merge.label, "outcome": result})).collect::<Vec<_>>(),
@@ -94,11 +108,16 @@ impl Workflow {
         for member in full.held() {
             let changeset: Versioned<Changeset> = self.load("changeset", member.doc.changeset_id).await?;
             let author: Versioned<User> = self.load("user", changeset.doc.author_id).await?;
-            let submitted = changeset.doc.revision.as_ref().map_or(changeset.doc.created_at, |r| r.submitted_at);
+            let submitted =
+                changeset.doc.revision.as_ref().map_or(changeset.doc.created_at, |r| r.submitted_at);
             let merge = ComposeMember {
                 label: format!("#{}", changeset.doc.number),
                 head: member.doc.head,
-                author: Signature::new(author.doc.name.as_str(), author.doc.email.as_str(), whole_second(submitted)),
+                author: Signature::new(
+                    author.doc.name.as_str(),
+                    author.doc.email.as_str(),
+                    whole_second(submitted),
+                ),
                 message: format!("Merge #{}: {}\n", changeset.doc.number, changeset.doc.title),
             };
             let one = Merging { member: member.clone(), changeset, merge };
@@ -135,7 +154,11 @@ impl Workflow {
             if merged.is_empty() {
                 // Not one member was merged: what does not hold is on the integration branch already.
                 let message = format!("the integration branch itself does not hold: {}", tell(&findings[0]));
-                return Err(Error::conflict_with("base_does_not_hold", message, json!({"findings": findings})));
+                return Err(Error::conflict_with(
+                    "base_does_not_hold",
+                    message,
+                    json!({"findings": findings}),
+                ));
             }
             // The shortest prefix that does not hold ends with the culprit.
             let (mut holds, mut fails) = (0, merged.len());
@@ -157,7 +180,14 @@ impl Workflow {
         }
     }
 
-    async fn compose_plan(&self, app: &App, id: ReleaseId, base: CommitId, at: Timestamp, members: &[Merging]) -> Result<Composition> {
+    async fn compose_plan(
+        &self,
+        app: &App,
+        id: ReleaseId,
+        base: CommitId,
+        at: Timestamp,
+        members: &[Merging],
+    ) -> Result<Composition> {
         let plan = ComposePlan {
             base,
             members: members.iter().map(|m| m.merge.clone()).collect(),
@@ -168,7 +198,12 @@ impl Workflow {
         Ok(self.repository(app.id).compose(plan, hooks).await?)
     }
 
-    fn in_order(&self, composition: Composition, remaining: Vec<Merging>, invalid: Vec<(Merging, Vec<Finding>)>) -> Results {
+    fn in_order(
+        &self,
+        composition: Composition,
+        remaining: Vec<Merging>,
+        invalid: Vec<(Merging, Vec<Finding>)>,
+    ) -> Results {
         let merged = remaining.into_iter().zip(composition.members).map(|(merging, outcome)| {
             let result = match outcome {
                 MemberOutcome::Merged { commit } => MemberResult::Merged { commit: Some(commit) },
@@ -179,7 +214,8 @@ impl Workflow {
             };
             (merging, result)
         });
-        let invalid = invalid.into_iter().map(|(merging, findings)| (merging, MemberResult::Invalid { findings }));
+        let invalid =
+            invalid.into_iter().map(|(merging, findings)| (merging, MemberResult::Invalid { findings }));
         merged.chain(invalid).collect()
     }
 
@@ -193,12 +229,14 @@ impl Workflow {
         on_isolation: OnIsolation,
     ) -> Result<()> {
         let release = &full.release.doc;
-        let merged = results.iter().filter(|(_, result)| matches!(result, MemberResult::Merged { .. })).count();
+        let merged =
+            results.iter().filter(|(_, result)| matches!(result, MemberResult::Merged { .. })).count();
         let isolated = results.len() - merged;
         let back = merged == 0 || (isolated > 0 && on_isolation == OnIsolation::ReturnToDraft);
         let at = self.now().await?;
         let mut change = Change::by_system(Some(release.app_id), at);
-        let event = if back { ReleaseEvent::ReturnToDraft } else { ReleaseEvent::Composed(candidate.clone()) };
+        let event =
+            if back { ReleaseEvent::ReturnToDraft } else { ReleaseEvent::Composed(candidate.clone()) };
         let after = set_status(release, event, at)?;
         change.replace(&after, full.release.version);
         for (merging, result) in results {
@@ -207,9 +245,10 @@ impl Workflow {
             let number = merging.changeset.doc.number;
             let event = match &result {
                 MemberResult::Pending | MemberResult::Merged { .. } => None,
-                MemberResult::Conflicted { collisions } => {
-                    Some(ChangesetEvent::Conflict { release_id: Some(release.id), collisions: collisions.clone() })
-                }
+                MemberResult::Conflicted { collisions } => Some(ChangesetEvent::Conflict {
+                    release_id: Some(release.id),
+                    collisions: collisions.clone(),
+                }),
                 MemberResult::Invalid { findings } => Some(ChangesetEvent::Invalidate(findings.clone())),
             };
             if event.is_some() {
@@ -252,19 +291,23 @@ impl Workflow {
 }
 
 /// Reads what a merge made strictly: a clean text merge may still make a duplicate key or broken YAML.
-pub(crate) fn strict_check() -> Box<dyn FnMut(&MergeCheck<'_>) -> std::result::Result<(), Vec<CheckFailure>> + Send> {
+pub(crate) fn strict_check() -> Box<Check> {
     Box::new(|check| {
         let mut failures = Vec::new();
         for merged in check.paths {
             let (Some(format), Some(blob)) = (must_read(merged), merged.merged) else { continue };
             let failed = |key, line, reason| CheckFailure { path: merged.path.clone(), key, line, reason };
             match check.bytes(blob) {
-                Ok(bytes) => failures.extend(
-                    strict::problems(format, &bytes)
-                        .into_iter()
-                        .map(|p| failed(p.key, Some(p.line), format!("the text merges cleanly, but the result does not hold: {}", p.message))),
-                ),
-                Err(_) => failures.push(failed(None, None, "the merged content could not be read".to_owned())),
+                Ok(bytes) => failures.extend(strict::problems(format, &bytes).into_iter().map(|p| {
+                    failed(
+                        p.key,
+                        Some(p.line),
+                        format!("the text merges cleanly, but the result does not hold: {}", p.message),
+                    )
+                })),
+                Err(_) => {
+                    failures.push(failed(None, None, "the merged content could not be read".to_owned()))
+                }
             }
         }
         if failures.is_empty() { Ok(()) } else { Err(failures) }
@@ -290,10 +333,13 @@ fn tell_result(result: &MemberResult) -> String {
         MemberResult::Merged { commit: Some(commit) } => format!("merged as {}", commit.short()),
         MemberResult::Merged { commit: None } => "contained already".to_owned(),
         MemberResult::Conflicted { collisions } => {
-            let places: Vec<String> = collisions.iter().take(5).map(|c| format!("`{}` with {}", c.path, c.with)).collect();
+            let places: Vec<String> =
+                collisions.iter().take(5).map(|c| format!("`{}` with {}", c.path, c.with)).collect();
             format!("conflicts in {}", places.join(", "))
         }
-        MemberResult::Invalid { findings } => format!("does not hold: {}", findings.first().map(tell).unwrap_or_default()),
+        MemberResult::Invalid { findings } => {
+            format!("does not hold: {}", findings.first().map(tell).unwrap_or_default())
+        }
     }
 }
 

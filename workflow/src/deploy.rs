@@ -13,7 +13,9 @@ use conman_domain::environment::Environment;
 use conman_domain::id::{DeploymentId, EnvironmentId, ReleaseId};
 use conman_domain::job::Work;
 use conman_domain::policy::{self, AppAction, DeploymentAction, ReleaseAction};
-use conman_store::collections::{DEPLOYMENT_ACTIVE, DEPLOYMENT_BY_APP, DEPLOYMENT_BY_ENVIRONMENT, DEPLOYMENT_BY_RELEASE};
+use conman_store::collections::{
+    DEPLOYMENT_ACTIVE, DEPLOYMENT_BY_APP, DEPLOYMENT_BY_ENVIRONMENT, DEPLOYMENT_BY_RELEASE,
+};
 use conman_store::{Query, Versioned};
 use serde_json::json;
 
@@ -25,7 +27,12 @@ impl Workflow {
     ///
     /// It runs at once where the release is live on the stage before, or was on this environment earlier. Leaving stages
     /// out needs two approvals first.
-    pub async fn request_deployment(&self, member: &Member, environment: EnvironmentId, release: ReleaseId) -> Result<Versioned<Deployment>> {
+    pub async fn request_deployment(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        release: ReleaseId,
+    ) -> Result<Versioned<Deployment>> {
         member.may(AppAction::Deploy)?;
         let full = self.release(member, release).await?;
         policy::release(member.viewer(), &full.release.doc, ReleaseAction::Deploy)?;
@@ -63,73 +70,125 @@ impl Workflow {
             self.mail_members(&mut change, member.app_id(), Role::Reviewer, &letter).await?;
         }
         let told = json!({"environment": environment.doc.name, "tag": publication.tag, "kind": kind});
-        change.audit_commit("deployment", deployment.id, "deployment.requested", json!(null), told, Some(publication.commit));
+        change.audit_commit(
+            "deployment",
+            deployment.id,
+            "deployment.requested",
+            json!(null),
+            told,
+            Some(publication.commit),
+        );
         self.commit(change).await.map_err(|error| match error.conflict_code() {
-            Some("not_unique") => {
-                Error::conflict("deployment_active", format!("another deployment to `{}` is under way; wait for it", environment.doc.name))
-            }
+            Some("not_unique") => Error::conflict(
+                "deployment_active",
+                format!("another deployment to `{}` is under way; wait for it", environment.doc.name),
+            ),
             _ => error,
         })?;
         self.load("deployment", deployment.id).await
     }
 
     /// Asks for what the stage before runs to be put on an environment.
-    pub async fn promote(&self, member: &Member, environment: EnvironmentId) -> Result<Versioned<Deployment>> {
+    pub async fn promote(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+    ) -> Result<Versioned<Deployment>> {
         member.may(AppAction::Deploy)?;
         let target = self.environment(member, environment).await?;
         let Some(previous) = self.stage_before(&target.doc).await? else {
-            return Err(Error::conflict("first_stage", format!("`{}` is the first stage; deploy a release to it", target.doc.name)));
+            return Err(Error::conflict(
+                "first_stage",
+                format!("`{}` is the first stage; deploy a release to it", target.doc.name),
+            ));
         };
         match previous.running {
             Some(running) => self.request_deployment(member, environment, running.release_id).await,
-            None => Err(Error::conflict("nothing_to_promote", format!("`{}` runs nothing yet", previous.name))),
+            None => {
+                Err(Error::conflict("nothing_to_promote", format!("`{}` runs nothing yet", previous.name)))
+            }
         }
     }
 
     /// Puts a release that the environment ran before on it again, and holds automatic promotion into it.
-    pub async fn redeploy(&self, member: &Member, environment: EnvironmentId, release: ReleaseId) -> Result<Versioned<Deployment>> {
+    pub async fn redeploy(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        release: ReleaseId,
+    ) -> Result<Versioned<Deployment>> {
         member.may(AppAction::Deploy)?;
         let full = self.release(member, release).await?;
         if full.release.doc.status.publication().is_none() {
-            return Err(Error::conflict("not_published", "an environment goes back to published releases only"));
+            return Err(Error::conflict(
+                "not_published",
+                "an environment goes back to published releases only",
+            ));
         }
         let target = self.environment(member, environment).await?;
         if !self.ran_before(environment, release).await? {
-            let message = format!("`{}` has never run this release; deploy or promote it instead", target.doc.name);
+            let message =
+                format!("`{}` has never run this release; deploy or promote it instead", target.doc.name);
             return Err(Error::conflict("never_ran", message));
         }
         if target.doc.running.as_ref().is_some_and(|running| running.release_id == release) {
-            return Err(Error::conflict("runs_already", format!("`{}` runs this release now", target.doc.name)));
+            return Err(Error::conflict(
+                "runs_already",
+                format!("`{}` runs this release now", target.doc.name),
+            ));
         }
         self.request_deployment(member, environment, release).await
     }
 
-    pub(crate) async fn kind_of(&self, environment: &Environment, release: ReleaseId) -> Result<DeploymentKind> {
+    pub(crate) async fn kind_of(
+        &self,
+        environment: &Environment,
+        release: ReleaseId,
+    ) -> Result<DeploymentKind> {
         let running = environment.running.as_ref().map(|running| running.release_id);
         if running != Some(release) && self.ran_before(environment.id, release).await? {
             return Ok(DeploymentKind::Redeploy);
         }
         Ok(match self.stage_before(environment).await? {
             None => DeploymentKind::Deploy,
-            Some(before) if before.running.as_ref().is_some_and(|r| r.release_id == release) => DeploymentKind::Promote,
+            Some(before) if before.running.as_ref().is_some_and(|r| r.release_id == release) => {
+                DeploymentKind::Promote
+            }
             Some(_) => DeploymentKind::SkipStage,
         })
     }
 
     async fn stage_before(&self, environment: &Environment) -> Result<Option<Environment>> {
         let all = self.environments(environment.app_id).await?;
-        Ok(all.into_iter().map(|e| e.doc).filter(|e| e.position < environment.position).max_by_key(|e| e.position))
+        Ok(all
+            .into_iter()
+            .map(|e| e.doc)
+            .filter(|e| e.position < environment.position)
+            .max_by_key(|e| e.position))
     }
 
     async fn ran_before(&self, environment: EnvironmentId, release: ReleaseId) -> Result<bool> {
-        let query = Query::<Deployment>::on(&DEPLOYMENT_BY_RELEASE).eq(release.to_string()).eq(environment.to_string()).limit(200);
-        Ok(self.store().find(query).await?.items.iter().any(|d| matches!(d.doc.status, DeploymentStatus::Succeeded { .. })))
+        let query = Query::<Deployment>::on(&DEPLOYMENT_BY_RELEASE)
+            .eq(release.to_string())
+            .eq(environment.to_string())
+            .limit(200);
+        Ok(self
+            .store()
+            .find(query)
+            .await?
+            .items
+            .iter()
+            .any(|d| matches!(d.doc.status, DeploymentStatus::Succeeded { .. })))
     }
 
     /// One deployment of the member's app.
     pub async fn deployment(&self, member: &Member, id: DeploymentId) -> Result<Versioned<Deployment>> {
         let deployment: Versioned<Deployment> = self.load("deployment", id).await?;
-        if deployment.doc.app_id == member.app_id() { Ok(deployment) } else { Err(Rejection::NotFound("deployment").into()) }
+        if deployment.doc.app_id == member.app_id() {
+            Ok(deployment)
+        } else {
+            Err(Rejection::NotFound("deployment").into())
+        }
     }
 
     /// Deployments of the app or of one environment, newest first.
@@ -146,18 +205,28 @@ impl Workflow {
             }
             None => Query::on(&DEPLOYMENT_BY_APP).eq(member.app_id().to_string()),
         };
-        let found = self.store().find(query.descending().skip(page.skip()).limit(u64::from(page.limit)).with_total()).await?;
+        let found = self
+            .store()
+            .find(query.descending().skip(page.skip()).limit(u64::from(page.limit)).with_total())
+            .await?;
         Ok((found.items, found.total))
     }
 
     /// The deployment that holds an environment now, if one does.
-    pub async fn active_deployment(&self, environment: EnvironmentId) -> Result<Option<Versioned<Deployment>>> {
+    pub async fn active_deployment(
+        &self,
+        environment: EnvironmentId,
+    ) -> Result<Option<Versioned<Deployment>>> {
         let query = Query::<Deployment>::on(&DEPLOYMENT_ACTIVE).eq(environment.to_string()).limit(1);
         Ok(self.store().find(query).await?.items.into_iter().next())
     }
 
     /// Gives one of the approvals that a deployment needs; the last one starts it.
-    pub async fn approve_deployment(&self, member: &Member, id: DeploymentId) -> Result<Versioned<Deployment>> {
+    pub async fn approve_deployment(
+        &self,
+        member: &Member,
+        id: DeploymentId,
+    ) -> Result<Versioned<Deployment>> {
         retrying(|| async {
             let before = self.deployment(member, id).await?;
             policy::deployment(member.viewer(), &before.doc, DeploymentAction::Approve)?;
@@ -179,13 +248,22 @@ impl Workflow {
     }
 
     /// Stops a deployment before it runs.
-    pub async fn cancel_deployment(&self, member: &Member, id: DeploymentId) -> Result<Versioned<Deployment>> {
+    pub async fn cancel_deployment(
+        &self,
+        member: &Member,
+        id: DeploymentId,
+    ) -> Result<Versioned<Deployment>> {
         retrying(|| async {
             let before = self.deployment(member, id).await?;
             policy::deployment(member.viewer(), &before.doc, DeploymentAction::Cancel)?;
             let at = self.now().await?;
             let mut change = Change::by(&member.actor, Some(member.app_id()), at);
-            advance(&mut change, &before, DeploymentEvent::Cancel(member.actor.user_id, at), "deployment.canceled")?;
+            advance(
+                &mut change,
+                &before,
+                DeploymentEvent::Cancel(member.actor.user_id, at),
+                "deployment.canceled",
+            )?;
             self.commit(change).await
         })
         .await?;
@@ -193,12 +271,23 @@ impl Workflow {
     }
 }
 
-pub(crate) fn advance(change: &mut Change, before: &Versioned<Deployment>, event: DeploymentEvent, action: &str) -> Result<()> {
+pub(crate) fn advance(
+    change: &mut Change,
+    before: &Versioned<Deployment>,
+    event: DeploymentEvent,
+    action: &str,
+) -> Result<()> {
     let mut after = before.doc.clone();
     after.status = after.status.next(event)?;
     after.updated_at = change.at();
     change.replace(&after, before.version);
-    change.audit("deployment", after.id, action, json!({"status": before.doc.status}), json!({"status": after.status}));
+    change.audit(
+        "deployment",
+        after.id,
+        action,
+        json!({"status": before.doc.status}),
+        json!({"status": after.status}),
+    );
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use conman_domain::name::EnvironmentName;
 use conman_domain::policy::AppAction;
 use conman_domain::profile::{ProfileRevision, RuntimeProfile};
 use conman_domain::snapshot::ConfigVersion;
+use conman_domain::value::Value;
 use conman_store::collections::{ENVIRONMENT_BY_POSITION, PROFILE_BY_NAME, PROFILE_REVISION_BY_PROFILE};
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
@@ -35,7 +36,9 @@ pub struct Stage {
 impl Workflow {
     /// The app's environments, first stage first.
     pub async fn environments(&self, app_id: AppId) -> Result<Vec<Versioned<Environment>>> {
-        let query = Query::<Environment>::on(&ENVIRONMENT_BY_POSITION).eq(app_id.to_string()).limit(MAX_ENVIRONMENTS as u64);
+        let query = Query::<Environment>::on(&ENVIRONMENT_BY_POSITION)
+            .eq(app_id.to_string())
+            .limit(MAX_ENVIRONMENTS as u64);
         Ok(self.store().find(query).await?.items)
     }
 
@@ -44,13 +47,25 @@ impl Workflow {
         self.environment_of(member.app_id(), id).await
     }
 
-    pub(crate) async fn environment_of(&self, app_id: AppId, id: EnvironmentId) -> Result<Versioned<Environment>> {
+    pub(crate) async fn environment_of(
+        &self,
+        app_id: AppId,
+        id: EnvironmentId,
+    ) -> Result<Versioned<Environment>> {
         let environment: Versioned<Environment> = self.load("environment", id).await?;
-        if environment.doc.app_id == app_id { Ok(environment) } else { Err(Rejection::NotFound("environment").into()) }
+        if environment.doc.app_id == app_id {
+            Ok(environment)
+        } else {
+            Err(Rejection::NotFound("environment").into())
+        }
     }
 
     /// Makes the pipeline what the list says. Ids and history stay; an environment that has run something is not removed.
-    pub async fn set_environments(&self, member: &Member, stages: Vec<Stage>) -> Result<Vec<Versioned<Environment>>> {
+    pub async fn set_environments(
+        &self,
+        member: &Member,
+        stages: Vec<Stage>,
+    ) -> Result<Vec<Versioned<Environment>>> {
         member.may(AppAction::ManageEnvironments)?;
         check_stages(&stages)?;
         let app = self.app_again(member).await?;
@@ -65,9 +80,16 @@ impl Workflow {
                 return Err(Error::conflict("environment_in_use", message));
             }
             change.delete(gone);
-            let profile: Versioned<RuntimeProfile> = self.load("runtime profile", gone.doc.profile_id).await?;
+            let profile: Versioned<RuntimeProfile> =
+                self.load("runtime profile", gone.doc.profile_id).await?;
             change.delete(&profile);
-            change.audit("environment", gone.doc.id, "environment.removed", json!({"name": gone.doc.name}), json!(null));
+            change.audit(
+                "environment",
+                gone.doc.id,
+                "environment.removed",
+                json!({"name": gone.doc.name}),
+                json!(null),
+            );
         }
         let (mut changed, mut added) = (Vec::new(), Vec::new());
         for (stage, position) in stages.iter().zip(1_u32..) {
@@ -76,7 +98,10 @@ impl Workflow {
                 continue;
             };
             let Some(old) = present.iter().find(|environment| environment.doc.id == id) else {
-                return Err(Error::invalid(format!("/environments/{}/id", position - 1), "the app has no such environment"));
+                return Err(Error::invalid(
+                    format!("/environments/{}/id", position - 1),
+                    "the app has no such environment",
+                ));
             };
             if stage.canonical {
                 new_app.canonical_environment_id = Some(id);
@@ -106,7 +131,14 @@ impl Workflow {
         self.environments(app.doc.id).await
     }
 
-    fn add_environment(&self, change: &mut Change, app_id: AppId, stage: &Stage, position: u32, member: &Member) -> EnvironmentId {
+    fn add_environment(
+        &self,
+        change: &mut Change,
+        app_id: AppId,
+        stage: &Stage,
+        position: u32,
+        member: &Member,
+    ) -> EnvironmentId {
         let at = change.at();
         let profile = RuntimeProfile {
             id: fresh_id(),
@@ -144,14 +176,20 @@ impl Workflow {
     /// One runtime profile of the member's app.
     pub async fn profile(&self, member: &Member, id: ProfileId) -> Result<Versioned<RuntimeProfile>> {
         let profile: Versioned<RuntimeProfile> = self.load("runtime profile", id).await?;
-        if profile.doc.app_id == member.app_id() { Ok(profile) } else { Err(Rejection::NotFound("runtime profile").into()) }
+        if profile.doc.app_id == member.app_id() {
+            Ok(profile)
+        } else {
+            Err(Rejection::NotFound("runtime profile").into())
+        }
     }
 
     /// A profile's revisions, newest first.
     pub async fn profile_revisions(&self, member: &Member, id: ProfileId) -> Result<Vec<ProfileRevision>> {
         let profile = self.profile(member, id).await?;
-        let query =
-            Query::<ProfileRevision>::on(&PROFILE_REVISION_BY_PROFILE).eq(profile.doc.id.to_string()).descending().limit(200);
+        let query = Query::<ProfileRevision>::on(&PROFILE_REVISION_BY_PROFILE)
+            .eq(profile.doc.id.to_string())
+            .descending()
+            .limit(200);
         Ok(self.store().find(query).await?.items.into_iter().map(|revision| revision.doc).collect())
     }
 
@@ -167,6 +205,11 @@ impl Workflow {
         member.may(AppAction::EditProfiles)?;
         if reason.trim().is_empty() {
             return Err(Error::invalid("/reason", "say why the profile is edited directly"));
+        }
+        let problem = |(name, value)| Some(FieldProblem { pointer: format!("/env_vars/{name}"), message: unkept(value)?.to_owned() });
+        let problems: Vec<FieldProblem> = env_vars.iter().filter_map(problem).collect();
+        if !problems.is_empty() {
+            return Err(Rejection::Invalid(problems).into());
         }
         let before = self.profile(member, id).await?;
         if before.version != expected {
@@ -190,7 +233,13 @@ impl Workflow {
         change.replace(&profile, expected);
         change.insert(&revision_of(&profile, member, reason.clone(), at));
         let after = json!({"revision": profile.revision, "changed": changed, "reason": reason});
-        change.audit("runtime_profile", id, "runtime_profile.edited_directly", json!({"revision": before.doc.revision}), after);
+        change.audit(
+            "runtime_profile",
+            id,
+            "runtime_profile.edited_directly",
+            json!({"revision": before.doc.revision}),
+            after,
+        );
         self.commit(change).await?;
         self.profile(member, id).await
     }
@@ -208,7 +257,18 @@ fn revision_of(profile: &RuntimeProfile, member: &Member, reason: String, at: Ti
     }
 }
 
-fn shown(environment: &Environment) -> serde_json::Value {
+/// Why a value would not come back exactly as it is, if it would not.
+fn unkept(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Number(number) if number.is_u64() && !number.is_i64() => Some("a whole number is at most 2^63 - 1; write it as text"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        Value::Array(items) => items.iter().find_map(unkept),
+        Value::Object(fields) if fields.keys().any(|key| key.contains('\0')) => Some("a key holds NUL"),
+        Value::Object(fields) => fields.values().find_map(unkept),
+    }
+}
+
+fn shown(environment: &Environment) -> Value {
     json!({"name": environment.name, "position": environment.position, "canonical": environment.canonical})
 }
 
@@ -218,7 +278,9 @@ type Changed<'a> = (&'a Versioned<Environment>, Environment);
 fn freed_first(mut changed: Vec<Changed<'_>>) -> Result<Vec<Changed<'_>>> {
     let mut ordered = Vec::new();
     while !changed.is_empty() {
-        let holds = |(old, _): &Changed<'_>, (own, new): &Changed<'_>| old.doc.id != own.doc.id && old.doc.name == new.name;
+        let holds = |(old, _): &Changed<'_>, (own, new): &Changed<'_>| {
+            old.doc.id != own.doc.id && old.doc.name == new.name
+        };
         let Some(next) = changed.iter().position(|one| !changed.iter().any(|other| holds(other, one))) else {
             let message = "these names go round in a circle; give one of the environments another name first";
             return Err(Error::conflict("names_in_a_circle", message));
@@ -230,7 +292,8 @@ fn freed_first(mut changed: Vec<Changed<'_>>) -> Result<Vec<Changed<'_>>> {
 
 fn check_stages(stages: &[Stage]) -> Result<()> {
     let mut problems = Vec::new();
-    let mut problem = |pointer: String, message: &str| problems.push(FieldProblem { pointer, message: message.to_owned() });
+    let mut problem =
+        |pointer: String, message: &str| problems.push(FieldProblem { pointer, message: message.to_owned() });
     if stages.len() > MAX_ENVIRONMENTS {
         problem("/environments".to_owned(), "at most 50 environments");
     }

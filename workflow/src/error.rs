@@ -104,7 +104,11 @@ impl Error {
     /// The refusal of a write that is based on another version than the present one.
     pub fn stale(current: Version) -> Self {
         let details = serde_json::json!({"version": u32::try_from(current.get()).unwrap_or(u32::MAX)});
-        Self::conflict_with("stale_version", "this was changed since you loaded it; load it again and retry", details)
+        Self::conflict_with(
+            "stale_version",
+            "this was changed since you loaded it; load it again and retry",
+            details,
+        )
     }
 
     /// One wrong field.
@@ -134,10 +138,17 @@ impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         if let CommitError::NotUnique { collection, index } = &error {
             let message = "something with this name or place exists already";
-            return Self::conflict_with("not_unique", message, serde_json::json!({"collection": collection, "index": index}));
+            return Self::conflict_with(
+                "not_unique",
+                message,
+                serde_json::json!({"collection": collection, "index": index}),
+            );
         }
         if error.is_conflict() {
-            return Self::conflict(CHANGED_MEANWHILE, "somebody else changed this at the same moment; load it again and retry");
+            return Self::conflict(
+                CHANGED_MEANWHILE,
+                "somebody else changed this at the same moment; load it again and retry",
+            );
         }
         Self::errored("the store did not take the change", error)
     }

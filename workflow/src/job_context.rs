@@ -41,7 +41,13 @@ impl JobContext {
         let query = Query::<JobLog>::on(&JOB_LOG_BY_JOB).eq(job.id.to_string()).descending().limit(1);
         let last = store.find(query).await?.items.first().map_or(0, |line| line.doc.sequence);
         let next_log = AtomicU32::new(last + 1);
-        Ok(Self(Arc::new(Attempt { store, job_id: job.id, attempt: job.attempt, turn: Mutex::new(()), next_log })))
+        Ok(Self(Arc::new(Attempt {
+            store,
+            job_id: job.id,
+            attempt: job.attempt,
+            turn: Mutex::new(()),
+            next_log,
+        })))
     }
 
     /// The job.
@@ -81,7 +87,12 @@ impl JobContext {
     pub async fn job(&self) -> Result<Versioned<Job>> {
         let job = self.0.store.get::<Job>(&self.0.job_id.to_string()).await?;
         match job {
-            Some(job) if job.doc.attempt == self.0.attempt && matches!(job.doc.status, JobStatus::Running { .. }) => Ok(job),
+            Some(job)
+                if job.doc.attempt == self.0.attempt
+                    && matches!(job.doc.status, JobStatus::Running { .. }) =>
+            {
+                Ok(job)
+            }
             Some(_) | None => Err(lost()),
         }
     }

@@ -17,7 +17,11 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     ///
     /// Whatever kept the server from taking it; it is tried again later.
-    async fn send(&self, mail: &Mail, link: Option<&str>) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    async fn send(
+        &self,
+        mail: &Mail,
+        link: Option<&str>,
+    ) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
 impl Workflow {
@@ -29,7 +33,10 @@ impl Workflow {
         }
         let Some(mailer) = self.mailer() else { return Ok(json!({"outcome": "kept"})) };
         let link = mail.doc.link.as_ref().map(|path| format!("{}{path}", self.settings().public_url));
-        mailer.send(&mail.doc, link.as_deref()).await.map_err(|error| Error::errored("the mail server did not take the mail", error))?;
+        mailer
+            .send(&mail.doc, link.as_deref())
+            .await
+            .map_err(|error| Error::errored("the mail server did not take the mail", error))?;
         let sent = Mail { status: MailStatus::Sent { sent_at: self.now().await? }, ..mail.doc.clone() };
         // The link may hold a secret that only its receiver should have, so a sent mail does not keep it.
         let sent = Mail { link: None, ..sent };

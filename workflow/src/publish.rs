@@ -18,7 +18,9 @@ use conman_domain::git::Signature;
 use conman_domain::id::{ReleaseId, UserId};
 use conman_domain::job::{OnIsolation, Work};
 use conman_domain::name::ReleaseTag;
-use conman_domain::release::{Candidate, Hold, MemberResult, Publication, Release, ReleaseEvent, ReleaseMember, ReleaseStatus};
+use conman_domain::release::{
+    Candidate, Hold, MemberResult, Publication, Release, ReleaseEvent, ReleaseMember, ReleaseStatus,
+};
 use conman_git::Advance;
 use conman_store::collections::{RELEASE_PUBLISHING, RELEASE_PUBLISHING_BY_APP};
 use conman_store::{Query, Versioned};
@@ -27,13 +29,20 @@ use serde_json::json;
 
 impl Workflow {
     /// Publishes a composed release; a job.
-    pub async fn run_publication(&self, job: &JobContext, id: ReleaseId, published_by: UserId) -> Result<serde_json::Value> {
+    pub async fn run_publication(
+        &self,
+        job: &JobContext,
+        id: ReleaseId,
+        published_by: UserId,
+    ) -> Result<serde_json::Value> {
         let full = self.full_release(id).await?;
         // A decision that another release of this app waits to finish comes first.
         self.finish_app_publications(full.release.doc.app_id).await?;
         let status = self.full_release(id).await?.release.doc.status;
         let tag = match status {
-            ReleaseStatus::Validated { .. } => retrying(|| self.decide_publication(job.clone(), id, published_by)).await?,
+            ReleaseStatus::Validated { .. } => {
+                retrying(|| self.decide_publication(job.clone(), id, published_by)).await?
+            }
             ReleaseStatus::Publishing(publication) => publication.tag,
             other => match other.publication() {
                 Some(publication) => publication.tag.clone(),
@@ -48,7 +57,12 @@ impl Workflow {
     }
 
     /// The decision: everything is checked once more, and one batch says that it will be so.
-    async fn decide_publication(&self, job: JobContext, id: ReleaseId, published_by: UserId) -> Result<ReleaseTag> {
+    async fn decide_publication(
+        &self,
+        job: JobContext,
+        id: ReleaseId,
+        published_by: UserId,
+    ) -> Result<ReleaseTag> {
         let full = self.full_release(id).await?;
         let release = &full.release.doc;
         let candidate = match &release.status {
@@ -57,24 +71,34 @@ impl Workflow {
             ReleaseStatus::Publishing(publication) => return Ok(publication.tag.clone()),
             other => match other.publication() {
                 Some(publication) => return Ok(publication.tag.clone()),
-                None => return Err(Error::conflict("wrong_state", format!("the release is {}", other.name()))),
+                None => {
+                    return Err(Error::conflict("wrong_state", format!("the release is {}", other.name())));
+                }
             },
         };
         let app: Versioned<App> = self.load("app", release.app_id).await?;
         let head = self.integration_head(&app.doc).await?;
         if head != candidate.base {
             self.recompose(&full).await?;
-            let message = "the integration branch moved since the release was composed; it is being composed again";
+            let message =
+                "the integration branch moved since the release was composed; it is being composed again";
             return Err(Error::conflict("integration_moved", message));
         }
         let at = self.now().await?;
         let tag = next_tag(&app.doc, at);
         let publisher: Versioned<User> = self.load("user", published_by).await?;
-        let notes = if release.notes.trim().is_empty() { self.notes(&full).await? } else { release.notes.clone() };
-        let tagger = Signature::new(publisher.doc.name.as_str(), publisher.doc.email.as_str(), crate::submit::whole_second(at));
+        let notes =
+            if release.notes.trim().is_empty() { self.notes(&full).await? } else { release.notes.clone() };
+        let tagger = Signature::new(
+            publisher.doc.name.as_str(),
+            publisher.doc.email.as_str(),
+            crate::submit::whole_second(at),
+        );
         fail_point!("publish.before_tag_object");
         let repository = self.repository(app.doc.id);
-        let tag_id = repository.tag_object(&tag, candidate.commit, tagger, &format!("Release {tag}\n\n{notes}")).await?;
+        let tag_id = repository
+            .tag_object(&tag, candidate.commit, tagger, &format!("Release {tag}\n\n{notes}"))
+            .await?;
         fail_point!("publish.after_tag_object");
         let publication = publication(candidate, &tag, tag_id, published_by, at);
         let mut change = Change::by_system(Some(app.doc.id), at);
@@ -86,20 +110,36 @@ impl Workflow {
         change.replace(&new_app, app.version);
         for member in merged(&full) {
             let changeset: Versioned<Changeset> = self.load("changeset", member.doc.changeset_id).await?;
-            let same = changeset.doc.revision.as_ref().is_some_and(|r| r.number == member.doc.revision && r.head == member.doc.head);
+            let same = changeset
+                .doc
+                .revision
+                .as_ref()
+                .is_some_and(|r| r.number == member.doc.revision && r.head == member.doc.head);
             if !same || !matches!(changeset.doc.status, ChangesetStatus::Queued { .. }) {
-                let message = format!("#{} is not what was composed any more; compose the release again", member.doc.number);
+                let message = format!(
+                    "#{} is not what was composed any more; compose the release again",
+                    member.doc.number
+                );
                 return Err(Error::conflict("members_changed", message));
             }
             change.check(&changeset);
         }
         let told = json!({"tag": tag, "commit": candidate.commit, "published_by": published_by});
-        change.audit_commit("release", id, "release.publishing", json!({"state": "validated"}), told, Some(candidate.commit));
+        change.audit_commit(
+            "release",
+            id,
+            "release.publishing",
+            json!({"state": "validated"}),
+            told,
+            Some(candidate.commit),
+        );
         let fence = job.fence(&mut change).await?;
         fail_point!("publish.before_decision");
         self.commit(change).await.map_err(|error| match error.conflict_code() {
             // Another release of this app is publishing: wait for it, then look at the integration head again.
-            Some("not_unique") => Error::conflict(CHANGED_MEANWHILE, "another release of this app is being published"),
+            Some("not_unique") => {
+                Error::conflict(CHANGED_MEANWHILE, "another release of this app is being published")
+            }
             _ => error,
         })?;
         drop(fence);
@@ -157,7 +197,12 @@ impl Workflow {
             }
             if matches!(member.doc.result, MemberResult::Merged { .. }) {
                 let changeset: Versioned<Changeset> = self.load("changeset", member.doc.changeset_id).await?;
-                step(&mut change, &changeset, ChangesetEvent::Release(release.id, publication.tag.clone()), "changeset.released")?;
+                step(
+                    &mut change,
+                    &changeset,
+                    ChangesetEvent::Release(release.id, publication.tag.clone()),
+                    "changeset.released",
+                )?;
                 if changeset.doc.author_id != publication.published_by {
                     self.mail_user(&mut change, changeset.doc.author_id, &letter).await?;
                 }
@@ -169,7 +214,14 @@ impl Workflow {
             }
         }
         let told = json!({"state": "published", "tag": publication.tag});
-        change.audit_commit("release", release.id, "release.published", json!({"state": "publishing"}), told, Some(publication.commit));
+        change.audit_commit(
+            "release",
+            release.id,
+            "release.published",
+            json!({"state": "publishing"}),
+            told,
+            Some(publication.commit),
+        );
         self.mail_members(&mut change, release.app_id, Role::ConfigManager, &letter).await?;
         fail_point!("publish.before_finish");
         self.commit(change).await
@@ -182,7 +234,9 @@ impl Workflow {
         for release in self.store().find(query).await?.items {
             match self.finish_publication(release.doc.id).await {
                 Ok(()) => finished += 1,
-                Err(error) => tracing::error!(release = %release.doc.id, %error, "a decided publication could not be finished"),
+                Err(error) => {
+                    tracing::error!(release = %release.doc.id, %error, "a decided publication could not be finished")
+                }
             }
         }
         Ok(finished)
@@ -236,9 +290,8 @@ fn next_tag(app: &App, at: conman_domain::Timestamp) -> ReleaseTag {
     let today = ReleaseTag::day_prefix(at);
     match &app.last_tag {
         // Also where the clock went back over midnight.
-        Some(last) if last.day >= today => {
-            ReleaseTag::parse(&format!("{}{}", last.day, last.number + 1)).unwrap_or_else(|_| ReleaseTag::of_day(at, last.number + 1))
-        }
+        Some(last) if last.day >= today => ReleaseTag::parse(&format!("{}{}", last.day, last.number + 1))
+            .unwrap_or_else(|_| ReleaseTag::of_day(at, last.number + 1)),
         Some(_) | None => ReleaseTag::of_day(at, 1),
     }
 }

@@ -40,12 +40,21 @@ impl Workflow {
             let head = self.integration_head(&app.doc).await?;
             if !self.repository(app.doc.id).is_ancestor(head, revision.head).await? {
                 let message = "the integration branch has moved on; sync the workspace, then queue again";
-                return Err(Error::conflict_with("sync_required", message, json!({"integration_head": head})));
+                return Err(Error::conflict_with(
+                    "sync_required",
+                    message,
+                    json!({"integration_head": head}),
+                ));
             }
             let mut new_app = app.doc.clone();
             new_app.last_queue_position += 1;
             let mut change = Change::by(&member.actor, Some(app.doc.id), self.now().await?);
-            step(&mut change, &before, ChangesetEvent::Queue(new_app.last_queue_position), "changeset.queued")?;
+            step(
+                &mut change,
+                &before,
+                ChangesetEvent::Queue(new_app.last_queue_position),
+                "changeset.queued",
+            )?;
             change.replace(&new_app, app.version);
             let letter = Letter {
                 event: "changeset.queued",
@@ -62,10 +71,15 @@ impl Workflow {
     }
 
     /// Puts the queue into a new order; the list must name exactly what is queued.
-    pub async fn reorder_queue(&self, member: &Member, order: &[ChangesetId]) -> Result<Vec<Versioned<Changeset>>> {
+    pub async fn reorder_queue(
+        &self,
+        member: &Member,
+        order: &[ChangesetId],
+    ) -> Result<Vec<Versioned<Changeset>>> {
         member.may(AppAction::ReorderQueue)?;
         let queued = self.queue(member.app_id()).await?;
-        let (wanted, present): (BTreeSet<_>, BTreeSet<_>) = (order.iter().collect(), queued.iter().map(|c| &c.doc.id).collect());
+        let (wanted, present): (BTreeSet<_>, BTreeSet<_>) =
+            (order.iter().collect(), queued.iter().map(|c| &c.doc.id).collect());
         if wanted.len() != order.len() {
             return Err(Error::invalid("/changeset_ids", "a changeset stands twice in the list"));
         }
@@ -87,7 +101,11 @@ impl Workflow {
             }
         }
         let before: Vec<_> = queued.iter().map(|c| c.doc.number).collect();
-        let after: Vec<_> = order.iter().filter_map(|id| queued.iter().find(|c| c.doc.id == *id)).map(|c| c.doc.number).collect();
+        let after: Vec<_> = order
+            .iter()
+            .filter_map(|id| queued.iter().find(|c| c.doc.id == *id))
+            .map(|c| c.doc.number)
+            .collect();
         change.audit("queue", app.doc.id, "queue.reordered", json!(before), json!(after));
         self.commit(change).await?;
         self.queue(member.app_id()).await
@@ -99,7 +117,9 @@ impl Workflow {
         if changeset.doc.status.name() != "queued" {
             return Ok(json!({"outcome": "not_queued"}));
         }
-        let Some(revision) = changeset.doc.revision.clone() else { return Ok(json!({"outcome": "no_revision"})) };
+        let Some(revision) = changeset.doc.revision.clone() else {
+            return Ok(json!({"outcome": "no_revision"}));
+        };
         let app = self.load::<conman_domain::app::App>("app", changeset.doc.app_id).await?;
         let repository = self.repository(app.doc.id);
         let head = self.integration_head(&app.doc).await?;
@@ -113,7 +133,10 @@ impl Workflow {
                     with: head.to_string(),
                     reason: "the published release changed the same place".to_owned(),
                 };
-                Some(ChangesetEvent::Conflict { release_id: None, collisions: paths.into_iter().map(collision).collect() })
+                Some(ChangesetEvent::Conflict {
+                    release_id: None,
+                    collisions: paths.into_iter().map(collision).collect(),
+                })
             }
             MergeProbe::Clean { .. } => {
                 let at = crate::submit::whole_second(changeset.doc.updated_at);
@@ -125,7 +148,8 @@ impl Workflow {
                     message: "Merge check".to_owned(),
                 };
                 let keep = KeepName::revision(id, 0);
-                let plan = ComposePlan { base: head, members: vec![member], committer: author, keep: keep.clone() };
+                let plan =
+                    ComposePlan { base: head, members: vec![member], committer: author, keep: keep.clone() };
                 let hooks = ComposeHooks { check: crate::compose::strict_check(), ..ComposeHooks::default() };
                 let composed = repository.compose(plan, hooks).await?;
                 let event = match &composed.members[..] {

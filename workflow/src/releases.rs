@@ -13,7 +13,9 @@ use conman_domain::policy::{self, AppAction, ReleaseAction};
 use conman_domain::release::{Hold, MemberResult, Release, ReleaseEvent, ReleaseMember, ReleaseStatus};
 use conman_domain::{Timestamp, id::JobId};
 use conman_git::{DiffLimits, RawDiff};
-use conman_store::collections::{MEMBER_BY_RELEASE, MEMBER_HELD, RELEASE_BY_APP, RELEASE_BY_STATE, RELEASE_BY_TAG};
+use conman_store::collections::{
+    MEMBER_BY_RELEASE, MEMBER_HELD, RELEASE_BY_APP, RELEASE_BY_STATE, RELEASE_BY_TAG,
+};
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
 
@@ -79,7 +81,13 @@ impl Workflow {
         change.replace(&release, full.release.version);
         let numbers = self.pick(&mut change, member, &release, &full.members, changesets).await?;
         let before: Vec<u32> = full.held().map(|m| m.doc.number).collect();
-        change.audit("release", id, "release.members_changed", json!({"members": before}), json!({"members": numbers}));
+        change.audit(
+            "release",
+            id,
+            "release.members_changed",
+            json!({"members": before}),
+            json!({"members": numbers}),
+        );
         self.commit(change).await.map_err(held_elsewhere)?;
         self.release(member, id).await
     }
@@ -121,11 +129,19 @@ impl Workflow {
                 return Err(Error::invalid(pointer(), "this changeset stands twice in the list"));
             }
             let changeset = self.changeset(member, *id).await.map_err(|error| match error {
-                Error::Rejected(Rejection::NotFound(_)) => Error::invalid(pointer(), "the app has no such changeset"),
+                Error::Rejected(Rejection::NotFound(_)) => {
+                    Error::invalid(pointer(), "the app has no such changeset")
+                }
                 other => other,
             })?;
-            let (ChangesetStatus::Queued { .. }, Some(revision)) = (&changeset.doc.status, &changeset.doc.revision) else {
-                let message = format!("#{} is {}; only queued changesets are picked", changeset.doc.number, changeset.doc.status.name());
+            let (ChangesetStatus::Queued { .. }, Some(revision)) =
+                (&changeset.doc.status, &changeset.doc.revision)
+            else {
+                let message = format!(
+                    "#{} is {}; only queued changesets are picked",
+                    changeset.doc.number,
+                    changeset.doc.status.name()
+                );
                 return Err(Error::conflict_with("not_queued", message, json!({"changeset_id": id})));
             };
             change.check(&changeset);
@@ -155,7 +171,13 @@ impl Workflow {
     }
 
     /// Changes the notes of a release that is not published.
-    pub async fn set_notes(&self, member: &Member, id: ReleaseId, expected: Version, notes: String) -> Result<FullRelease> {
+    pub async fn set_notes(
+        &self,
+        member: &Member,
+        id: ReleaseId,
+        expected: Version,
+        notes: String,
+    ) -> Result<FullRelease> {
         let full = self.release(member, id).await?;
         policy::release(member.viewer(), &full.release.doc, ReleaseAction::Edit)?;
         if notes.len() > 100_000 {
@@ -168,7 +190,13 @@ impl Workflow {
         (release.notes, release.updated_at) = (notes, self.now().await?);
         let mut change = Change::by(&member.actor, Some(member.app_id()), release.updated_at);
         change.replace(&release, expected);
-        change.audit("release", id, "release.notes_changed", json!({"notes": full.release.doc.notes}), json!({"notes": release.notes}));
+        change.audit(
+            "release",
+            id,
+            "release.notes_changed",
+            json!({"notes": full.release.doc.notes}),
+            json!({"notes": release.notes}),
+        );
         self.commit(change).await?;
         self.release(member, id).await
     }
@@ -176,18 +204,24 @@ impl Workflow {
     /// One release of the member's app.
     pub async fn release(&self, member: &Member, id: ReleaseId) -> Result<FullRelease> {
         let full = self.full_release(id).await?;
-        if full.release.doc.app_id == member.app_id() { Ok(full) } else { Err(Rejection::NotFound("release").into()) }
+        if full.release.doc.app_id == member.app_id() {
+            Ok(full)
+        } else {
+            Err(Rejection::NotFound("release").into())
+        }
     }
 
     pub(crate) async fn full_release(&self, id: ReleaseId) -> Result<FullRelease> {
         let release = self.load("release", id).await?;
-        let query = Query::<ReleaseMember>::on(&MEMBER_BY_RELEASE).eq(id.to_string()).limit(MAX_MEMBERS as u64 + 1);
+        let query =
+            Query::<ReleaseMember>::on(&MEMBER_BY_RELEASE).eq(id.to_string()).limit(MAX_MEMBERS as u64 + 1);
         Ok(FullRelease { release, members: self.store().find(query).await?.items })
     }
 
     /// The release that carries a tag in the member's app.
     pub async fn release_by_tag(&self, member: &Member, tag: &ReleaseTag) -> Result<FullRelease> {
-        let query = Query::<Release>::on(&RELEASE_BY_TAG).eq(member.app_id().to_string()).eq(tag.as_str()).limit(1);
+        let query =
+            Query::<Release>::on(&RELEASE_BY_TAG).eq(member.app_id().to_string()).eq(tag.as_str()).limit(1);
         match self.store().find(query).await?.items.into_iter().next() {
             Some(release) => self.release(member, release.doc.id).await,
             None => Err(Rejection::NotFound("release").into()),
@@ -195,19 +229,32 @@ impl Workflow {
     }
 
     /// The app's releases, newest first, in any or only in some states.
-    pub async fn list_releases(&self, member: &Member, states: &[String], page: Page) -> Result<(Vec<Versioned<Release>>, u64)> {
+    pub async fn list_releases(
+        &self,
+        member: &Member,
+        states: &[String],
+        page: Page,
+    ) -> Result<(Vec<Versioned<Release>>, u64)> {
         let app_id = member.app_id().to_string();
         let query = if states.is_empty() {
             Query::<Release>::on(&RELEASE_BY_APP).eq(app_id)
         } else {
             Query::on(&RELEASE_BY_STATE).eq(app_id).any_of(states.iter().map(String::as_str))
         };
-        let found = self.store().find(query.descending().skip(page.skip()).limit(u64::from(page.limit)).with_total()).await?;
+        let found = self
+            .store()
+            .find(query.descending().skip(page.skip()).limit(u64::from(page.limit)).with_total())
+            .await?;
         Ok((found.items, found.total))
     }
 
     /// Has a release composed; answers the job that does it.
-    pub async fn assemble_release(&self, member: &Member, id: ReleaseId, on_isolation: OnIsolation) -> Result<JobId> {
+    pub async fn assemble_release(
+        &self,
+        member: &Member,
+        id: ReleaseId,
+        on_isolation: OnIsolation,
+    ) -> Result<JobId> {
         let full = self.release(member, id).await?;
         policy::release(member.viewer(), &full.release.doc, ReleaseAction::Assemble)?;
         if full.held().next().is_none() {
@@ -249,7 +296,12 @@ impl Workflow {
             ReleaseStatus::Publishing(publication) => (publication.previous_head, publication.tree),
             status => match status.publication() {
                 Some(publication) => (publication.previous_head, publication.tree),
-                None => return Err(Error::conflict("not_composed", "compose the release first; then its changes are known")),
+                None => {
+                    return Err(Error::conflict(
+                        "not_composed",
+                        "compose the release first; then its changes are known",
+                    ));
+                }
             },
         };
         let from = match environment {
@@ -290,7 +342,9 @@ pub(crate) fn set_status(release: &Release, event: ReleaseEvent, at: Timestamp) 
 
 fn held_elsewhere(error: Error) -> Error {
     match error.conflict_code() {
-        Some("not_unique") => Error::conflict("held_by_another_release", "another release holds one of these changesets"),
+        Some("not_unique") => {
+            Error::conflict("held_by_another_release", "another release holds one of these changesets")
+        }
         _ => error,
     }
 }

@@ -31,7 +31,12 @@ pub struct Decision {
 
 impl Workflow {
     /// Records a decision on a revision; one on any but the newest is refused.
-    pub async fn review_changeset(&self, member: &Member, id: ChangesetId, decision: &Decision) -> Result<Versioned<Changeset>> {
+    pub async fn review_changeset(
+        &self,
+        member: &Member,
+        id: ChangesetId,
+        decision: &Decision,
+    ) -> Result<Versioned<Changeset>> {
         if decision.comment.len() > MAX_REVIEW_COMMENT {
             return Err(Error::invalid("/comment", format!("at most {MAX_REVIEW_COMMENT} bytes")));
         }
@@ -45,8 +50,15 @@ impl Workflow {
             return Err(Error::conflict("no_revision", "the changeset was not submitted yet"));
         };
         if newest.number != decision.revision {
-            let message = format!("you decided on revision {}; the newest is {}: look at what changed", decision.revision, newest.number);
-            return Err(Error::conflict_with("stale_revision", message, json!({"newest_revision": newest.number})));
+            let message = format!(
+                "you decided on revision {}; the newest is {}: look at what changed",
+                decision.revision, newest.number
+            );
+            return Err(Error::conflict_with(
+                "stale_revision",
+                message,
+                json!({"newest_revision": newest.number}),
+            ));
         }
         let action = match decision.verdict {
             Verdict::Approve => ChangesetAction::Approve,
@@ -63,7 +75,10 @@ impl Workflow {
         let at = self.now().await?;
         let required = self.app_again(member).await?.doc.settings.required_approval_count;
         let event = match decision.verdict {
-            Verdict::Approve => ChangesetEvent::Approve { approval: Approval { user_id: reviewer, approved_at: at }, required },
+            Verdict::Approve => ChangesetEvent::Approve {
+                approval: Approval { user_id: reviewer, approved_at: at },
+                required,
+            },
             Verdict::RequestChanges => ChangesetEvent::RequestChanges(reviewer, at),
             Verdict::Reject => ChangesetEvent::Reject(reviewer, at),
         };
@@ -96,11 +111,18 @@ impl Workflow {
             None => change.insert(&review),
         };
         let next = before.doc.status.clone().next(match decision.verdict {
-            Verdict::Approve => ChangesetEvent::Approve { approval: Approval { user_id: reviewer, approved_at: at }, required },
+            Verdict::Approve => ChangesetEvent::Approve {
+                approval: Approval { user_id: reviewer, approved_at: at },
+                required,
+            },
             Verdict::RequestChanges => ChangesetEvent::RequestChanges(reviewer, at),
             Verdict::Reject => ChangesetEvent::Reject(reviewer, at),
         })?;
-        let complete = if matches!(next, ChangesetStatus::Approved { .. }) { " It has the approvals it needs." } else { "" };
+        let complete = if matches!(next, ChangesetStatus::Approved { .. }) {
+            " It has the approvals it needs."
+        } else {
+            ""
+        };
         let letter = Letter {
             event: noun,
             subject: format!("#{} {}: {told}", before.doc.number, before.doc.title),

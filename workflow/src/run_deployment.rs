@@ -12,7 +12,9 @@ use bytes::Bytes;
 use conman_distribution::{Activated, Activation, HistoryRow};
 use conman_domain::access::Role;
 use conman_domain::catalog::Catalog;
-use conman_domain::deployment::{Deployment, DeploymentEvent, DeploymentKind, DeploymentStatus, FailureCause};
+use conman_domain::deployment::{
+    Deployment, DeploymentEvent, DeploymentKind, DeploymentStatus, FailureCause,
+};
 use conman_domain::environment::{Environment, Running};
 use conman_domain::id::DeploymentId;
 use conman_domain::name::ParameterName;
@@ -56,7 +58,8 @@ impl Workflow {
             return Ok(json!({"outcome": deployment.doc.status.name()}));
         };
         let environment = self.environment_of(deployment.doc.app_id, deployment.doc.environment_id).await?;
-        job.log(format!("Writing {} to {} as version {version}", deployment.doc.tag, environment.doc.name)).await?;
+        job.log(format!("Writing {} to {} as version {version}", deployment.doc.tag, environment.doc.name))
+            .await?;
         let resolved = match self.resolve(&deployment.doc, &environment.doc).await? {
             Ok(resolved) => resolved,
             Err(reason) => return self.settle_refused(job, id, reason).await,
@@ -94,7 +97,10 @@ impl Workflow {
             return Ok(());
         }
         if (deployment.approvals.len() as u64) < u64::from(deployment.approvals_required) {
-            return Err(Error::conflict("approvals_missing", "the deployment has not the approvals that it needs"));
+            return Err(Error::conflict(
+                "approvals_missing",
+                "the deployment has not the approvals that it needs",
+            ));
         }
         let environment = self.environment_of(deployment.app_id, deployment.environment_id).await?;
         // What the stage before runs may have changed since it was asked for.
@@ -124,7 +130,11 @@ impl Workflow {
     }
 
     /// The release with every parameter's value; or why the environment's values do not fit, as one sentence.
-    async fn resolve(&self, deployment: &Deployment, environment: &Environment) -> Result<Result<Resolved, String>> {
+    async fn resolve(
+        &self,
+        deployment: &Deployment,
+        environment: &Environment,
+    ) -> Result<Result<Resolved, String>> {
         let release: Versioned<Release> = self.load("release", deployment.release_id).await?;
         let Some(publication) = release.doc.status.publication() else {
             return Ok(Err(format!("the release is {}", release.doc.status.name())));
@@ -132,20 +142,24 @@ impl Workflow {
         let repository = self.repository(deployment.app_id);
         let catalog = match self.catalog(&repository, publication.tree).await? {
             Ok(catalog) => catalog,
-            Err(findings) => return Ok(Err(findings.iter().map(crate::submit::tell).collect::<Vec<_>>().join("; "))),
+            Err(findings) => {
+                return Ok(Err(findings.iter().map(crate::submit::tell).collect::<Vec<_>>().join("; ")));
+            }
         };
         let profile: Versioned<RuntimeProfile> = self.load("runtime profile", environment.profile_id).await?;
         let values = match catalog.resolve(&own_values(&catalog, &profile.doc)) {
             Ok(values) => values,
             Err(problems) => {
-                let told: Vec<String> = problems.iter().map(|p| value_finding(&environment.name, p).message).collect();
+                let told: Vec<String> =
+                    problems.iter().map(|p| value_finding(&environment.name, p).message).collect();
                 return Ok(Err(told.join("; ")));
             }
         };
         let mut parameters = BTreeMap::new();
         for (name, value) in values {
             if let Some(declared) = catalog.parameters.get(&name) {
-                let (kind, category, hot_reloadable) = (declared.kind, declared.category, declared.hot_reloadable);
+                let (kind, category, hot_reloadable) =
+                    (declared.kind, declared.category, declared.hot_reloadable);
                 parameters.insert(name, SnapshotParameter { value, kind, category, hot_reloadable });
             }
         }
@@ -223,7 +237,12 @@ impl Workflow {
     }
 
     /// A running deployment whose values no longer fit: it may have been activated before the answer was lost.
-    async fn settle_refused(&self, job: &JobContext, id: DeploymentId, reason: String) -> Result<serde_json::Value> {
+    async fn settle_refused(
+        &self,
+        job: &JobContext,
+        id: DeploymentId,
+        reason: String,
+    ) -> Result<serde_json::Value> {
         if self.distribution().history_of(&id.to_string()).await?.is_some() {
             self.finish_deployment(id).await?;
             return Ok(json!({"outcome": "succeeded"}));
@@ -235,7 +254,9 @@ impl Workflow {
     /// The last batch: what the distribution database's history says is so becomes the store's.
     pub(crate) async fn finish_deployment(&self, id: DeploymentId) -> Result<()> {
         let row = self.distribution().history_of(&id.to_string()).await?;
-        let row = row.ok_or_else(|| Error::errored("the deployment is not in the distribution history", "no such row"))?;
+        let row = row.ok_or_else(|| {
+            Error::errored("the deployment is not in the distribution history", "no such row")
+        })?;
         retrying(|| self.record_deployment(id, &row)).await?;
         fail_point!("deploy.after_finish");
         Ok(())
@@ -252,7 +273,9 @@ impl Workflow {
         let mut change = Change::by_system(Some(deployment.app_id), at);
         advance(&mut change, &before, DeploymentEvent::Activated(row.at), "deployment.succeeded")?;
         let left = environment.doc.running.clone();
-        let newer = left.as_ref().is_none_or(|running| running.provenance.config_version < row.provenance.config_version);
+        let newer = left
+            .as_ref()
+            .is_none_or(|running| running.provenance.config_version < row.provenance.config_version);
         if newer {
             let mut after = environment.doc.clone();
             after.running = Some(Running {
@@ -271,12 +294,21 @@ impl Workflow {
                 .await?
                 .iter()
                 .filter(|other| other.doc.id != after.id)
-                .all(|other| other.doc.running.as_ref().is_some_and(|r| r.release_id == deployment.release_id));
+                .all(|other| {
+                    other.doc.running.as_ref().is_some_and(|r| r.release_id == deployment.release_id)
+                });
             let release: Versioned<Release> = self.load("release", deployment.release_id).await?;
             let deployed = set_status(&release.doc, ReleaseEvent::Deployed { everywhere }, at)?;
             change.replace(&deployed, release.version);
-            let told = json!({"state": deployed.status.name(), "environment_id": after.id, "deployment_id": id});
-            change.audit("release", release.doc.id, "release.deployed", json!({"state": release.doc.status.name()}), told);
+            let told =
+                json!({"state": deployed.status.name(), "environment_id": after.id, "deployment_id": id});
+            change.audit(
+                "release",
+                release.doc.id,
+                "release.deployed",
+                json!({"state": release.doc.status.name()}),
+                told,
+            );
             self.leave(&mut change, deployment, left).await?;
         }
         let letter = Letter {
@@ -298,7 +330,13 @@ impl Workflow {
             let at = change.at();
             change.replace(&set_status(&release.doc, ReleaseEvent::RollBack, at)?, release.version);
             let told = json!({"state": "rolled_back", "environment_id": deployment.environment_id});
-            change.audit("release", left.release_id, "release.rolled_back", json!({"state": release.doc.status.name()}), told);
+            change.audit(
+                "release",
+                left.release_id,
+                "release.rolled_back",
+                json!({"state": release.doc.status.name()}),
+                told,
+            );
         }
         Ok(())
     }
@@ -316,7 +354,12 @@ impl Workflow {
             let before: Versioned<Deployment> = self.load("deployment", id).await?;
             let at = self.now().await?;
             let mut change = Change::by_system(Some(before.doc.app_id), at);
-            advance(&mut change, &before, DeploymentEvent::Fail { cause, reason: reason.clone(), at }, "deployment.failed")?;
+            advance(
+                &mut change,
+                &before,
+                DeploymentEvent::Fail { cause, reason: reason.clone(), at },
+                "deployment.failed",
+            )?;
             let letter = Letter {
                 event: "deployment.failed",
                 subject: format!("Deployment failed: {}", before.doc.tag),

@@ -21,12 +21,22 @@ impl Workflow {
     }
 
     /// An environment's config versions, newest first.
-    pub async fn history(&self, app_id: AppId, environment: EnvironmentId, page: Page) -> Result<HistoryPage> {
+    pub async fn history(
+        &self,
+        app_id: AppId,
+        environment: EnvironmentId,
+        page: Page,
+    ) -> Result<HistoryPage> {
         Ok(self.distribution().history(app_id, environment, page.page, page.limit).await?)
     }
 
     /// A file's content by its hash, as far as the environment runs it or did lately.
-    pub async fn file(&self, app_id: AppId, environment: EnvironmentId, hash: &ContentHash) -> Result<Option<Bytes>> {
+    pub async fn file(
+        &self,
+        app_id: AppId,
+        environment: EnvironmentId,
+        hash: &ContentHash,
+    ) -> Result<Option<Bytes>> {
         Ok(self.distribution().file(app_id, environment, hash).await?)
     }
 
@@ -36,7 +46,12 @@ impl Workflow {
     }
 
     /// Writes down what a worker says of itself.
-    pub async fn report(&self, app_id: AppId, environment: EnvironmentId, report: WorkerReport) -> Result<()> {
+    pub async fn report(
+        &self,
+        app_id: AppId,
+        environment: EnvironmentId,
+        report: WorkerReport,
+    ) -> Result<()> {
         Ok(self.distribution().report(app_id, environment, report).await?)
     }
 }

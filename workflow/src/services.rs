@@ -3,6 +3,7 @@
 use crate::actor::{Actor, Member};
 use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
+use crate::mail::Mailer;
 use conman_distribution::Distribution;
 use conman_domain::Timestamp;
 use conman_domain::access::Membership;
@@ -10,7 +11,6 @@ use conman_domain::app::App;
 use conman_domain::id::AppId;
 use conman_git::{Repositories, Repository};
 use conman_store::{Document, Query, Store, Versioned};
-use crate::mail::Mailer;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -98,13 +98,19 @@ impl Workflow {
             .eq(app_id.to_string())
             .eq(actor.user_id.to_string())
             .limit(1);
-        let Some(membership) = self.store().find(query).await?.items.into_iter().next() else { return Err(no_app) };
+        let Some(membership) = self.store().find(query).await?.items.into_iter().next() else {
+            return Err(no_app);
+        };
         let Some(app) = self.store().get::<App>(&app_id.to_string()).await? else { return Err(no_app) };
         Ok(Member { actor: actor.clone(), app, role: membership.doc.role })
     }
 
     /// Loads a document, or says that there is none.
-    pub(crate) async fn load<T: Document>(&self, what: &'static str, id: impl ToString) -> Result<Versioned<T>> {
+    pub(crate) async fn load<T: Document>(
+        &self,
+        what: &'static str,
+        id: impl ToString,
+    ) -> Result<Versioned<T>> {
         let found = self.store().get::<T>(&id.to_string()).await?;
         found.ok_or_else(|| Rejection::NotFound(what).into())
     }

@@ -9,7 +9,9 @@ use crate::services::Workflow;
 use crate::support::retrying;
 use crate::workspaces::OpenWorkspace;
 use conman_domain::access::{Role, User};
-use conman_domain::changeset::{Changeset, ChangesetEvent, ChangesetStatus, Finding, Revision, RevisionRecord, Validation};
+use conman_domain::changeset::{
+    Changeset, ChangesetEvent, ChangesetStatus, Finding, Revision, RevisionRecord, Validation,
+};
 use conman_domain::id::{ChangesetId, UserId, WorkspaceId};
 use conman_domain::job::Work;
 use conman_domain::policy::{self, ChangesetAction, WorkspaceAction};
@@ -23,7 +25,12 @@ impl Workflow {
     /// Freezes the workspace's head as the changeset's next revision and starts its validation.
     ///
     /// Serves submit and resubmit alike; approvals start from zero.
-    pub async fn submit_changeset(&self, member: &Member, id: ChangesetId, action: ChangesetAction) -> Result<Versioned<Changeset>> {
+    pub async fn submit_changeset(
+        &self,
+        member: &Member,
+        id: ChangesetId,
+        action: ChangesetAction,
+    ) -> Result<Versioned<Changeset>> {
         retrying(|| self.try_submit(member, id, action)).await?;
         self.changeset(member, id).await
     }
@@ -35,7 +42,10 @@ impl Workflow {
         let repository = self.repository(member.app_id());
         let workspace = &open.workspace.doc;
         if repository.sync_state(workspace.id, &workspace.branch).await?.is_some() {
-            return Err(Error::conflict("sync_pending", "a sync of the workspace waits for its conflicts; resolve or abort it first"));
+            return Err(Error::conflict(
+                "sync_pending",
+                "a sync of the workspace waits for its conflicts; resolve or abort it first",
+            ));
         }
         let message = commit_message(&before.doc);
         self.commit_working(member, &open, &message).await?;
@@ -47,7 +57,12 @@ impl Workflow {
         (after.revision, after.updated_at) = (Some(revision.clone()), at);
         // Held before it is recorded, so that no recorded revision can ever lose its objects.
         repository.keep(&KeepName::revision(id, revision.number), revision.head).await?;
-        let record = RevisionRecord { changeset_id: id, app_id: after.app_id, revision, validation: Validation::Running };
+        let record = RevisionRecord {
+            changeset_id: id,
+            app_id: after.app_id,
+            revision,
+            validation: Validation::Running,
+        };
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
         change.insert(&record);
         change.job(Work::MsuiteSubmit { changeset_id: id, revision: record.revision.number });
@@ -56,14 +71,23 @@ impl Workflow {
     }
 
     /// What the workspace's head would be as the changeset's next revision.
-    pub(crate) async fn freeze(&self, member: &Member, changeset: &Changeset, open: &OpenWorkspace) -> Result<Revision> {
+    pub(crate) async fn freeze(
+        &self,
+        member: &Member,
+        changeset: &Changeset,
+        open: &OpenWorkspace,
+    ) -> Result<Revision> {
         let repository = self.repository(member.app_id());
         let (head, base) = (open.working.head, open.baseline);
         let tree = self.tree_of(&repository, head).await?;
         if tree == self.tree_of(&repository, base).await? {
-            return Err(Error::conflict("nothing_to_submit", "the workspace holds no change against its baseline"));
+            return Err(Error::conflict(
+                "nothing_to_submit",
+                "the workspace holds no change against its baseline",
+            ));
         }
-        if changeset.revision.as_ref().is_some_and(|newest| newest.head == head) && changeset.status.is_open() {
+        if changeset.revision.as_ref().is_some_and(|newest| newest.head == head) && changeset.status.is_open()
+        {
             let message = "the workspace holds nothing new since the last revision";
             // What failed may hold by now: the fault may have been an environment's values, or the validation itself.
             let failed = matches!(changeset.status, ChangesetStatus::Submitted { findings: Some(_) });
@@ -82,7 +106,12 @@ impl Workflow {
     }
 
     /// Everybody who authored a commit of the revision, its author, and who submitted it.
-    pub(crate) async fn contributors(&self, repository: &Repository, changeset: &Changeset, revision: &Revision) -> Result<Vec<UserId>> {
+    pub(crate) async fn contributors(
+        &self,
+        repository: &Repository,
+        changeset: &Changeset,
+        revision: &Revision,
+    ) -> Result<Vec<UserId>> {
         let mut people = changeset.contributors.clone();
         let mut add = |id: UserId| {
             if !people.contains(&id) {
@@ -110,19 +139,34 @@ impl Workflow {
     }
 
     /// Validates a submitted revision; a job. Does nothing where the revision is no longer the newest.
-    pub async fn validate_revision(&self, job: &JobContext, id: ChangesetId, number: u32) -> Result<serde_json::Value> {
+    pub async fn validate_revision(
+        &self,
+        job: &JobContext,
+        id: ChangesetId,
+        number: u32,
+    ) -> Result<serde_json::Value> {
         let changeset: Versioned<Changeset> = self.load("changeset", id).await?;
         let Some(revision) = current(&changeset.doc, number) else {
             return Ok(json!({"outcome": "superseded"}));
         };
         let app = self.load("app", changeset.doc.app_id).await?;
-        job.log(format!("Checking revision {number} of #{} ({})", changeset.doc.number, revision.head.short())).await?;
+        job.log(format!(
+            "Checking revision {number} of #{} ({})",
+            changeset.doc.number,
+            revision.head.short()
+        ))
+        .await?;
         let base = self.tree_of(&self.repository(changeset.doc.app_id), revision.base).await?;
         let findings = self.findings(&app.doc, base, revision.tree).await?;
         for finding in &findings {
             job.log(tell(finding)).await?;
         }
-        job.log(if findings.is_empty() { "Nothing found".to_owned() } else { format!("{} found", findings.len()) }).await?;
+        job.log(if findings.is_empty() {
+            "Nothing found".to_owned()
+        } else {
+            format!("{} found", findings.len())
+        })
+        .await?;
         self.record_validation(Some(job), id, number, findings.clone()).await?;
         Ok(json!({"outcome": if findings.is_empty() { "passed" } else { "failed" }, "findings": findings}))
     }
@@ -164,7 +208,11 @@ impl Workflow {
                 let letter = Letter {
                     event: "changeset.validation_failed",
                     subject: format!("Validation failed: #{} {}", before.doc.number, before.doc.title),
-                    text: format!("Revision {number} has {} findings; the first: {}", findings.len(), tell(&findings[0])),
+                    text: format!(
+                        "Revision {number} has {} findings; the first: {}",
+                        findings.len(),
+                        tell(&findings[0])
+                    ),
                     link,
                 };
                 self.mail_user(&mut change, before.doc.author_id, &letter).await?;
@@ -183,20 +231,28 @@ impl Workflow {
     /// After a sync moved the workspace's branch: the open or approved changeset gets a revision of its own.
     ///
     /// Where the changeset's own diff is the same as before, its approvals stay; else they start from zero.
-    pub(crate) async fn follow_sync(&self, member: &Member, open: &OpenWorkspace, head_before: CommitId) -> Result<()> {
+    pub(crate) async fn follow_sync(
+        &self,
+        member: &Member,
+        open: &OpenWorkspace,
+        head_before: CommitId,
+    ) -> Result<()> {
         let Some(before) = self.newest_changeset(open.workspace.doc.id).await? else { return Ok(()) };
         let Some(revision) = before.doc.revision.clone() else { return Ok(()) };
-        let follows = matches!(before.doc.status.name(), "submitted" | "in_review" | "changes_requested" | "approved");
+        let follows =
+            matches!(before.doc.status.name(), "submitted" | "in_review" | "changes_requested" | "approved");
         // A branch that had gone on since the revision brings work that nobody has seen: its author resubmits it.
         if !follows || revision.head != head_before {
             return Ok(());
         }
         let repository = self.repository(member.app_id());
         let new = self.freeze(member, &before.doc, open).await?;
-        let same = self.own_diff(&repository, revision.base, revision.head).await? == self.own_diff(&repository, new.base, new.head).await?;
+        let same = self.own_diff(&repository, revision.base, revision.head).await?
+            == self.own_diff(&repository, new.base, new.head).await?;
         let mut after = before.doc.clone();
         let keeps = same && matches!(before.doc.status.name(), "in_review" | "approved");
-        after.status = after.status.next(if keeps { ChangesetEvent::CarryOver } else { ChangesetEvent::Submit })?;
+        after.status =
+            after.status.next(if keeps { ChangesetEvent::CarryOver } else { ChangesetEvent::Submit })?;
         after.contributors = self.contributors(&repository, &after, &new).await?;
         (after.revision, after.updated_at) = (Some(new.clone()), new.submitted_at);
         repository.keep(&KeepName::revision(after.id, new.number), new.head).await?;
@@ -207,13 +263,22 @@ impl Workflow {
         if !keeps {
             change.job(Work::MsuiteSubmit { changeset_id: id, revision: number });
         }
-        step_to(&mut change, &before, &after, if keeps { "changeset.carried_over" } else { "changeset.submitted" });
+        step_to(
+            &mut change,
+            &before,
+            &after,
+            if keeps { "changeset.carried_over" } else { "changeset.submitted" },
+        );
         self.commit(change).await
     }
 
     /// The newest changeset of a workspace.
-    pub(crate) async fn newest_changeset(&self, workspace: WorkspaceId) -> Result<Option<Versioned<Changeset>>> {
-        let query = Query::<Changeset>::on(&CHANGESET_BY_WORKSPACE).eq(workspace.to_string()).descending().limit(1);
+    pub(crate) async fn newest_changeset(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Option<Versioned<Changeset>>> {
+        let query =
+            Query::<Changeset>::on(&CHANGESET_BY_WORKSPACE).eq(workspace.to_string()).descending().limit(1);
         Ok(self.store().find(query).await?.items.into_iter().next())
     }
 

@@ -50,9 +50,18 @@ impl Workflow {
     }
 
     /// Adds a mail to every member of the app whose role is at least this, but the actor.
-    pub(crate) async fn mail_members(&self, change: &mut Change, app_id: AppId, least: Role, letter: &Letter) -> Result<()> {
+    pub(crate) async fn mail_members(
+        &self,
+        change: &mut Change,
+        app_id: AppId,
+        least: Role,
+        letter: &Letter,
+    ) -> Result<()> {
         let roles = Role::ALL.into_iter().filter(|role| *role >= least).map(Role::name);
-        let query = Query::<Membership>::on(&MEMBERSHIP_BY_APP_AND_ROLE).eq(app_id.to_string()).any_of(roles).limit(1_000);
+        let query = Query::<Membership>::on(&MEMBERSHIP_BY_APP_AND_ROLE)
+            .eq(app_id.to_string())
+            .any_of(roles)
+            .limit(1_000);
         for membership in self.store().find(query).await?.items {
             self.mail_user(change, membership.doc.user_id, letter).await?;
         }
@@ -60,7 +69,12 @@ impl Workflow {
     }
 
     /// Adds a mail to one account.
-    pub(crate) async fn mail_user(&self, change: &mut Change, user_id: UserId, letter: &Letter) -> Result<()> {
+    pub(crate) async fn mail_user(
+        &self,
+        change: &mut Change,
+        user_id: UserId,
+        letter: &Letter,
+    ) -> Result<()> {
         if let Some(user) = self.store().get::<User>(&user_id.to_string()).await? {
             change.mail(&user.doc, letter);
         }
@@ -98,9 +112,13 @@ impl From<GitError> for Error {
                 json!({"path": path, "current_blob": current}),
             ),
             GitError::TooLarge { .. } => Rejection::TooLarge(error.to_string()).into(),
-            GitError::Blocked { .. } | GitError::Clash { .. } | GitError::EditedTwice { .. } => field(error.to_string()),
+            GitError::Blocked { .. } | GitError::Clash { .. } | GitError::EditedTwice { .. } => {
+                field(error.to_string())
+            }
             GitError::Refused(refused) => field(refused.to_string()),
-            GitError::ImportRefused { rule, reason } => Self::invalid("/source", format!("{reason} (rule `{rule}`)")),
+            GitError::ImportRefused { rule, reason } => {
+                Self::invalid("/source", format!("{reason} (rule `{rule}`)"))
+            }
             GitError::NotFound(_) => Self::conflict("not_in_repository", error.to_string()),
             GitError::SyncPending => Self::conflict("sync_pending", error.to_string()),
             GitError::NoSync => Self::conflict("no_sync", error.to_string()),

@@ -38,13 +38,21 @@ pub struct SyncStanding {
 
 impl Workflow {
     /// Brings the integration head into a workspace. Conflicts come back to be resolved; nothing is lost by aborting.
-    pub async fn sync_workspace(&self, member: &Member, id: WorkspaceId, mode: SyncMode) -> Result<SyncStanding> {
+    pub async fn sync_workspace(
+        &self,
+        member: &Member,
+        id: WorkspaceId,
+        mode: SyncMode,
+    ) -> Result<SyncStanding> {
         let open = self.workspace(member, id, WorkspaceAction::Edit).await?;
         if open.working.dirty
             && let Some(newest) = self.newest_changeset(id).await?
             && newest.doc.status.name() == "approved"
         {
-            let message = format!("the workspace holds edits that are not part of the approved #{}; they cannot join it", newest.doc.number);
+            let message = format!(
+                "the workspace holds edits that are not part of the approved #{}; they cannot join it",
+                newest.doc.number
+            );
             return Err(Error::conflict("unsubmitted_edits", message));
         }
         let onto = self.integration_head(&self.app_again(member).await?.doc).await?;
@@ -73,7 +81,9 @@ impl Workflow {
         if let Resolution::Content(bytes) = &resolution {
             let rules = write_rules(&self.app_again(member).await?.doc)?;
             if bytes.len() as u64 > rules.file_size_limit {
-                return Err(crate::Rejection::TooLarge(format!("`{path}` is larger than the app allows")).into());
+                return Err(
+                    crate::Rejection::TooLarge(format!("`{path}` is larger than the app allows")).into()
+                );
             }
         }
         let branch = open.workspace.doc.branch.clone();
@@ -107,7 +117,13 @@ impl Workflow {
     }
 
     /// The branch has moved or waits: move the baseline with it, and let the changeset follow.
-    async fn after_sync(&self, member: &Member, before: &OpenWorkspace, onto: CommitId, outcome: SyncOutcome) -> Result<SyncStanding> {
+    async fn after_sync(
+        &self,
+        member: &Member,
+        before: &OpenWorkspace,
+        onto: CommitId,
+        outcome: SyncOutcome,
+    ) -> Result<SyncStanding> {
         let id = before.workspace.doc.id;
         if let SyncOutcome::Conflicted(_) = outcome {
             return self.sync_standing(member, id).await;

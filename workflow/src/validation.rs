@@ -23,12 +23,20 @@ impl Workflow {
     pub(crate) async fn findings(&self, app: &App, base: TreeId, tree: TreeId) -> Result<Vec<Finding>> {
         let repository = self.repository(app.id);
         let changes = repository.changes(base, tree).await?;
-        let changed: HashSet<RepoPath> =
-            changes.iter().filter(|change| change.new_blob.is_some()).map(|change| change.path.clone()).collect();
+        let changed: HashSet<RepoPath> = changes
+            .iter()
+            .filter(|change| change.new_blob.is_some())
+            .map(|change| change.path.clone())
+            .collect();
         let mut findings = Vec::new();
         if let Ok(blocked) = BlockedPaths::new(&app.settings.blocked_paths) {
             for path in changed.iter().filter(|path| blocked.blocks(path)) {
-                findings.push(finding("blocked_path", path, None, "nobody writes this path in this app".to_owned()));
+                findings.push(finding(
+                    "blocked_path",
+                    path,
+                    None,
+                    "nobody writes this path in this app".to_owned(),
+                ));
             }
         }
         let all: Vec<RepoPath> = repository.list(tree).await?.into_iter().map(|entry| entry.path).collect();
@@ -40,7 +48,12 @@ impl Workflow {
         let limit = app.settings.file_size_limit_bytes as usize;
         for (path, content) in &files {
             if content.bytes.len() > limit {
-                findings.push(finding("file_size", path, None, format!("larger than the {limit} bytes that the app allows")));
+                findings.push(finding(
+                    "file_size",
+                    path,
+                    None,
+                    format!("larger than the {limit} bytes that the app allows"),
+                ));
             } else {
                 findings.extend(strict_findings(path, &content.bytes));
             }
@@ -74,7 +87,9 @@ impl Workflow {
         for environment in self.environments(app.id).await? {
             let profile = self.load::<RuntimeProfile>("runtime profile", environment.doc.profile_id).await?;
             if let Err(problems) = catalog.resolve(&own_values(catalog, &profile.doc)) {
-                findings.extend(problems.into_iter().map(|problem| value_finding(&environment.doc.name, &problem)));
+                findings.extend(
+                    problems.into_iter().map(|problem| value_finding(&environment.doc.name, &problem)),
+                );
             }
         }
         Ok(findings)
@@ -91,7 +106,10 @@ pub(crate) fn own_values(catalog: &Catalog, profile: &RuntimeProfile) -> Values 
         .collect()
 }
 
-pub(crate) fn value_finding(environment: &EnvironmentName, problem: &conman_domain::catalog::ValueProblem) -> Finding {
+pub(crate) fn value_finding(
+    environment: &EnvironmentName,
+    problem: &conman_domain::catalog::ValueProblem,
+) -> Finding {
     let message = format!("environment {environment}, parameter {problem}");
     Finding { rule: "parameter_value".to_owned(), path: None, line: None, message }
 }
@@ -106,7 +124,10 @@ fn strict_findings(path: &RepoPath, bytes: &[u8]) -> Vec<Finding> {
         Format::Yaml => "yaml",
         Format::Json => "json",
     };
-    strict::problems(format, bytes).into_iter().map(|p| finding(rule, path, Some(p.line), p.message)).collect()
+    strict::problems(format, bytes)
+        .into_iter()
+        .map(|p| finding(rule, path, Some(p.line), p.message))
+        .collect()
 }
 
 /// Whether a merge's result must be read strictly: it is a file that is read at all, and the merge made it.

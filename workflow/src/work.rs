@@ -12,7 +12,9 @@ use conman_domain::id::JobId;
 use conman_domain::job::{Job, JobEvent, JobLog, JobStatus, Work};
 use conman_domain::policy::AppAction;
 use conman_domain::release::{ReleaseEvent, ReleaseStatus};
-use conman_store::collections::{JOB_BY_APP, JOB_BY_STATE, JOB_BY_TYPE, JOB_BY_TYPE_AND_STATE, JOB_LOG_BY_JOB};
+use conman_store::collections::{
+    JOB_BY_APP, JOB_BY_STATE, JOB_BY_TYPE, JOB_BY_TYPE_AND_STATE, JOB_LOG_BY_JOB,
+};
 use conman_store::{Query, Versioned};
 use serde_json::json;
 
@@ -32,7 +34,10 @@ impl Workflow {
             (None, Some(state)) => Query::on(&JOB_BY_STATE).eq(app_id).eq(state),
             (Some(kind), Some(state)) => Query::on(&JOB_BY_TYPE_AND_STATE).eq(app_id).eq(kind).eq(state),
         };
-        let found = self.store().find(query.descending().skip(page.skip()).limit(u64::from(page.limit)).with_total()).await?;
+        let found = self
+            .store()
+            .find(query.descending().skip(page.skip()).limit(u64::from(page.limit)).with_total())
+            .await?;
         Ok((found.items, found.total))
     }
 
@@ -45,7 +50,10 @@ impl Workflow {
     /// A job's log from behind a line on, oldest first.
     pub async fn job_log(&self, member: &Member, id: JobId, after: u32, limit: u32) -> Result<Vec<JobLog>> {
         let job = self.job(member, id).await?;
-        let query = Query::<JobLog>::on(&JOB_LOG_BY_JOB).eq(job.doc.id.to_string()).after(after).limit(u64::from(limit));
+        let query = Query::<JobLog>::on(&JOB_LOG_BY_JOB)
+            .eq(job.doc.id.to_string())
+            .after(after)
+            .limit(u64::from(limit));
         Ok(self.store().find(query).await?.items.into_iter().map(|line| line.doc).collect())
     }
 
@@ -60,12 +68,21 @@ impl Workflow {
                 JobStatus::Queued { .. } => after.status = after.status.next(JobEvent::Cancel(at))?,
                 JobStatus::Running { .. } => after.cancel_requested = true,
                 JobStatus::Succeeded { .. } | JobStatus::Failed { .. } | JobStatus::Canceled { .. } => {
-                    return Err(Error::conflict("wrong_state", format!("the job is {} already", before.doc.status.name())));
+                    return Err(Error::conflict(
+                        "wrong_state",
+                        format!("the job is {} already", before.doc.status.name()),
+                    ));
                 }
             }
             let mut change = Change::by(&member.actor, Some(member.app_id()), at);
             change.replace(&after, before.version);
-            change.audit("job", id, "job.cancel_requested", json!({"state": before.doc.status.name()}), json!(null));
+            change.audit(
+                "job",
+                id,
+                "job.cancel_requested",
+                json!({"state": before.doc.status.name()}),
+                json!(null),
+            );
             self.commit(change).await
         })
         .await?;
@@ -93,16 +110,27 @@ impl Workflow {
                     }
                     let at = self.now().await?;
                     let mut change = Change::by_system(Some(release.app_id), at);
-                    change.replace(&set_status(release, ReleaseEvent::ReturnToDraft, at)?, full.release.version);
+                    change.replace(
+                        &set_status(release, ReleaseEvent::ReturnToDraft, at)?,
+                        full.release.version,
+                    );
                     let told = json!({"state": "draft_release", "reason": reason});
-                    change.audit("release", release.id, "release.returned_to_draft", json!({"state": "assembling"}), told);
+                    change.audit(
+                        "release",
+                        release.id,
+                        "release.returned_to_draft",
+                        json!({"state": "assembling"}),
+                        told,
+                    );
                     self.commit(change).await
                 })
                 .await
             }
             Work::DeployRelease { deployment_id } => self.settle_deployment(*deployment_id, reason).await,
             // A decided publication is finished by its own replay; an undecided one is still validated.
-            Work::ReleasePublish { .. } | Work::RevalidateQueuedChangeset { .. } | Work::SendNotification { .. } => Ok(()),
+            Work::ReleasePublish { .. }
+            | Work::RevalidateQueuedChangeset { .. }
+            | Work::SendNotification { .. } => Ok(()),
         }
     }
 
@@ -110,13 +138,17 @@ impl Workflow {
     async fn settle_deployment(&self, id: conman_domain::id::DeploymentId, reason: &str) -> Result<()> {
         let deployment: Versioned<Deployment> = self.load("deployment", id).await?;
         match deployment.doc.status {
-            DeploymentStatus::Running { .. } if self.distribution().history_of(&id.to_string()).await?.is_some() => {
+            DeploymentStatus::Running { .. }
+                if self.distribution().history_of(&id.to_string()).await?.is_some() =>
+            {
                 self.finish_deployment(id).await
             }
             DeploymentStatus::Pending | DeploymentStatus::Running { .. } => {
                 self.fail_deployment(None, id, FailureCause::Errored, reason.to_owned()).await
             }
-            DeploymentStatus::Succeeded { .. } | DeploymentStatus::Failed { .. } | DeploymentStatus::Canceled { .. } => Ok(()),
+            DeploymentStatus::Succeeded { .. }
+            | DeploymentStatus::Failed { .. }
+            | DeploymentStatus::Canceled { .. } => Ok(()),
         }
     }
 }

@@ -6,13 +6,16 @@ use crate::error::{Error, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::services::Workflow;
 use conman_domain::app::{App, BaselineMode, BlockedPaths};
+use conman_domain::changeset::Changeset;
 use conman_domain::id::WorkspaceId;
 use conman_domain::name::{BranchName, Title};
-use conman_domain::changeset::Changeset;
 use conman_domain::policy::{self, ChangesetAction, WorkspaceAction};
 use conman_domain::workspace::Workspace;
 use conman_domain::{CommitId, RepoPath, TreeId};
-use conman_git::{DiffLimits, Edit, FileContent, FileEntry, GitError, NewCommit, PathChange, RawDiff, Repository, Working, WriteRules};
+use conman_git::{
+    DiffLimits, Edit, FileContent, FileEntry, GitError, NewCommit, PathChange, RawDiff, Repository, Working,
+    WriteRules,
+};
 use conman_store::collections::{CHANGESET_OPEN, WORKSPACE_BY_OWNER};
 use conman_store::{Query, Versioned};
 use serde_json::json;
@@ -71,7 +74,10 @@ impl Workflow {
         crate::support::retrying(|| async {
             let present = self.list_workspaces(member).await?;
             if present.len() as u64 >= MAX_WORKSPACES {
-                return Err(Error::conflict("too_many_workspaces", "you have 20 workspaces in this app; use one of them"));
+                return Err(Error::conflict(
+                    "too_many_workspaces",
+                    "you have 20 workspaces in this app; use one of them",
+                ));
             }
             let number = present.iter().map(|workspace| workspace.doc.number).max().unwrap_or(0) + 1;
             self.add_workspace(member, name.clone(), number).await
@@ -96,12 +102,22 @@ impl Workflow {
         let mut change = Change::by(&member.actor, Some(app.doc.id), at);
         change.insert(&workspace);
         let after = json!({"branch": workspace.branch, "baseline": workspace.baseline});
-        change.audit_commit("workspace", workspace.id, "workspace.created", json!(null), after, Some(workspace.baseline));
+        change.audit_commit(
+            "workspace",
+            workspace.id,
+            "workspace.created",
+            json!(null),
+            after,
+            Some(workspace.baseline),
+        );
         match self.commit(change).await {
             Ok(()) => {}
             // Somebody (the same person in another window) made it at the same moment.
             Err(error) if error.conflict_code() == Some("not_unique") => {
-                return Err(Error::conflict(crate::error::CHANGED_MEANWHILE, "the workspace was made at the same moment"));
+                return Err(Error::conflict(
+                    crate::error::CHANGED_MEANWHILE,
+                    "the workspace was made at the same moment",
+                ));
             }
             Err(error) => return Err(error),
         }
@@ -120,7 +136,12 @@ impl Workflow {
     }
 
     /// Loads a workspace of the member's own.
-    pub async fn workspace(&self, member: &Member, id: WorkspaceId, action: WorkspaceAction) -> Result<OpenWorkspace> {
+    pub async fn workspace(
+        &self,
+        member: &Member,
+        id: WorkspaceId,
+        action: WorkspaceAction,
+    ) -> Result<OpenWorkspace> {
         let workspace: Versioned<Workspace> = self.load("workspace", id).await?;
         if workspace.doc.app_id != member.app_id() {
             return Err(Rejection::NotFound("workspace").into());
@@ -153,7 +174,11 @@ impl Workflow {
     }
 
     /// A workspace's files with their markers against the baseline.
-    pub async fn workspace_tree(&self, member: &Member, id: WorkspaceId) -> Result<(OpenWorkspace, WorkspaceTree)> {
+    pub async fn workspace_tree(
+        &self,
+        member: &Member,
+        id: WorkspaceId,
+    ) -> Result<(OpenWorkspace, WorkspaceTree)> {
         let open = self.workspace(member, id, WorkspaceAction::Read).await?;
         let repository = self.repository(member.app_id());
         let baseline = self.tree_of(&repository, open.baseline).await?;
@@ -163,7 +188,12 @@ impl Workflow {
     }
 
     /// One file of a workspace.
-    pub async fn workspace_file(&self, member: &Member, id: WorkspaceId, path: &RepoPath) -> Result<FileContent> {
+    pub async fn workspace_file(
+        &self,
+        member: &Member,
+        id: WorkspaceId,
+        path: &RepoPath,
+    ) -> Result<FileContent> {
         let open = self.workspace(member, id, WorkspaceAction::Read).await?;
         let found = self.repository(member.app_id()).file(open.working.tree, path).await?;
         found.ok_or_else(|| Rejection::NotFound("file").into())
@@ -178,7 +208,12 @@ impl Workflow {
     }
 
     /// Writes, moves and deletes files, all or none. Every edit names the content that it replaces.
-    pub async fn write_files(&self, member: &Member, id: WorkspaceId, edits: Vec<Edit>) -> Result<OpenWorkspace> {
+    pub async fn write_files(
+        &self,
+        member: &Member,
+        id: WorkspaceId,
+        edits: Vec<Edit>,
+    ) -> Result<OpenWorkspace> {
         let open = self.workspace(member, id, WorkspaceAction::Edit).await?;
         if edits.is_empty() || edits.len() > MAX_EDITS {
             return Err(Error::invalid("/edits", format!("between 1 and {MAX_EDITS} edits")));
@@ -190,7 +225,9 @@ impl Workflow {
         let at = self.now().await?;
         let branch = &open.workspace.doc.branch;
         let working = match repository.write(id, branch, edits, &rules, at).await {
-            Err(GitError::Stale { path, current }) => return Err(self.stale(&repository, path, current).await?),
+            Err(GitError::Stale { path, current }) => {
+                return Err(self.stale(&repository, path, current).await?);
+            }
             other => other?,
         };
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
@@ -201,17 +238,28 @@ impl Workflow {
     }
 
     /// The refusal of a stale write, with what the file holds now so that nothing typed is lost.
-    async fn stale(&self, repository: &Repository, path: RepoPath, current: Option<conman_domain::BlobId>) -> Result<Error> {
+    async fn stale(
+        &self,
+        repository: &Repository,
+        path: RepoPath,
+        current: Option<conman_domain::BlobId>,
+    ) -> Result<Error> {
         let content = match current {
             Some(blob) => Some(repository.blob(blob).await?),
             None => None,
         };
         let text = content.and_then(|bytes| String::from_utf8(bytes).ok());
         let message = match current {
-            Some(_) => format!("`{path}` has changed since it was read; compare with what it holds now and decide again"),
+            Some(_) => format!(
+                "`{path}` has changed since it was read; compare with what it holds now and decide again"
+            ),
             None => format!("`{path}` does not exist any more, or never did"),
         };
-        Ok(Error::conflict_with("stale_content", message, json!({"path": path, "current_blob": current, "current_content": text})))
+        Ok(Error::conflict_with(
+            "stale_content",
+            message,
+            json!({"path": path, "current_blob": current, "current_content": text}),
+        ))
     }
 
     /// Commits the working files to the workspace's branch. Where a changeset of the workspace waits for review, the
@@ -224,7 +272,14 @@ impl Workflow {
             return Err(Error::conflict("nothing_to_commit", "nothing was edited since the last commit"));
         };
         let mut change = Change::by(&member.actor, Some(member.app_id()), self.now().await?);
-        change.audit_commit("workspace", id, "workspace.checkpointed", json!(null), json!({"message": message}), Some(commit));
+        change.audit_commit(
+            "workspace",
+            id,
+            "workspace.checkpointed",
+            json!(null),
+            json!({"message": message}),
+            Some(commit),
+        );
         self.commit(change).await?;
         let query = Query::<Changeset>::on(&CHANGESET_OPEN).eq(id.to_string()).limit(1);
         if let Some(open) = self.store().find(query).await?.items.into_iter().next()
@@ -235,7 +290,12 @@ impl Workflow {
         self.workspace(member, id, WorkspaceAction::Read).await
     }
 
-    pub(crate) async fn commit_working(&self, member: &Member, open: &OpenWorkspace, message: &str) -> Result<Option<CommitId>> {
+    pub(crate) async fn commit_working(
+        &self,
+        member: &Member,
+        open: &OpenWorkspace,
+        message: &str,
+    ) -> Result<Option<CommitId>> {
         let signature = member.actor.signature(self.now().await?);
         let new = NewCommit { author: signature.clone(), committer: signature, message: message.to_owned() };
         let workspace = &open.workspace.doc;
@@ -252,7 +312,14 @@ impl Workflow {
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);
         change.replace(&workspace, open.workspace.version);
         let before = json!({"head": open.working.head, "tree": open.working.tree});
-        change.audit_commit("workspace", id, "workspace.reset", before, json!({"baseline": baseline}), Some(baseline));
+        change.audit_commit(
+            "workspace",
+            id,
+            "workspace.reset",
+            before,
+            json!({"baseline": baseline}),
+            Some(baseline),
+        );
         self.commit(change).await?;
         self.repository(member.app_id()).reset(id, &workspace.branch, baseline).await?;
         self.workspace(member, id, WorkspaceAction::Read).await
@@ -261,7 +328,8 @@ impl Workflow {
 
 /// What an app allows to be written.
 pub(crate) fn write_rules(app: &App) -> Result<WriteRules> {
-    let blocked = BlockedPaths::new(&app.settings.blocked_paths).map_err(|error| Error::errored("the app's globs do not compile", error))?;
+    let blocked = BlockedPaths::new(&app.settings.blocked_paths)
+        .map_err(|error| Error::errored("the app's globs do not compile", error))?;
     Ok(WriteRules {
         file_size_limit: u64::from(app.settings.file_size_limit_bytes),
         is_blocked: Arc::new(move |path| blocked.blocks(path)),
@@ -270,7 +338,9 @@ pub(crate) fn write_rules(app: &App) -> Result<WriteRules> {
 
 fn tell_edit(edit: &Edit) -> serde_json::Value {
     match edit {
-        Edit::Put { path, expected, bytes } => json!({"put": path, "replaces": expected, "bytes": bytes.len()}),
+        Edit::Put { path, expected, bytes } => {
+            json!({"put": path, "replaces": expected, "bytes": bytes.len()})
+        }
         Edit::Delete { path, expected } => json!({"delete": path, "replaces": expected}),
         Edit::Move { from, to, .. } => json!({"move": from, "to": to}),
     }
