@@ -54,6 +54,16 @@ on_both! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_busy_servers_survive_kills_of_either() -> anyhow::Result<()> {
+    busy::kill_either_of_two().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_survives_a_closed_postgresql() -> anyhow::Result<()> {
+    outages::postgres_is_closed().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_survives_the_loss_of_postgresql() -> anyhow::Result<()> {
     outages::postgres_goes_away().await
 }

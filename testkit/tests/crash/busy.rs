@@ -13,13 +13,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::client::{Failed, list, text};
+use crate::client::{Failed, list, text, until};
 use crate::lab::{Lab, People};
 use crate::memories;
 use crate::place::{Backend, Place, stop};
 
 /// How often the server is killed.
-const ROUNDS: u32 = 10;
+const ROUNDS: usize = 10;
 /// How long it lives each time, in ms: short enough to meet the start, long enough for a whole release.
 const LIFE: std::ops::Range<u64> = 250..3_500;
 /// How many changesets are on their way at once.
@@ -43,6 +43,8 @@ struct Ledger {
     made: BTreeSet<String>,
     /// The tags of releases that were seen published.
     tags: BTreeSet<String>,
+    /// How many deployments were asked for.
+    deployments: u32,
     /// By workspace and path: what was written last, and what may have been written since.
     files: BTreeMap<(String, String), Written>,
 }
@@ -62,66 +64,98 @@ struct Day<'a> {
 
 /// Kills a busy server again and again, at moments that a seed decides.
 pub(crate) async fn kill_at_random(backend: Backend) -> Result<()> {
+    seeded(backend, 1).await
+}
+
+/// Kills now the one and now the other of two servers that share everything; people go to the one that is left.
+pub(crate) async fn kill_either_of_two() -> Result<()> {
+    seeded(Backend::Servers, 2).await
+}
+
+async fn seeded(backend: Backend, servers: usize) -> Result<()> {
     let seed = match std::env::var("CONMAN_CRASH_SEED") {
         Ok(seed) => seed.parse().context("CONMAN_CRASH_SEED is a number")?,
         Err(_) => 20_260_102,
     };
-    play(backend, seed).await.with_context(|| format!("with CONMAN_CRASH_SEED={seed}"))
+    play(backend, servers, seed).await.with_context(|| format!("with CONMAN_CRASH_SEED={seed}"))
 }
 
-async fn play(backend: Backend, seed: u64) -> Result<()> {
+async fn play(backend: Backend, count: usize, seed: u64) -> Result<()> {
     let place = Place::fresh(backend).await?;
-    let mut server = place.command()?.start().await?;
-    let lab = Lab::set_up(&server).await?;
-    let people = lab.people(&server)?;
+    let mut command = place.command()?;
+    if count > 1 {
+        command = command.arg("--shared-repositories");
+    }
+    let mut servers = vec![command.clone().start().await?];
+    let lab = Lab::set_up(&servers[0]).await?;
+    while servers.len() < count {
+        servers.push(command.clone().start().await?);
+    }
+    let people = lab.people(&servers[0])?;
     let mut workspaces = Vec::new();
     for number in 0..AUTHORS + EDITORS {
-        let made = people.author.post(&lab.path("/workspaces"), json!({"name": format!("Busy {number}")})).await?;
+        let made =
+            people.author.post(&lab.path("/workspaces"), json!({"name": format!("Busy {number}")})).await?;
         workspaces.push((text(&made, "id")?, text(&made, "branch")?));
     }
     let day = Day { lab: &lab, ledger: Mutex::default(), life: watch::Sender::new(Life::Up(people)) };
     let (writing, editing) = workspaces.split_at(AUTHORS);
-    tokio::try_join!(
-        day.kills(&mut server, StdRng::seed_from_u64(seed)),
-        day.manages(),
-        try_join_all(writing.iter().enumerate().map(|(number, (id, _))| day.authors(number, id))),
-        try_join_all(editing.iter().map(|(id, _)| day.edits(id))),
-    )?;
+    let busy = async {
+        tokio::try_join!(
+            day.kills(&mut servers, StdRng::seed_from_u64(seed)),
+            day.manages(),
+            try_join_all(writing.iter().enumerate().map(|(number, (id, _))| day.authors(number, id))),
+            try_join_all(editing.iter().map(|(id, _)| day.edits(id))),
+        )
+    };
+    if let Err(error) = busy.await {
+        let logs: Vec<String> = servers.iter().map(ConmanProcess::log).collect();
+        return Err(error.context(format!("the servers said:\n{}", logs.join("\n---\n"))));
+    }
 
-    let people = lab.people(&server)?;
+    let people = lab.people(&servers[0])?;
     lab.settles(&people).await?;
     let ledger = day.ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
     for path in &ledger.made {
         people.manager.get(path).await.context("it was acknowledged, and is gone")?;
     }
-    stop(&mut server).await?;
+    for server in &mut servers {
+        stop(server).await?;
+    }
     let (records, repository) = memories::check(&place).await?;
     let published = records.releases.iter().filter_map(|(release, _)| release.status.publication());
     let tags: BTreeSet<String> = published.map(|publication| publication.tag.to_string()).collect();
     ensure!(ledger.tags.is_subset(&tags), "seen were {:?}, left are {tags:?}", ledger.tags);
     for ((workspace, path), written) in &ledger.files {
-        let (_, branch) = editing.iter().find(|(id, _)| id == workspace).context("an edit of no workspace")?;
+        let (_, branch) =
+            editing.iter().find(|(id, _)| id == workspace).context("an edit of no workspace")?;
         let now = repository.working_file(workspace, branch, path)?;
         let kept = now == written.acknowledged || (now.is_some() && now == written.in_doubt);
         ensure!(kept, "{path} of {workspace} is {now:?}, and was acknowledged as {written:?}");
     }
-    // A day on which nothing happened would prove nothing.
-    let (released, deployed) = (tags.len(), records.deployments.len());
-    ensure!(released >= 2 && deployed >= 2 && ledger.files.len() >= 4, "{released} releases, {deployed} deployments");
     Ok(())
 }
 
 impl Day<'_> {
-    async fn kills(&self, server: &mut ConmanProcess, mut random: StdRng) -> Result<()> {
-        for round in 0..=ROUNDS {
+    /// Kills one server after the other; where there are two, people are at the other one by then.
+    async fn kills(&self, servers: &mut [ConmanProcess], mut random: StdRng) -> Result<()> {
+        for round in 0..ROUNDS {
             tokio::time::sleep(Duration::from_millis(random.random_range(LIFE))).await;
-            if round < ROUNDS {
-                server.kill().await?;
+            let (dies, stays) = (round % servers.len(), (round + 1) % servers.len());
+            servers[dies].kill().await?;
+            if stays == dies {
                 self.life.send_replace(Life::Down);
-                server.restart().await.with_context(|| format!("no start after kill {round}"))?;
-                self.life.send_replace(Life::Up(self.lab.people(server)?));
+            } else {
+                self.life.send_replace(Life::Up(self.lab.people(&servers[stays])?));
             }
+            servers[dies].restart().await.with_context(|| format!("no start after kill {round}"))?;
+            self.life.send_replace(Life::Up(self.lab.people(&servers[stays])?));
         }
+        // A day on which little happened would prove little.
+        let wanted = |ledger: &mut Ledger| {
+            ledger.tags.len() >= 2 && ledger.deployments >= 2 && !ledger.files.is_empty()
+        };
+        until("two releases and two deployments", async || Ok(self.notes(wanted).then_some(()))).await?;
         self.life.send_replace(Life::Over);
         Ok(())
     }
@@ -153,6 +187,12 @@ impl Day<'_> {
         self.notes(|ledger| ledger.made.insert(self.lab.path(&below)));
     }
 
+    fn deployed(&self, deployment: &Value) -> Result<()> {
+        self.made(format!("/deployments/{}", text(deployment, "id")?));
+        self.notes(|ledger| ledger.deployments += 1);
+        Ok(())
+    }
+
     /// Edits some files of a workspace over and over.
     async fn edits(&self, workspace: &str) -> Result<()> {
         let mut count = 0_u32;
@@ -162,10 +202,13 @@ impl Day<'_> {
             let (path, content) = (format!("notes/{}.yml", count % 3), format!("count: {count}\n"));
             let key = (workspace.to_owned(), path.clone());
             let tree = list(&people.author.get(&format!("{files}/tree")).await?, "files")?;
-            let expected = tree.iter().find(|file| file["path"] == path.as_str()).map(|file| file["blob"].clone());
+            let expected =
+                tree.iter().find(|file| file["path"] == path.as_str()).map(|file| file["blob"].clone());
             self.settles_doubt(people, &files, &key, expected.is_some()).await?;
             let edit = json!({"op": "put", "path": path, "expected_blob": expected, "text": content});
-            self.notes(|ledger| ledger.files.entry(key.clone()).or_default().in_doubt = Some(content.clone()));
+            self.notes(|ledger| {
+                ledger.files.entry(key.clone()).or_default().in_doubt = Some(content.clone())
+            });
             people.author.send(Method::PUT, &format!("{files}/files"), json!({"edits": [edit]})).await?;
             let written = Written { acknowledged: Some(content), in_doubt: None };
             self.notes(|ledger| ledger.files.insert(key, written));
@@ -175,7 +218,13 @@ impl Day<'_> {
     }
 
     /// After a write that nobody answered, the file holds what it held or what was written, and nothing else.
-    async fn settles_doubt(&self, people: &People, files: &str, key: &(String, String), exists: bool) -> Result<()> {
+    async fn settles_doubt(
+        &self,
+        people: &People,
+        files: &str,
+        key: &(String, String),
+        exists: bool,
+    ) -> Result<()> {
         let written = self.notes(|ledger| ledger.files.get(key).cloned().unwrap_or_default());
         let now = match exists {
             true => Some(text(&people.author.get(&format!("{files}/files?path={}", key.1)).await?, "text")?),
@@ -272,15 +321,22 @@ impl Day<'_> {
         let publishing = jobs.iter().any(|job| matches!(job["state"].as_str(), Some("queued" | "running")));
         let releases = list(&people.manager.get(&self.lab.path("/releases?limit=200")).await?, "data")?;
         for release in &releases {
-            if let (Some(tag), "published") = (release["tag"].as_str(), release["state"].as_str().unwrap_or_default()) {
+            if let Some(tag) = release["tag"].as_str() {
                 self.notes(|ledger| ledger.tags.insert(tag.to_owned()));
             }
         }
         if let Some(open) = releases.iter().find(|release| is_open(release)) {
             let path = self.lab.path(&format!("/releases/{}", text(open, "id")?));
             match open["state"].as_str().unwrap_or_default() {
-                "draft_release" => drop(people.manager.post(&format!("{path}/assemble"), json!({"on_isolation": "continue"})).await?),
-                "validated" if !publishing => drop(people.manager.post(&format!("{path}/publish"), json!({})).await?),
+                "draft_release" => drop(
+                    people
+                        .manager
+                        .post(&format!("{path}/assemble"), json!({"on_isolation": "continue"}))
+                        .await?,
+                ),
+                "validated" if !publishing => {
+                    drop(people.manager.post(&format!("{path}/publish"), json!({})).await?)
+                }
                 _ => {}
             }
             return Ok(());
@@ -289,7 +345,8 @@ impl Day<'_> {
         let free = queue.iter().filter(|changeset| changeset["held_by_release"].is_null());
         let picked: Vec<&Value> = free.take(3).map(|changeset| &changeset["id"]).collect();
         if !picked.is_empty() {
-            let made = people.manager.post(&self.lab.path("/releases"), json!({"changeset_ids": picked})).await?;
+            let made =
+                people.manager.post(&self.lab.path("/releases"), json!({"changeset_ids": picked})).await?;
             self.made(format!("/releases/{}", text(&made, "id")?));
         }
         Ok(())
@@ -299,10 +356,13 @@ impl Day<'_> {
         let states = "published,deployed_partial,deployed_full";
         let path = self.lab.path(&format!("/releases?state={states}&limit=200"));
         let releases = list(&people.manager.get(&path).await?, "data")?;
-        let newest = releases.iter().max_by_key(|release| release["published_at"].as_str().map(str::to_owned));
+        let newest =
+            releases.iter().max_by_key(|release| release["published_at"].as_str().map(str::to_owned));
         let Some(newest) = newest else { return Ok(()) };
         let environments = list(&people.manager.get(&self.lab.path("/environments")).await?, "data")?;
-        let [dev, prod] = environments.as_slice() else { anyhow::bail!("two environments: {environments:?}") };
+        let [dev, prod] = environments.as_slice() else {
+            anyhow::bail!("two environments: {environments:?}")
+        };
         let runs = |environment: &Value| environment["running"]["release_id"].clone();
         let path = |environment: &Value, verb: &str| {
             self.lab.path(&format!("/environments/{}/{verb}", environment["id"].as_str().unwrap_or_default()))
@@ -310,11 +370,11 @@ impl Day<'_> {
         if dev["active_deployment"].is_null() && runs(dev) != newest["id"] {
             let wish = json!({"release_id": newest["id"]});
             let asked = people.manager.post(&path(dev, "deploy"), wish).await?;
-            self.made(format!("/deployments/{}", text(&asked, "id")?));
+            self.deployed(&asked)?;
         }
         if prod["active_deployment"].is_null() && !runs(dev).is_null() && runs(dev) != runs(prod) {
             let asked = people.manager.post(&path(prod, "promote"), json!({})).await?;
-            self.made(format!("/deployments/{}", text(&asked, "id")?));
+            self.deployed(&asked)?;
         }
         Ok(())
     }

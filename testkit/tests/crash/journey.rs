@@ -43,7 +43,16 @@ pub(crate) struct Journey<'a> {
 impl<'a> Journey<'a> {
     pub(crate) fn new(lab: &'a Lab, environment: &'a str, changesets: Vec<String>) -> Self {
         let reached = Reached::Nothing;
-        Self { lab, environment, changesets, reached, release: None, tag: None, deployment: None, jobs: Vec::new() }
+        Self {
+            lab,
+            environment,
+            changesets,
+            reached,
+            release: None,
+            tag: None,
+            deployment: None,
+            jobs: Vec::new(),
+        }
     }
 
     /// Goes on from wherever the release is, to its end.
@@ -193,7 +202,11 @@ impl<'a> Journey<'a> {
             "succeeded" => Reached::Deployed,
             other => bail!("the deployment came to be {other}: {deployment}"),
         };
-        ensure!(reached >= self.reached, "{:?} was acknowledged, and it is not so any more: {deployment}", self.reached);
+        ensure!(
+            reached >= self.reached,
+            "{:?} was acknowledged, and it is not so any more: {deployment}",
+            self.reached
+        );
         self.reached = self.reached.max(reached);
         Ok(())
     }

@@ -119,7 +119,8 @@ impl Lab {
 
     /// Brings a proposal from a new workspace into the queue; answers the changeset.
     pub(crate) async fn propose(&self, people: &People, proposal: &Proposal<'_>) -> Result<Value> {
-        let workspace = people.author.post(&self.path("/workspaces"), json!({"name": proposal.title})).await?;
+        let workspace =
+            people.author.post(&self.path("/workspaces"), json!({"name": proposal.title})).await?;
         let workspace = text(&workspace, "id")?;
         self.write(people, &workspace, proposal.path, &proposal.text).await?;
         let body = json!({"workspace_id": workspace, "title": proposal.title, "description": ""});
@@ -138,7 +139,13 @@ impl Lab {
     }
 
     /// Writes a file of a workspace over what it holds now.
-    pub(crate) async fn write(&self, people: &People, workspace: &str, path: &str, content: &str) -> Result<()> {
+    pub(crate) async fn write(
+        &self,
+        people: &People,
+        workspace: &str,
+        path: &str,
+        content: &str,
+    ) -> Result<()> {
         let files = self.path(&format!("/workspaces/{workspace}"));
         let tree = people.author.get(&format!("{files}/tree")).await?;
         let present = list(&tree, "files")?.into_iter().find(|file| file["path"] == path);
@@ -158,7 +165,8 @@ impl Lab {
                 }
             }
             let states = "assembling,publishing";
-            let releases = people.manager.get(&self.path(&format!("/releases?state={states}&limit=1"))).await?;
+            let releases =
+                people.manager.get(&self.path(&format!("/releases?state={states}&limit=1"))).await?;
             Ok((releases["total"] == 0).then_some(()))
         })
         .await

@@ -23,19 +23,32 @@ const AWAY: Duration = Duration::from_millis(3_500);
 /// Which server is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Away {
+    /// MongoDB, by a line that is cut.
     Mongo,
+    /// PostgreSQL, by a line that is cut.
     Postgres,
+    /// PostgreSQL, by its administrator: it ends the connections, and takes no new ones.
+    PostgresByOrder,
 }
 
-/// Takes the distribution database away at each step that needs it.
+/// The steps that need the distribution database.
+const ON_POSTGRES: [&str; 3] =
+    ["deploy.before_activate", "distribution.activate.before_commit", "distribution.activate.after_commit"];
+
+/// Cuts the line to the distribution database at each step that needs it.
 pub(crate) async fn postgres_goes_away() -> Result<()> {
-    let points = ["deploy.before_activate", "distribution.activate.before_commit", "distribution.activate.after_commit"];
-    at_each(Away::Postgres, &points).await
+    at_each(Away::Postgres, &ON_POSTGRES).await
 }
 
-/// Takes the store away at each step that needs it.
+/// Closes the distribution database at each step that needs it.
+pub(crate) async fn postgres_is_closed() -> Result<()> {
+    at_each(Away::PostgresByOrder, &ON_POSTGRES).await
+}
+
+/// Cuts the line to the store at each step that needs it.
 pub(crate) async fn mongo_goes_away() -> Result<()> {
-    let points = ["deploy.after_decision", "deploy.before_activate", "deploy.after_activate", "deploy.before_finish"];
+    let points =
+        ["deploy.after_decision", "deploy.before_activate", "deploy.after_activate", "deploy.before_finish"];
     at_each(Away::Mongo, &points).await
 }
 
@@ -47,7 +60,8 @@ async fn at_each(away: Away, points: &[&'static str]) -> Result<()> {
         .buffer_unordered(points.len())
         .collect()
         .await;
-    let failed = outcomes.into_iter().filter_map(|(point, outcome)| Some(format!("{point}: {:#}", outcome.err()?)));
+    let failed =
+        outcomes.into_iter().filter_map(|(point, outcome)| Some(format!("{point}: {:#}", outcome.err()?)));
     let failed: Vec<String> = failed.collect();
     ensure!(failed.is_empty(), "{}", failed.join("\n\n"));
     Ok(())
@@ -61,6 +75,7 @@ async fn goes_away_at(prepared: &Prepared, away: Away, point: &str) -> Result<()
     let command = match away {
         Away::Mongo => place.command_by(Some(&line.through(mongo)?), Some(postgres))?,
         Away::Postgres => place.command_by(Some(mongo), Some(&line.through(postgres)?))?,
+        Away::PostgresByOrder => place.command()?,
     };
     let mut server = command.env("FAILPOINTS", format!("{point}=1*sleep({HELD})")).start().await?;
     let people = lab.people(&server)?;
@@ -74,10 +89,18 @@ async fn goes_away_at(prepared: &Prepared, away: Away, point: &str) -> Result<()
     })
     .await?;
     tokio::time::sleep(BEFORE).await;
-    line.cut();
-    tokio::time::sleep(AWAY).await;
-    line.mend();
-    ensure!(line.broken() > 0, "nobody was connected over the line");
+    let broken = if away == Away::PostgresByOrder {
+        let broken = place.close_postgres().await?;
+        tokio::time::sleep(AWAY).await;
+        place.open_postgres().await?;
+        broken
+    } else {
+        line.cut();
+        tokio::time::sleep(AWAY).await;
+        line.mend();
+        line.broken()
+    };
+    ensure!(broken > 0, "nobody was connected");
 
     journey.goes_on(&people).await.context("the deployment does not go on")?;
     lab.settles(&people).await?;

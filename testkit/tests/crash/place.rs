@@ -9,7 +9,7 @@ use conman_store::{Store, collections};
 use conman_testkit::{ConmanCommand, ConmanProcess, MongoDatabase, PostgresDatabase, binary};
 use mongodb::bson::doc;
 use tempfile::TempDir;
-use tokio_postgres::NoTls;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// What the store and the distribution database are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,11 @@ impl Place {
     }
 
     /// The command that serves this place with its databases reached by other addresses.
-    pub(crate) fn command_by(&self, store: Option<&str>, distribution: Option<&str>) -> Result<ConmanCommand> {
+    pub(crate) fn command_by(
+        &self,
+        store: Option<&str>,
+        distribution: Option<&str>,
+    ) -> Result<ConmanCommand> {
         let mut command = ConmanCommand::new(binary::conman_with_failpoints()?)
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
             .arg(self.folder.path());
@@ -74,6 +78,24 @@ impl Place {
     pub(crate) fn urls(&self) -> Result<(&str, &str)> {
         let (mongo, postgres) = self.databases.as_ref().context("the place is embedded")?;
         Ok((mongo.url(), postgres.url()))
+    }
+
+    /// Ends all connections to the PostgreSQL database, and has it take no new ones; answers how many there were.
+    pub(crate) async fn close_postgres(&self) -> Result<usize> {
+        let (_, postgres) = self.databases.as_ref().context("the place is embedded")?;
+        let name = postgres.name();
+        let count = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
+        let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        let close = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+        let answers = administer(&[&close, &count, &end]).await?;
+        answers.first().and_then(|count| count.parse().ok()).context("PostgreSQL does not count")
+    }
+
+    /// Has the PostgreSQL database take connections again.
+    pub(crate) async fn open_postgres(&self) -> Result<()> {
+        let (_, postgres) = self.databases.as_ref().context("the place is embedded")?;
+        administer(&[&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", postgres.name())]).await?;
+        Ok(())
     }
 
     /// The folder of the repositories.
@@ -138,11 +160,30 @@ async fn copy_mongo(from: &MongoDatabase) -> Result<MongoDatabase> {
 
 async fn copy_postgres(from: &PostgresDatabase) -> Result<PostgresDatabase> {
     let to = PostgresDatabase::fresh().await?;
-    let (client, connection) = tokio_postgres::connect(&conman_testkit::postgres_server()?, NoTls).await?;
+    administer(&[
+        &format!("DROP DATABASE {}", to.name()),
+        &format!("CREATE DATABASE {} TEMPLATE {}", to.name(), from.name()),
+    ])
+    .await?;
+    Ok(to)
+}
+
+/// Runs statements on the PostgreSQL server as its administrator; answers the first column of all rows.
+async fn administer(statements: &[&str]) -> Result<Vec<String>> {
+    let (client, connection) =
+        tokio_postgres::connect(&conman_testkit::postgres_server()?, NoTls).await.context("no PostgreSQL")?;
     let connection = tokio::spawn(connection);
-    client.batch_execute(&format!("DROP DATABASE {}", to.name())).await?;
-    client.batch_execute(&format!("CREATE DATABASE {} TEMPLATE {}", to.name(), from.name())).await?;
+    let mut answers = Vec::new();
+    for statement in statements {
+        for message in
+            client.simple_query(statement).await.with_context(|| format!("refused: {statement}"))?
+        {
+            if let SimpleQueryMessage::Row(row) = message {
+                answers.extend(row.get(0).map(str::to_owned));
+            }
+        }
+    }
     drop(client);
     connection.await??;
-    Ok(to)
+    Ok(answers)
 }

@@ -22,6 +22,10 @@ const DEATH: Duration = Duration::from_secs(20);
 /// How many servers live at once: mostly they wait for the lease of a dead one to end.
 const AT_ONCE: usize = 8;
 
+/// The points that a server passes again right after its start when it was killed there.
+const REPLAYED: [&str; 4] =
+    ["publish.before_tag", "publish.after_tag", "publish.after_branch", "publish.before_finish"];
+
 /// What a fault point interrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
@@ -55,7 +59,9 @@ impl Step {
             Work::ReleaseAssemble { .. } => self == Self::Compose,
             Work::ReleasePublish { .. } => self == Self::Publish,
             Work::DeployRelease { .. } => self == Self::Deploy,
-            Work::MsuiteSubmit { .. } | Work::RevalidateQueuedChangeset { .. } | Work::SendNotification { .. } => false,
+            Work::MsuiteSubmit { .. }
+            | Work::RevalidateQueuedChangeset { .. }
+            | Work::SendNotification { .. } => false,
         }
     }
 }
@@ -80,7 +86,8 @@ pub(crate) async fn kill_at_each(backend: Backend, step: Step) -> Result<()> {
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
-    let failed = outcomes.into_iter().filter_map(|(point, outcome)| Some(format!("{point}: {:#}", outcome.err()?)));
+    let failed =
+        outcomes.into_iter().filter_map(|(point, outcome)| Some(format!("{point}: {:#}", outcome.err()?)));
     let failed: Vec<String> = failed.collect();
     ensure!(failed.is_empty(), "{}", failed.join("\n\n"));
     Ok(())
@@ -111,7 +118,11 @@ async fn has_fault_points() -> Result<()> {
     let binary = binary::conman_with_failpoints()?;
     let refusing = ConmanCommand::new(&binary).arg("openapi").env("CONMAN_KILL_AT", "no.such.point");
     let refused = !refusing.run(DEATH).await?.status.success();
-    ensure!(refused, "{} has no fault points: build it with `cargo xtask build --failpoints`", binary.display());
+    ensure!(
+        refused,
+        "{} has no fault points: build it with `cargo xtask build --failpoints`",
+        binary.display()
+    );
     Ok(())
 }
 
@@ -122,6 +133,12 @@ async fn kill_at(prepared: &Prepared, point: &str) -> Result<()> {
     let mut server = command.clone().env("CONMAN_KILL_AT", point).start().await?;
     let mut journey = Journey::new(lab, &lab.stages[0], prepared.changesets[..3].to_vec());
     dies(&mut server, lab, &mut journey, step).await?;
+    if REPLAYED.contains(&point) {
+        // The first thing that the next life does is to finish what was decided: it passes the same point.
+        let started = server.restart().await;
+        let status = server.ended(DEATH).await?;
+        ensure!(status.signal() == Some(SIGKILL), "the second life ended with {status}: {started:?}");
+    }
 
     server.restart_with(command).await.context("the server does not start after the kill")?;
     let people = lab.people(&server)?;
@@ -199,7 +216,11 @@ fn check_first(records: &Records, step: Step, reached: Reached) -> Result<()> {
     let named = collisions.iter().any(|c| c.path == "pages/home.yml" && c.with == "#2");
     ensure!(named, "it is not said what the third collides with: {collisions:?}");
     let tagged = release.status.publication().is_some();
-    ensure!(tagged == (reached >= Reached::Published), "at {reached:?} the release is {}", release.status.name());
+    ensure!(
+        tagged == (reached >= Reached::Published),
+        "at {reached:?} the release is {}",
+        release.status.name()
+    );
     check_attempts(records, step)?;
     check_mails_told_once(records)
 }

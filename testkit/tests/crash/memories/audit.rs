@@ -83,14 +83,20 @@ pub(super) fn check(records: &Records, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-fn check_machine(machine: &Machine, now: &BTreeMap<String, Value>, records: &Records, findings: &mut Findings) {
+fn check_machine(
+    machine: &Machine,
+    now: &BTreeMap<String, Value>,
+    records: &Records,
+    findings: &mut Findings,
+) {
     let mut told: BTreeMap<&str, Vec<&AuditEvent>> = BTreeMap::new();
     let of_machine = records.events.iter().filter(|event| event.entity == machine.entity);
     for event in of_machine {
         told.entry(&event.entity_id).or_default().push(event);
     }
     for id in told.keys().filter(|id| !now.contains_key(**id)) {
-        findings.check(false, || format!("the audit log tells of a {} that is not there: {id}", machine.entity));
+        findings
+            .check(false, || format!("the audit log tells of a {} that is not there: {id}", machine.entity));
     }
     for (id, status) in now {
         let mut events = told.remove(id.as_str()).unwrap_or_default();

@@ -23,7 +23,8 @@ pub(super) async fn check(
 ) -> Result<()> {
     for deployment in &records.deployments {
         let name = deployment.status.name();
-        let ended = !matches!(deployment.status, DeploymentStatus::Pending | DeploymentStatus::Running { .. });
+        let ended =
+            !matches!(deployment.status, DeploymentStatus::Pending | DeploymentStatus::Running { .. });
         findings.check(ended, || format!("the deployment {} is {name} still", deployment.id));
         let row = distribution.history_of(&deployment.id.to_string()).await?;
         let succeeded = matches!(deployment.status, DeploymentStatus::Succeeded { .. });
@@ -37,7 +38,8 @@ pub(super) async fn check(
     }
     for (release, _) in &records.releases {
         let is_deployed = |deployment: &Deployment| {
-            deployment.release_id == release.id && matches!(deployment.status, DeploymentStatus::Succeeded { .. })
+            deployment.release_id == release.id
+                && matches!(deployment.status, DeploymentStatus::Succeeded { .. })
         };
         let (ran, state) = (records.deployments.iter().any(is_deployed), release.status.name());
         let says_so = matches!(state, "deployed_partial" | "deployed_full" | "rolled_back");
@@ -47,10 +49,16 @@ pub(super) async fn check(
 }
 
 /// A history row is of its deployment, to the letter.
-fn check_row(records: &Records, deployment: &Deployment, row: &HistoryRow, findings: &mut Findings) -> Result<()> {
+fn check_row(
+    records: &Records,
+    deployment: &Deployment,
+    row: &HistoryRow,
+    findings: &mut Findings,
+) -> Result<()> {
     let what = format!("the history row of the deployment {}", deployment.id);
     let release = records.releases.iter().find(|(release, _)| release.id == deployment.release_id);
-    let publication = release.and_then(|(release, _)| publication(release)).context("a deployment of no release")?;
+    let publication =
+        release.and_then(|(release, _)| publication(release)).context("a deployment of no release")?;
     findings.same(&format!("the environment of {what}"), row.environment_id, deployment.environment_id);
     findings.same(&format!("the tag of {what}"), &row.provenance.release_tag, &publication.tag);
     findings.same(&format!("the commit of {what}"), row.provenance.release_commit, publication.commit);
@@ -76,15 +84,21 @@ async fn check_environment(
     findings.same(&format!("the rows of {name}"), history.total as usize, rows.len());
     let versions: Vec<ConfigVersion> = rows.iter().map(|row| row.provenance.config_version).collect();
     let falling = versions.windows(2).all(|pair| pair[0] > pair[1]);
-    findings.check(falling, || format!("the versions of {name} are not each once and in order: {versions:?}"));
+    findings
+        .check(falling, || format!("the versions of {name} are not each once and in order: {versions:?}"));
     let based = rows.windows(2).all(|pair| pair[0].base_version == pair[1].provenance.config_version);
-    findings.check(based, || format!("a version of {name} is based on another than the one before: {rows:?}"));
+    findings
+        .check(based, || format!("a version of {name} is based on another than the one before: {rows:?}"));
     let sources: BTreeSet<String> = rows.iter().map(|row| row.source_id.clone()).collect();
     let succeeded = records.deployments.iter().filter(|deployment| {
         deployment.environment_id == id && matches!(deployment.status, DeploymentStatus::Succeeded { .. })
     });
     let expected: BTreeSet<String> = succeeded.map(|deployment| deployment.id.to_string()).collect();
-    findings.same(&format!("the sources of {name}'s history"), (rows.len(), sources), (expected.len(), expected));
+    findings.same(
+        &format!("the sources of {name}'s history"),
+        (rows.len(), sources),
+        (expected.len(), expected),
+    );
 
     let active = distribution.active(app, id).await?;
     let (provenance, newest) = (active.as_ref().map(|a| &a.provenance), rows.first());
@@ -94,7 +108,11 @@ async fn check_environment(
     let source = running.map(|running| running.deployment_id.to_string());
     findings.same(&format!("whose work {name} runs"), source, newest.map(|row| row.source_id.clone()));
     let at = running.map(|running| running.activated_at);
-    findings.same(&format!("since when {name} runs it"), at, active.as_ref().map(|active| active.activated_at));
+    findings.same(
+        &format!("since when {name} runs it"),
+        at,
+        active.as_ref().map(|active| active.activated_at),
+    );
     let greatest = versions.first().copied().unwrap_or_default();
     findings.check(environment.last_version >= greatest, || {
         format!("{name} would use a version again: {} after {greatest}", environment.last_version)

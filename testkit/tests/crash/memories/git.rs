@@ -58,7 +58,8 @@ impl Repository {
             }
             expected.insert(name);
         }
-        let present: BTreeSet<String> = refs.keys().filter(|name| name.starts_with("refs/tags/")).cloned().collect();
+        let present: BTreeSet<String> =
+            refs.keys().filter(|name| name.starts_with("refs/tags/")).cloned().collect();
         findings.same("the tags", present, expected);
     }
 
@@ -95,7 +96,8 @@ impl Repository {
 
     fn refs(&self) -> Result<BTreeMap<String, Ref>> {
         let format = "--format=%(refname)%09%(objecttype)%09%(objectname)%09%(*objectname)";
-        let listed = String::from_utf8(self.git(&["for-each-ref", format])?).context("a ref that is not text")?;
+        let listed =
+            String::from_utf8(self.git(&["for-each-ref", format])?).context("a ref that is not text")?;
         let read = |line: &str| {
             let mut parts = line.split('\t').map(str::to_owned);
             let (name, kind, object) = (parts.next()?, parts.next()?, parts.next()?);
@@ -127,7 +129,9 @@ fn check_branch(refs: &BTreeMap<String, Ref>, records: &Records, findings: &mut 
     let mut by_previous: BTreeMap<String, &Publication> = BTreeMap::new();
     for publication in publications(records) {
         let other = by_previous.insert(publication.previous_head.to_string(), publication);
-        findings.check(other.is_none(), || format!("two releases were published on one head: {other:?}, {publication:?}"));
+        findings.check(other.is_none(), || {
+            format!("two releases were published on one head: {other:?}, {publication:?}")
+        });
     }
     let mut head = records.app.initial_commit.to_string();
     while let Some(publication) = by_previous.remove(&head) {
@@ -143,7 +147,9 @@ fn check_branch(refs: &BTreeMap<String, Ref>, records: &Records, findings: &mut 
 pub(super) fn check_folder(place: &Place, findings: &mut Findings) -> Result<()> {
     let mut open = vec![place.repositories()];
     while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        for entry in
+            std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
+        {
             let entry = entry?;
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             let lock = name.ends_with(".lock") && !is_servers_own(place, &path);

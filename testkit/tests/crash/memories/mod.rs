@@ -18,8 +18,8 @@ use conman_domain::job::{Job, JobLog, JobStatus};
 use conman_domain::mail::Mail;
 use conman_domain::release::{Release, ReleaseMember};
 use conman_store::collections::{
-    APP_BY_SLUG, AUDIT_BY_APP, CHANGESET_BY_NUMBER, DEPLOYMENT_BY_APP, ENVIRONMENT_BY_POSITION, JOB_BY_APP, JOB_DUE,
-    JOB_LEASED, JOB_LOG_BY_JOB, MAIL_BY_TIME, MEMBER_BY_RELEASE, RELEASE_BY_APP,
+    APP_BY_SLUG, AUDIT_BY_APP, CHANGESET_BY_NUMBER, DEPLOYMENT_BY_APP, ENVIRONMENT_BY_POSITION, JOB_BY_APP,
+    JOB_DUE, JOB_LEASED, JOB_LOG_BY_JOB, MAIL_BY_TIME, MEMBER_BY_RELEASE, RELEASE_BY_APP,
 };
 use conman_store::{Document, Index, Query, Store};
 

@@ -16,7 +16,8 @@ pub(super) fn check(records: &Records, repository: &Repository, findings: &mut F
             let changeset = records.changesets.iter().find(|changeset| changeset.id == member.changeset_id);
             match changeset {
                 Some(changeset) => check_member(release, member, changeset, findings),
-                None => findings.check(false, || format!("a release has a member that does not exist: {member:?}")),
+                None => findings
+                    .check(false, || format!("a release has a member that does not exist: {member:?}")),
             }
             check_commits(release, member, repository, findings)?;
         }
@@ -59,7 +60,12 @@ fn check_member(release: &Release, member: &ReleaseMember, changeset: &Changeset
 }
 
 /// A published commit has in its history exactly the members that were merged.
-fn check_commits(release: &Release, member: &ReleaseMember, repository: &Repository, findings: &mut Findings) -> Result<()> {
+fn check_commits(
+    release: &Release,
+    member: &ReleaseMember,
+    repository: &Repository,
+    findings: &mut Findings,
+) -> Result<()> {
     let commit = match (&release.status, release.status.publication()) {
         (ReleaseStatus::Validated { candidate }, _) => candidate.commit,
         (_, Some(publication)) => publication.commit,
