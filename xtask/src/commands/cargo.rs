@@ -23,8 +23,12 @@ pub(crate) fn cargo() -> Command {
     }
     // Set by the `cargo run` that started this program; a nested cargo would hand them on to build scripts, which
     // then see a changed environment and run again.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
-        command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        let ours =
+            name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_"));
+        if ours {
+            command.env_remove(name);
+        }
     }
     command
 }
