@@ -75,7 +75,8 @@ pub(crate) struct ServeArguments {
     /// The address under which people reach the server; http and where it listens, unless told otherwise.
     #[arg(long, env = "CONMAN_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
-    /// The mail server, `smtp://HOST:PORT` or `smtps://USER:PASSWORD@HOST`; without one, mails stay in the outbox.
+    /// The mail server: `smtp://HOST:PORT`, with `?tls=required` for STARTTLS, or `smtps://USER:PASSWORD@HOST`;
+    /// without one, mails stay in the outbox.
     #[arg(long, env = "CONMAN_SMTP_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) smtp_url: Option<String>,
     /// Whom mails come from; `conman@` and the public address's host, unless told otherwise.

@@ -40,6 +40,11 @@ impl SmtpMailer {
                 "the mail server's address is not one; write smtp://HOST:PORT or smtps://USER:PASSWORD@HOST"
             )
         })?;
+        if sends_password_openly(&settings.url) {
+            tracing::warn!(
+                "the mail server's password travels unencrypted: use smtps:// or add ?tls=required"
+            );
+        }
         let transport = transport.timeout(Some(PATIENCE)).build();
         let mailer = Self {
             transport,
@@ -76,6 +81,16 @@ impl Mailer for SmtpMailer {
         self.transport.send(message).await?;
         Ok(())
     }
+}
+
+/// True if anybody on the way to the mail server could read the password.
+fn sends_password_openly(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| {
+        let encrypted = url.scheme() == "smtps"
+            || url.query_pairs().any(|pair| pair == ("tls".into(), "required".into()));
+        let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        url.password().is_some() && !encrypted && !is_local
+    })
 }
 
 /// The text, and the link on a line of its own.
@@ -169,6 +184,20 @@ mod tests {
         assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
         assert!(head.contains("Subject: Hi  Bcc: eve@evil.example"), "{head}");
         assert!(!sent.replace("\r\n", "").contains(['\r', '\n']), "{sent:?}");
+    }
+
+    #[test]
+    fn a_password_on_an_open_wire_is_noticed() {
+        for (url, open) in [
+            ("smtp://u:p@mail.example", true),
+            ("smtp://u:p@mail.example:587?tls=opportunistic", true),
+            ("smtp://u:p@mail.example:587?tls=required", false),
+            ("smtps://u:p@mail.example", false),
+            ("smtp://mail:1025", false),
+            ("smtp://u:p@127.0.0.1:1025", false),
+        ] {
+            assert_eq!(sends_password_openly(url), open, "{url}");
+        }
     }
 
     #[test]

@@ -69,6 +69,8 @@ async fn connected(source: &Source, name: &str, shutdown: &CancellationToken) ->
 }
 
 async fn follow(follower: &Follower, output: Output, shutdown: &CancellationToken) -> Outcome {
+    // The first may have been active for long when the worker came.
+    let mut found = true;
     loop {
         let applied = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -77,23 +79,31 @@ async fn follow(follower: &Follower, output: Output, shutdown: &CancellationToke
         let Some(applied) = applied else {
             return Err(Ending::Failed(anyhow!("the worker stopped by itself")));
         };
-        print::line(&shown(&applied, output)).context("nobody reads what is printed")?;
+        print::line(&shown(&applied, output, found)).context("nobody reads what is printed")?;
+        found = false;
     }
 }
 
 /// One version on one line.
-fn shown(applied: &Applied, output: Output) -> String {
+fn shown(applied: &Applied, output: Output, found: bool) -> String {
     let runs = &applied.provenance;
     let after = applied.at.since(applied.activated_at).num_milliseconds();
     match output {
-        Output::Table => format!(
-            "{}  version {:<4}  {}  commit {}  profile revision {}  applied {after} ms after its commit",
-            applied.at,
-            runs.config_version.to_string(),
-            runs.release_tag,
-            runs.release_commit.short(),
-            runs.profile_revision,
-        ),
+        Output::Table => {
+            let since = if found {
+                format!("active since {}", applied.activated_at)
+            } else {
+                format!("applied {after} ms after its commit")
+            };
+            format!(
+                "{}  version {}  {}  commit {}  profile revision {}  {since}",
+                applied.at,
+                runs.config_version,
+                runs.release_tag,
+                runs.release_commit.short(),
+                runs.profile_revision,
+            )
+        }
         Output::Json => json!({
             "config_version": runs.config_version,
             "release_tag": runs.release_tag,

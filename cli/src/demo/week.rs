@@ -2,9 +2,11 @@
 
 use super::lab::Lab;
 use super::proposals::Proposal;
+use super::scenario::content;
 use crate::client::{number, until};
 use crate::print::progress;
 use anyhow::{Context as _, Result};
+use serde_json::json;
 
 /// The first release, live everywhere.
 const RELEASED: [&str; 5] = [
@@ -49,6 +51,7 @@ pub(super) async fn fill(lab: &Lab) -> Result<()> {
     for proposal in &in_review {
         lab.in_review(proposal).await?;
     }
+    talk(lab, of(&["menu-wording"])?[0]).await?;
     progress(format!("{} changesets are on their way", proposals.len()));
 
     let release = lab.draft_release(&released).await?;
@@ -64,6 +67,28 @@ pub(super) async fn fill(lab: &Lab) -> Result<()> {
     settled(lab).await?;
     lab.draft_release(&drafted).await?;
     settled(lab).await
+}
+
+/// A reviewer asks about a line, and the author answers.
+async fn talk(lab: &Lab, proposal: &Proposal) -> Result<()> {
+    const PATH: &str = "menus/main.yml";
+    const WORDS: &str = "Orders to suppliers";
+    let comments = lab.changeset(proposal, "/comments");
+    let sketch = lab.sketch(&proposal.key)?;
+    let source = sketch.writes.get(PATH).cloned().flatten();
+    let menu = content(&source.context("the wording of the menu is not changed")?)?;
+    let line = String::from_utf8_lossy(&menu).lines().position(|line| line.contains(WORDS));
+    let question = json!({
+        "body": "The purchasing forms still say \"Purchase orders\". Do we change them in the same release?",
+        "place": {"revision": 1, "path": PATH, "line": line.map(|above| above + 1)},
+    });
+    let question = lab.first_with("reviewer")?.post(&comments, question).await?;
+    let answer = json!({
+        "body": "They are printed once a year, so they follow in January.",
+        "thread_id": question["id"],
+    });
+    lab.person(&sketch.author)?.post(&comments, answer).await?;
+    Ok(())
 }
 
 /// Waits until no job is left.
