@@ -176,6 +176,19 @@ impl<'de> Deserializer<'de> for Node<'de> {
         }
     }
 
+    /// Only an object is one: a list of its values in order would hide which is which.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.value {
+            Value::Object(_) => self.deserialize_any(visitor),
+            _ => Err(Fault::at("expected an object")),
+        }
+    }
+
     numbers! {
         deserialize_i8 visit_i8 i8;
         deserialize_i16 visit_i16 i16;
@@ -188,7 +201,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
+        i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier
         ignored_any
     }
 }

@@ -181,7 +181,8 @@ struct CreateApp {
 #[schema(as = AppSource)]
 enum SourceBody {
     /// Nowhere: it starts empty.
-    Empty,
+    // With braces, here and in other enums: only then are unknown fields refused.
+    Empty {},
     /// A repository in a folder of the server; the operator must have allowed that.
     Local {
         /// The folder.
@@ -198,7 +199,7 @@ async fn create_app(
     JsonBody(body): JsonBody<CreateApp>,
 ) -> Answer<(StatusCode, Tagged<AppBody>)> {
     let source = match body.source {
-        SourceBody::Empty => AppSource::Empty,
+        SourceBody::Empty {} => AppSource::Empty,
         SourceBody::Local { path } => AppSource::Local(PathBuf::from(path)),
     };
     let app = state.workflow.create_app(&actor, NewApp { name: body.name, slug: body.slug, source }).await?;

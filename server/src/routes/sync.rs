@@ -158,11 +158,11 @@ enum ResolutionBody {
         text: String,
     },
     /// What the workspace holds.
-    Ours,
+    Ours {},
     /// What the integration branch holds.
-    Theirs,
+    Theirs {},
     /// Nothing: the file goes.
-    Delete,
+    Delete {},
 }
 
 /// Resolves one file; a later resolution replaces an earlier one.
@@ -178,9 +178,9 @@ async fn resolve_conflict(
 ) -> Answer<Json<SyncBody>> {
     let resolution = match body.resolution {
         ResolutionBody::Content { text } => Resolution::Content(text.into_bytes()),
-        ResolutionBody::Ours => Resolution::Ours,
-        ResolutionBody::Theirs => Resolution::Theirs,
-        ResolutionBody::Delete => Resolution::Delete,
+        ResolutionBody::Ours {} => Resolution::Ours,
+        ResolutionBody::Theirs {} => Resolution::Theirs,
+        ResolutionBody::Delete {} => Resolution::Delete,
     };
     Ok(SyncBody::of(&member, state.workflow.resolve_conflict(&member, id, &body.path, resolution).await?))
 }

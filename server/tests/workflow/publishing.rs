@@ -105,9 +105,9 @@ on_both! {
         ] {
             h.manager().does_to(&first, verb, body).await.refused(409, "wrong_state");
         }
-        h.manager().does_to(&first, "reorder", json!({"changeset_ids": []})).await.refused(409, "members_changed");
+        h.manager().does_to(&first, "reorder", json!({"changeset_ids": []})).await.refused(409, "wrong_state");
         let ids = json!({"changeset_ids": [before["members"][0]["changeset_id"]]});
-        h.manager().does_to(&first, "reorder", ids).await.refused(409, "wrong_state");
+        h.manager().does_to(&first, "reorder", ids).await.refused(409, "members_changed");
         assert_eq!(h.manager().get(&path).await.ok(), before);
         assert_eq!(before["allowed_actions"], json!(["deploy"]));
     }

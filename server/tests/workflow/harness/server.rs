@@ -251,10 +251,6 @@ impl Harness {
         Someone { h: self, person: self.account(name) }
     }
 
-    /// Everybody.
-    pub(crate) fn everybody(&self) -> impl Iterator<Item = &Person> {
-        self.people.values()
-    }
 
     /// An author.
     pub(crate) fn author(&self) -> Someone<'_> {
