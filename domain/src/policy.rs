@@ -4,9 +4,11 @@
 //! same functions say yes, so that a client neither hides what would be allowed nor offers what would be refused.
 
 use crate::access::Role;
-use crate::changeset::{Changeset, ChangesetStatus};
+use crate::changeset::{Changeset, ChangesetStatus, Comment};
 use crate::deployment::{Deployment, DeploymentStatus};
+use crate::environment::Environment;
 use crate::id::UserId;
+use crate::job::Job;
 use crate::release::{Release, ReleaseStatus};
 use crate::workspace::Workspace;
 
@@ -140,6 +142,27 @@ actions! {
         /// Put it on an environment.
         Deploy = "deploy",
     }
+    /// What can be done with a comment.
+    CommentAction {
+        /// Change its text.
+        Edit = "edit",
+        /// Settle its thread, or open it again.
+        Resolve = "resolve",
+    }
+    /// What can be done with an environment.
+    EnvironmentAction {
+        /// Put a release on it.
+        Deploy = "deploy",
+        /// Put what the stage before runs on it.
+        Promote = "promote",
+        /// Put a release that it ran before on it again.
+        RollBack = "rollback",
+    }
+    /// What can be done with a job.
+    JobAction {
+        /// Ask it to stop.
+        Cancel = "cancel",
+    }
     /// What can be done with a deployment.
     DeploymentAction {
         /// Give one of the approvals that it needs.
@@ -265,6 +288,59 @@ pub fn release(viewer: Viewer, release: &Release, action: ReleaseAction) -> Resu
         (ReleaseAction::Deploy, _) => wrong_state("it must be published before it is deployed"),
         (ReleaseAction::Edit | ReleaseAction::Assemble | ReleaseAction::Publish, _) => {
             wrong_state(format!("a release that is {state} does not take this"))
+        }
+    }
+}
+
+/// Decides about a comment: its text is its author's alone, a thread is everybody's.
+pub fn comment(viewer: Viewer, comment: &Comment, action: CommentAction) -> Result<(), Denied> {
+    match action {
+        CommentAction::Edit if comment.author_id == viewer.user_id => Ok(()),
+        CommentAction::Edit => forbidden("only its author edits a comment"),
+        CommentAction::Resolve if comment.thread_id.is_none() => Ok(()),
+        CommentAction::Resolve => wrong_state("resolve the first comment of the thread"),
+    }
+}
+
+/// Decides about an environment, given the stage before it.
+pub fn environment(
+    viewer: Viewer,
+    environment: &Environment,
+    before: Option<&Environment>,
+    action: EnvironmentAction,
+) -> Result<(), Denied> {
+    at_least(viewer, Role::ConfigManager)?;
+    let name = &environment.name;
+    let running = environment.running.as_ref().map(|running| running.release_id);
+    match (action, before) {
+        (EnvironmentAction::Deploy, _) => Ok(()),
+        (EnvironmentAction::Promote, None) => {
+            wrong_state(format!("`{name}` is the first stage; deploy a release to it"))
+        }
+        (EnvironmentAction::Promote, Some(before)) => match &before.running {
+            None => wrong_state(format!("`{}` runs nothing yet", before.name)),
+            Some(first) if Some(first.release_id) == running => {
+                wrong_state(format!("`{name}` runs what `{}` runs already", before.name))
+            }
+            Some(_) => Ok(()),
+        },
+        (EnvironmentAction::RollBack, _) if running.is_some() => Ok(()),
+        (EnvironmentAction::RollBack, _) => {
+            wrong_state(format!("`{name}` has run nothing that it could go back to"))
+        }
+    }
+}
+
+/// Decides about a job.
+pub fn job(viewer: Viewer, job: &Job, action: JobAction) -> Result<(), Denied> {
+    match action {
+        JobAction::Cancel => {
+            at_least(viewer, Role::ConfigManager)?;
+            if job.status.is_finished() {
+                wrong_state(format!("the job is {} already", job.status.name()))
+            } else {
+                Ok(())
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::fresh::fresh_id;
 use crate::services::Workflow;
 use conman_domain::changeset::{Comment, CommentPlace, CommentRevision};
 use conman_domain::id::{ChangesetId, CommentId};
-use conman_domain::policy::{self, ChangesetAction};
+use conman_domain::policy::{self, ChangesetAction, CommentAction};
 use conman_store::collections::COMMENT_BY_CHANGESET;
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
@@ -107,9 +107,7 @@ impl Workflow {
     ) -> Result<Versioned<Comment>> {
         self.changeset(member, id).await?;
         let before = self.comment_of(id, comment).await?;
-        if before.doc.author_id != member.actor.user_id {
-            return Err(Rejection::Forbidden("only its author edits a comment".to_owned()).into());
-        }
+        policy::comment(member.viewer(), &before.doc, CommentAction::Edit)?;
         check_body(&body)?;
         if expected.is_some_and(|expected| expected != before.version) {
             return Err(Error::stale(before.version));
@@ -145,9 +143,7 @@ impl Workflow {
     ) -> Result<Versioned<Comment>> {
         self.changeset(member, id).await?;
         let before = self.comment_of(id, comment).await?;
-        if before.doc.thread_id.is_some() {
-            return Err(Error::conflict("not_a_thread", "resolve the first comment of the thread"));
-        }
+        policy::comment(member.viewer(), &before.doc, CommentAction::Resolve)?;
         let at = self.now().await?;
         let after = Comment { resolved, updated_at: at, ..before.doc.clone() };
         let mut change = Change::by(&member.actor, Some(member.app_id()), at);

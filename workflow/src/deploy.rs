@@ -12,7 +12,7 @@ use conman_domain::deployment::{Deployment, DeploymentEvent, DeploymentKind, Dep
 use conman_domain::environment::Environment;
 use conman_domain::id::{DeploymentId, EnvironmentId, ReleaseId};
 use conman_domain::job::Work;
-use conman_domain::policy::{self, AppAction, DeploymentAction, ReleaseAction};
+use conman_domain::policy::{self, AppAction, DeploymentAction, EnvironmentAction, ReleaseAction};
 use conman_store::collections::{
     DEPLOYMENT_ACTIVE, DEPLOYMENT_BY_APP, DEPLOYMENT_BY_ENVIRONMENT, DEPLOYMENT_BY_RELEASE,
 };
@@ -94,19 +94,12 @@ impl Workflow {
         member: &Member,
         environment: EnvironmentId,
     ) -> Result<Versioned<Deployment>> {
-        member.may(AppAction::Deploy)?;
         let target = self.environment(member, environment).await?;
-        let Some(previous) = self.stage_before(&target.doc).await? else {
-            return Err(Error::conflict(
-                "first_stage",
-                format!("`{}` is the first stage; deploy a release to it", target.doc.name),
-            ));
-        };
-        match previous.running {
+        let before = self.stage_before(&target.doc).await?;
+        policy::environment(member.viewer(), &target.doc, before.as_ref(), EnvironmentAction::Promote)?;
+        match before.and_then(|before| before.running) {
             Some(running) => self.request_deployment(member, environment, running.release_id).await,
-            None => {
-                Err(Error::conflict("nothing_to_promote", format!("`{}` runs nothing yet", previous.name)))
-            }
+            None => Err(Error::conflict("nothing_to_promote", "the stage before runs nothing yet")),
         }
     }
 
@@ -158,7 +151,8 @@ impl Workflow {
         })
     }
 
-    async fn stage_before(&self, environment: &Environment) -> Result<Option<Environment>> {
+    /// The environment at the stage before, if there is one.
+    pub async fn stage_before(&self, environment: &Environment) -> Result<Option<Environment>> {
         let all = self.environments(environment.app_id).await?;
         Ok(all
             .into_iter()

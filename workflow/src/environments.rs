@@ -206,7 +206,9 @@ impl Workflow {
         if reason.trim().is_empty() {
             return Err(Error::invalid("/reason", "say why the profile is edited directly"));
         }
-        let problem = |(name, value)| Some(FieldProblem { pointer: format!("/env_vars/{name}"), message: unkept(value)?.to_owned() });
+        let problem = |(name, value)| {
+            Some(FieldProblem { pointer: format!("/env_vars/{name}"), message: unkept(value)?.to_owned() })
+        };
         let problems: Vec<FieldProblem> = env_vars.iter().filter_map(problem).collect();
         if !problems.is_empty() {
             return Err(Rejection::Invalid(problems).into());
@@ -260,7 +262,9 @@ fn revision_of(profile: &RuntimeProfile, member: &Member, reason: String, at: Ti
 /// Why a value would not come back exactly as it is, if it would not.
 fn unkept(value: &Value) -> Option<&'static str> {
     match value {
-        Value::Number(number) if number.is_u64() && !number.is_i64() => Some("a whole number is at most 2^63 - 1; write it as text"),
+        Value::Number(number) if number.is_u64() && !number.is_i64() => {
+            Some("a whole number is at most 2^63 - 1; write it as text")
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
         Value::Array(items) => items.iter().find_map(unkept),
         Value::Object(fields) if fields.keys().any(|key| key.contains('\0')) => Some("a key holds NUL"),

@@ -10,7 +10,7 @@ use conman_domain::changeset::Finding;
 use conman_domain::deployment::{Deployment, DeploymentStatus, FailureCause};
 use conman_domain::id::JobId;
 use conman_domain::job::{Job, JobEvent, JobLog, JobStatus, Work};
-use conman_domain::policy::AppAction;
+use conman_domain::policy::{self, JobAction};
 use conman_domain::release::{ReleaseEvent, ReleaseStatus};
 use conman_store::collections::{
     JOB_BY_APP, JOB_BY_STATE, JOB_BY_TYPE, JOB_BY_TYPE_AND_STATE, JOB_LOG_BY_JOB,
@@ -59,9 +59,9 @@ impl Workflow {
 
     /// Asks a job to stop: at once while it waits, at its next decision while it runs.
     pub async fn cancel_job(&self, member: &Member, id: JobId) -> Result<Versioned<Job>> {
-        member.may(AppAction::Deploy)?;
         retrying(|| async {
             let before = self.job(member, id).await?;
+            policy::job(member.viewer(), &before.doc, JobAction::Cancel)?;
             let at = self.now().await?;
             let mut after = before.doc.clone();
             match before.doc.status {

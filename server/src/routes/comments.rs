@@ -1,6 +1,6 @@
 //! Comments on changesets.
 
-use super::views::{People, PersonBody};
+use super::views::{People, PersonBody, allowed};
 use crate::etag::Tagged;
 use crate::extract::{AppMember, IfMatch, JsonBody, PathId};
 use crate::problem::{Answer, FieldError, Problem};
@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use conman_domain::RepoPath;
 use conman_domain::changeset::{Comment, CommentPlace};
 use conman_domain::id::{ChangesetId, CommentId, UserId};
+use conman_domain::policy::{self, CommentAction};
 use conman_store::Versioned;
 use conman_workflow::{Member, NewComment};
 use serde::{Deserialize, Serialize};
@@ -58,13 +59,6 @@ struct PlaceBody {
 
 impl CommentBody {
     fn of(member: &Member, people: &People, comment: &Comment) -> Self {
-        let mut actions = Vec::new();
-        if comment.author_id == member.actor.user_id {
-            actions.push("edit".to_owned());
-        }
-        if comment.thread_id.is_none() {
-            actions.push("resolve".to_owned());
-        }
         Self {
             id: comment.id.uuid(),
             thread_id: comment.thread_id.map(|id| id.uuid()),
@@ -79,7 +73,9 @@ impl CommentBody {
             resolved: comment.resolved,
             created_at: comment.created_at.to_string(),
             updated_at: comment.updated_at.to_string(),
-            allowed_actions: actions,
+            allowed_actions: allowed(CommentAction::ALL, CommentAction::name, |action| {
+                policy::comment(member.viewer(), comment, action)
+            }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::deployments::DeploymentBody;
 use super::shared::{List, Paging};
-use super::views::People;
+use super::views::{People, allowed};
 use crate::etag::Tagged;
 use crate::extract::{AppMember, JsonBody, PathId, QueryOf, RequiredIfMatch};
 use crate::problem::{Answer, Problem};
@@ -14,7 +14,7 @@ use conman_domain::catalog::Values;
 use conman_domain::environment::{Environment, Running};
 use conman_domain::id::{EnvironmentId, ProfileId};
 use conman_domain::name::EnvironmentName;
-use conman_domain::policy::AppAction;
+use conman_domain::policy::{self, AppAction, EnvironmentAction};
 use conman_domain::profile::RuntimeProfile;
 use conman_domain::snapshot::{Snapshot, SnapshotParameter};
 use conman_store::Versioned;
@@ -109,13 +109,10 @@ async fn show_all(
             None => None,
         };
         let environment = &environment.doc;
-        let mut actions = Vec::new();
-        if member.may(AppAction::Deploy).is_ok() {
-            actions.extend(["deploy", "promote"].map(str::to_owned));
-            if environment.running.is_some() {
-                actions.push("rollback".to_owned());
-            }
-        }
+        let before = state.workflow.stage_before(environment).await?;
+        let actions = allowed(EnvironmentAction::ALL, EnvironmentAction::name, |action| {
+            policy::environment(member.viewer(), environment, before.as_ref(), action)
+        });
         data.push(EnvironmentBody {
             id: environment.id.uuid(),
             name: environment.name.to_string(),

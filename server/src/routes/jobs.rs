@@ -1,7 +1,7 @@
 //! Jobs: what is being worked on, and the logs.
 
 use super::shared::{List, Nothing};
-use super::views::FindingBody;
+use super::views::{FindingBody, allowed};
 use crate::extract::{AppMember, JsonBody, PageLimit, PageNumber, PathId, QueryOf};
 use crate::problem::{Answer, FieldError, Problem};
 use crate::state::AppState;
@@ -12,7 +12,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use conman_domain::id::JobId;
 use conman_domain::job::{Job, JobLog, JobStatus, Work};
-use conman_domain::policy::AppAction;
+use conman_domain::policy::{self, JobAction};
 use conman_workflow::Member;
 use futures::Stream;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,6 @@ impl JobBody {
                 (None, Some(JobFailureBody { cause, reason: reason.clone(), findings }), Some(finished_at))
             }
         };
-        let cancel = !job.status.is_finished() && member.may(AppAction::Deploy).is_ok();
         Self {
             id: job.id.uuid(),
             kind: job.work.name(),
@@ -92,7 +91,9 @@ impl JobBody {
             failure,
             created_at: job.created_at.to_string(),
             finished_at: finished_at.map(ToString::to_string),
-            allowed_actions: if cancel { vec!["cancel".to_owned()] } else { Vec::new() },
+            allowed_actions: allowed(JobAction::ALL, JobAction::name, |action| {
+                policy::job(member.viewer(), job, action)
+            }),
         }
     }
 }
