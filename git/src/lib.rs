@@ -32,6 +32,7 @@ mod repository;
 mod sync;
 mod sync_state;
 mod tree;
+mod turns;
 mod verify;
 mod working;
 

@@ -2,6 +2,7 @@
 
 use crate::objects::{ObjectName, commit_bytes, tag_bytes};
 use crate::repository::Handle;
+use crate::turns::{InTheWay, Turn};
 use crate::{GitError, Missing, NewCommit, Repository, Result, pack};
 use conman_domain::git::{Signature, TagId};
 use conman_domain::id::{ChangesetId, ReleaseId};
@@ -98,6 +99,8 @@ pub(crate) struct LockedRef<'h> {
     transaction: git2::Transaction<'h>,
     name: String,
     current: Option<Oid>,
+    /// Dropped last: the turn ends after the lock file is gone.
+    _turn: Option<Turn>,
 }
 
 impl LockedRef<'_> {
@@ -150,21 +153,36 @@ impl Handle {
     pub(crate) fn lock_ref(&self, name: &str) -> Result<LockedRef<'_>> {
         let deadline = Instant::now() + LOCK_PATIENCE;
         let mut pause = Duration::from_micros(200);
+        let mut wait = || {
+            if Instant::now() > deadline {
+                return Err(GitError::Busy { name: name.to_owned() });
+            }
+            // Locks of other processes announce nothing: looking again is the only way.
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+            Ok(())
+        };
+        let mut turn = None;
+        while self.is_shared() && turn.is_none() {
+            turn = Turn::try_take(self.path(), name)?;
+            if turn.is_none() {
+                wait()?;
+            }
+        }
+        let mut in_the_way = InTheWay::default();
         loop {
             let mut transaction = self.git().transaction()?;
             match transaction.lock_ref(name) {
                 Ok(()) => {
-                    let current = self.read_ref(name)?;
-                    return Ok(LockedRef { handle: self, transaction, name: name.to_owned(), current });
+                    let (name, current) = (name.to_owned(), self.read_ref(name)?);
+                    return Ok(LockedRef { handle: self, transaction, name, current, _turn: turn });
                 }
                 // Locked: another process is at it. Not found: its removal of the folder's last ref raced with ours.
                 Err(error) if matches!(error.code(), ErrorCode::Locked | ErrorCode::NotFound) => {
-                    if Instant::now() > deadline {
-                        return Err(GitError::Busy { name: name.to_owned() });
+                    if turn.is_some() {
+                        in_the_way.clear(&self.path().join(format!("{name}.lock")))?;
                     }
-                    // Locks of other processes announce nothing: looking again is the only way.
-                    thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_millis(20));
+                    wait()?;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -35,6 +35,7 @@ pub struct Repositories {
 
 struct Inner {
     root: PathBuf,
+    ownership: Ownership,
     shared: Mutex<HashMap<AppId, Arc<Shared>>>,
     /// Held for as long as any handle lives; the system lets go of it when the process dies.
     lock: Arc<File>,
@@ -58,7 +59,8 @@ impl Repositories {
             let root = root.canonicalize().map_err(GitError::io(&root))?;
             let lock = take(&root, ownership)?;
             require_git(&root)?;
-            Ok(Self { inner: Arc::new(Inner { root, shared: Mutex::default(), lock: Arc::new(lock) }) })
+            let (shared, lock) = (Mutex::default(), Arc::new(lock));
+            Ok(Self { inner: Arc::new(Inner { root, ownership, shared, lock }) })
         })
         .await
     }
@@ -140,7 +142,7 @@ impl Repositories {
                 .tempdir_in(&inner.root)
                 .map_err(GitError::io(&inner.root))?;
             initialise(half.path(), &made)?;
-            fill(&Handle::open(Arc::new(Shared::new(half.path().to_owned(), None)))?)?;
+            fill(&Handle::open(Arc::new(Shared::new(half.path().to_owned(), Ownership::Exclusive, None)))?)?;
             sync_all(half.path())?;
             match fs::rename(half.path(), &target) {
                 Ok(()) => drop(half.keep()),
@@ -163,7 +165,10 @@ impl Repositories {
         Repository::new(
             shared
                 .entry(app)
-                .or_insert_with(|| Arc::new(Shared::new(self.inner.path(app), Some(self.inner.lock.clone()))))
+                .or_insert_with(|| {
+                    let lock = Some(self.inner.lock.clone());
+                    Arc::new(Shared::new(self.inner.path(app), self.inner.ownership, lock))
+                })
                 .clone(),
         )
     }

@@ -2,7 +2,7 @@
 
 use crate::objects::{ObjectName, Objects};
 use crate::tree::{self, Found, TreeCache, repo_path};
-use crate::{GitError, Missing, Result, verify};
+use crate::{GitError, Missing, Ownership, Result, verify};
 use conman_domain::git::{BlobId, Signature, TreeId};
 use conman_domain::id::WorkspaceId;
 use conman_domain::name::BranchName;
@@ -87,18 +87,20 @@ pub(crate) struct Shared {
     idle: Mutex<Vec<git2::Repository>>,
     trees: TreeCache,
     workspaces: Mutex<HashMap<WorkspaceId, Arc<tokio::sync::Mutex<()>>>>,
+    ownership: Ownership,
     /// The lock of the folder that this repository lies in.
     _lock: Option<Arc<File>>,
 }
 
 impl Shared {
-    pub(crate) fn new(path: PathBuf, lock: Option<Arc<File>>) -> Self {
+    pub(crate) fn new(path: PathBuf, ownership: Ownership, lock: Option<Arc<File>>) -> Self {
         Self {
             path,
             removed: AtomicBool::new(false),
             idle: Mutex::default(),
             trees: TreeCache::default(),
             workspaces: Mutex::default(),
+            ownership,
             _lock: lock,
         }
     }
@@ -144,6 +146,11 @@ impl Handle {
 
     pub(crate) fn path(&self) -> &Path {
         &self.shared.path
+    }
+
+    /// True if other servers may work in the repository.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.ownership == Ownership::Shared
     }
 
     pub(crate) fn trees(&self) -> &TreeCache {
