@@ -5,19 +5,19 @@ use crate::ending::{Ending, Outcome};
 use crate::mailer::MailSettings;
 use crate::server::{Server, ServerSettings};
 use crate::services::Places;
-use crate::{master_key, print, signals};
+use crate::{print, signals};
 use anyhow::Context as _;
 use serde_json::json;
 
 /// Serves until told to stop.
 pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
-    master_key::check().map_err(Ending::CannotStart)?;
     let shutdown = signals::shutdown().map_err(Ending::CannotStart)?;
     let json = arguments.json;
     let Some(server) = Server::start(settings(arguments)?, &shutdown).await? else {
         return Ok(());
     };
     let link = server.setup_link().await?;
+    tracing::info!(listening = server.url, url = server.public_url, "serving");
     if json {
         print::line(&json!({"url": server.public_url, "setup_url": link}).to_string())
     } else {
@@ -27,7 +27,6 @@ pub(crate) async fn run(arguments: ServeArguments) -> Outcome {
         print::line(&lines.join("\n"))
     }
     .context("nobody reads that the server is ready")?;
-    tracing::info!(listening = server.url, url = server.public_url, "serving");
     server.serve_until(&shutdown).await?;
     tracing::info!("stopped");
     Ok(())

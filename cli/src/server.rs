@@ -2,6 +2,7 @@
 
 use crate::ending::{Ending, Outcome};
 use crate::mailer::{MailSettings, SmtpMailer};
+use crate::master_key;
 use crate::services::{self, Places};
 use anyhow::{Context as _, Result, anyhow};
 use conman_jobs::{Runner, RunnerConfig};
@@ -60,6 +61,7 @@ impl Server {
     }
 
     async fn started(settings: ServerSettings) -> Outcome<Self> {
+        master_key::check().map_err(Ending::CannotStart)?;
         let services = services::open(&settings.data, &settings.places).await?;
         let listener = TcpListener::bind(settings.listen).await;
         let listener = listener

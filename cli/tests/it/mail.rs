@@ -1,8 +1,10 @@
 //! Mails leave the outbox over SMTP.
 
-use crate::common::{Person, serve, text};
+use crate::common::{PATIENCE, Person, serve, text};
 use crate::smtp::SmtpServer;
+use conman_testkit::ConmanProcess;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The text of a quoted-printable or plain body, good enough for ASCII.
 fn body(data: &str) -> String {
@@ -22,7 +24,7 @@ async fn an_invite_is_mailed_with_its_link_and_the_secret_is_nowhere_else() {
     ]);
     let mut server = command.start().await.unwrap();
     assert_eq!(text(server.ready(), "/url"), "https://conman.lab.example");
-    let url = where_it_listens(&server.log());
+    let url = where_it_listens(&server).await;
 
     let secret = text(server.ready(), "/setup_url").rsplit('/').next().unwrap().to_owned();
     let ada = Person::nobody(&url);
@@ -58,9 +60,20 @@ async fn an_invite_is_mailed_with_its_link_and_the_secret_is_nowhere_else() {
 }
 
 /// The address in the log: people reach the server by another.
-fn where_it_listens(log: &str) -> String {
-    let at = log.find("listening=\"").expect("the log tells where it listens") + "listening=\"".len();
-    log[at..].split('"').next().unwrap().to_owned()
+async fn where_it_listens(server: &ConmanProcess) -> String {
+    const BEFORE: &str = "listening=\"";
+    let reading = async {
+        loop {
+            // What was logged before the ready line may still be on its way here.
+            if let Some((_, after)) = server.log().split_once(BEFORE)
+                && let Some((url, _)) = after.split_once('"')
+            {
+                return url.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.expect("the log tells where it listens")
 }
 
 /// Signs in and makes a token; cookies for https would not come back over plain HTTP.

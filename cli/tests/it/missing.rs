@@ -65,6 +65,8 @@ async fn a_master_key_that_is_none() {
         refused(serve(folder.path()).env("CONMAN_MASTER_KEY", key), &["CONMAN_MASTER_KEY", words]).await;
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was begun");
+    let demo = conman(&["demo", "--headless", "--json"]).env("CONMAN_MASTER_KEY", "c2hvcnQ=");
+    refused(demo, &["CONMAN_MASTER_KEY", "has 5 bytes"]).await;
 
     let key = "q1Jm7xw0Zb4kN8sYt2uVfGhC5dE9aLpRoTiX3yQzWnM=";
     let mut server = serve(folder.path()).env("CONMAN_MASTER_KEY", key).start().await.unwrap();
