@@ -408,6 +408,7 @@ mod tests {
                 "`mode`: a value is required and there is no default",
                 "`wait`: must be at most 1h",
                 "`low`: the rule `low < high` does not hold",
+                "`wait`: the rule `wait <= 1h` does not hold",
             ]
         );
     }
