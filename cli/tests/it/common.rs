@@ -4,8 +4,10 @@ use anyhow::{Context as _, Result, ensure};
 use conman_testkit::{ConmanCommand, ConmanProcess};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 /// Long enough for a debug build on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,6 +30,28 @@ pub(crate) fn serve(data: &Path) -> ConmanCommand {
 /// The sample app on a free port.
 pub(crate) fn demo(data: &Path) -> ConmanCommand {
     conman(&["demo", "--serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data)
+}
+
+/// Sends a signal to a child that has not been waited for yet.
+#[expect(unsafe_code, reason = "a plain system call")]
+pub(crate) fn signal(child: &Child, signal: libc::c_int) {
+    let pid = libc::pid_t::try_from(child.id().unwrap()).unwrap();
+    let sent = unsafe { libc::kill(pid, signal) };
+    assert_eq!(sent, 0);
+}
+
+/// Starts the binary and waits until it tells of something on its standard error.
+pub(crate) async fn started_until(mut command: Command, told: &str) -> Child {
+    let mut child = command.kill_on_drop(true).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains(told) {
+            // Read on, or the process would stop at a full or closed pipe.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return child;
+        }
+    }
+    panic!("it ended before it told of `{told}`");
 }
 
 /// What a process said on its standard error.

@@ -1,12 +1,12 @@
 //! The demo, played and served.
 
-use crate::common::{PATIENCE, Person, complaint, conman, demo, last_line, text};
+use crate::common::{PATIENCE, Person, complaint, conman, demo, last_line, signal, started_until, text};
 use conman_testkit::{ConmanCommand, MongoDatabase, PostgresDatabase};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
 
 fn headless(temporary: &Path) -> ConmanCommand {
     conman(&["demo", "--headless", "--json"]).env("TMPDIR", temporary)
@@ -69,6 +69,18 @@ async fn the_main_job_on_mongodb_and_postgresql() {
 }
 
 #[tokio::test]
+async fn a_headless_demo_that_is_stopped_leaves_nothing() {
+    let temporary = conman_testkit::folder().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conman"));
+    command.args(["demo", "--headless", "--json"]).env("TMPDIR", temporary.path());
+    let mut child = started_until(command, "was imported").await;
+    signal(&child, libc::SIGTERM);
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(1), "it was not played");
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "the folder was to be thrown away");
+}
+
+#[tokio::test]
 async fn a_served_demo_is_found_again() {
     let folder = conman_testkit::folder().unwrap();
     let mut server = demo(folder.path()).start().await.unwrap();
@@ -103,19 +115,10 @@ async fn a_served_demo_is_found_again() {
 #[tokio::test]
 async fn a_demo_that_is_stopped_half_way_ends_well_and_begins_anew() {
     let folder = conman_testkit::folder().unwrap();
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_conman"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conman"));
     command.args(["demo", "--serve", "--json", "--data"]).arg(folder.path());
-    let mut child = command.kill_on_drop(true).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        if line.contains("accepted their invites") {
-            break;
-        }
-    }
-    let pid = i32::try_from(child.id().unwrap()).unwrap();
-    #[expect(unsafe_code, reason = "a plain system call on a child that has not been waited for yet")]
-    let sent = unsafe { libc::kill(pid, libc::SIGINT) };
-    assert_eq!(sent, 0);
+    let mut child = started_until(command, "accepted their invites").await;
+    signal(&child, libc::SIGINT);
     let status = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0), "who is told to stop stops well");
 

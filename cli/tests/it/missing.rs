@@ -1,6 +1,6 @@
 //! What is configured and missing, or wrong, stops the start with one sentence.
 
-use crate::common::{PATIENCE, complaint, conman, serve};
+use crate::common::{PATIENCE, complaint, conman, serve, signal};
 use conman_testkit::ConmanCommand;
 use std::time::{Duration, Instant};
 
@@ -84,10 +84,7 @@ async fn who_is_stopped_before_it_is_ready_stops_at_once() {
     command.args(["serve", "--listen", "127.0.0.1:0", "--distribution", &url, "--data"]).arg(folder.path());
     let mut child = command.kill_on_drop(true).stderr(std::process::Stdio::null()).spawn().unwrap();
     let (_connection, _) = silent.accept().await.unwrap();
-    let pid = i32::try_from(child.id().unwrap()).unwrap();
-    #[expect(unsafe_code, reason = "a plain system call on a child that has not been waited for yet")]
-    let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
-    assert_eq!(sent, 0);
+    signal(&child, libc::SIGTERM);
     let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
 }
