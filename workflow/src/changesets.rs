@@ -217,6 +217,12 @@ impl Workflow {
         let made = self.create_changeset(member, workspace.id, title, source.doc.description.clone()).await?;
         let mut cloned = made.doc.clone();
         cloned.cloned_from = Some(source.doc.id);
+        // What it says is still theirs, so none of them approves it.
+        for person in &source.doc.contributors {
+            if !cloned.contributors.contains(person) {
+                cloned.contributors.push(*person);
+            }
+        }
         let mut change = Change::by(&member.actor, Some(member.app_id()), self.now().await?);
         change.replace(&cloned, made.version);
         let (before, after) = (json!({"number": source.doc.number}), json!({"number": cloned.number}));

@@ -21,6 +21,9 @@ use conman_store::collections::{CHANGESET_BY_WORKSPACE, USER_BY_EMAIL, revision_
 use conman_store::{Query, Versioned};
 use serde_json::json;
 
+/// The code of the refusal of a revision that changes nothing.
+const NOTHING_TO_SUBMIT: &str = "nothing_to_submit";
+
 impl Workflow {
     /// Freezes the workspace's head as the changeset's next revision and starts its validation.
     ///
@@ -82,7 +85,7 @@ impl Workflow {
         let tree = self.tree_of(&repository, head).await?;
         if tree == self.tree_of(&repository, base).await? {
             return Err(Error::conflict(
-                "nothing_to_submit",
+                NOTHING_TO_SUBMIT,
                 "the workspace holds no change against its baseline",
             ));
         }
@@ -241,12 +244,22 @@ impl Workflow {
         let Some(revision) = before.doc.revision.clone() else { return Ok(()) };
         let follows =
             matches!(before.doc.status.name(), "submitted" | "in_review" | "changes_requested" | "approved");
-        // A branch that had gone on since the revision brings work that nobody has seen: its author resubmits it.
-        if !follows || revision.head != head_before {
+        if !follows || revision.head == open.working.head {
             return Ok(());
         }
         let repository = self.repository(member.app_id());
-        let new = self.freeze(member, &before.doc, open).await?;
+        // A branch that had gone on since the revision brings work that nobody has seen: its author resubmits it. But an
+        // approved changeset takes no resubmits: what the queue would not take as it is gets its revision here.
+        let approved = matches!(before.doc.status, ChangesetStatus::Approved { .. });
+        let onto = open.workspace.doc.baseline;
+        if revision.head != head_before && (!approved || repository.is_ancestor(onto, revision.head).await?) {
+            return Ok(());
+        }
+        let new = match self.freeze(member, &before.doc, open).await {
+            // Somebody else's release brought all of it already.
+            Err(error) if error.conflict_code() == Some(NOTHING_TO_SUBMIT) => return Ok(()),
+            new => new?,
+        };
         let same = self.own_diff(&repository, revision.base, revision.head).await?
             == self.own_diff(&repository, new.base, new.head).await?;
         let mut after = before.doc.clone();

@@ -4,6 +4,7 @@ use crate::actor::Member;
 use crate::change::Change;
 use crate::error::{Error, Result};
 use crate::services::Workflow;
+use crate::support::retrying;
 use crate::workspaces::{OpenWorkspace, write_rules};
 use conman_domain::id::WorkspaceId;
 use conman_domain::policy::WorkspaceAction;
@@ -147,7 +148,7 @@ impl Workflow {
             self.commit(change).await?;
         }
         let after = self.workspace(member, id, WorkspaceAction::Read).await?;
-        self.follow_sync(member, &after, before.working.head).await?;
+        retrying(|| self.follow_sync(member, &after, before.working.head)).await?;
         self.sync_standing(member, id).await
     }
 
