@@ -3,6 +3,8 @@
 //! Tests where state or concurrency matter run on both set-ups: the embedded default (SQLite twice) and the team's
 //! (MongoDB and PostgreSQL). Each ends by checking that no job and no task is left over.
 
+#![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has failed")]
+
 #[macro_use]
 mod harness;
 

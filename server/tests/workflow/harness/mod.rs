@@ -8,7 +8,7 @@ mod handles;
 mod person;
 mod sample;
 mod server;
-mod stalled;
+mod troubled;
 mod verbs;
 
 pub(crate) use answer::Answer;
@@ -16,4 +16,4 @@ pub(crate) use handles::{Changeset, Release};
 pub(crate) use person::{Person, Someone, enc};
 pub(crate) use sample::{LIST_PAGE, git, sample_bundle};
 pub(crate) use server::{Harness, On};
-pub(crate) use stalled::Stalled;
+pub(crate) use troubled::{Trouble, Troubled};

@@ -5,21 +5,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A page long enough that changes to its ends do not touch.
-pub(crate) const LIST_PAGE: &str = "type: page\nname: list\ntitle: All patients\n# The columns.\ncolumns:\n  - name\n  - born\n  - ward\n\
-                                    # The filters.\nfilters:\n  - ward\n  - doctor\n# The actions.\nactions:\n  - open\n  - print\nfooter: none\n";
+pub(crate) const LIST_PAGE: &str = include_str!("../sample/pages/list.yml");
 
 const FILES: [(&str, &str); 6] = [
-    ("README.md", "# The ward\n"),
-    ("entities/patient.yml", "type: entity\nname: patient\nfields:\n  - name: id\n    type: string\n"),
+    ("README.md", include_str!("../sample/README.md")),
+    ("entities/patient.yml", include_str!("../sample/entities/patient.yml")),
     ("pages/list.yml", LIST_PAGE),
-    ("pages/detail.yml", "type: page\nname: detail\ntitle: One patient\n"),
-    ("menus/main.yml", "type: menu\nname: main\nitems:\n  - page: list\n"),
-    (
-        "catalog/ward.yml",
-        "parameters:\n  - name: beds\n    type: int\n    default: 10\n    min: 1\n    max: 40\n    required: true\n    \
-         category: threshold\n  - name: visiting\n    type: bool\n    default: true\n    required: true\n    category: filter_flag\n    \
-         hot_reloadable: false\n",
-    ),
+    ("pages/detail.yml", include_str!("../sample/pages/detail.yml")),
+    ("menus/main.yml", include_str!("../sample/menus/main.yml")),
+    ("catalog/ward.yml", include_str!("../sample/catalog/ward.yml")),
 ];
 
 /// Runs Git, without the settings of whoever runs the test, and answers what it printed.

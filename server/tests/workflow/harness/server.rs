@@ -251,7 +251,6 @@ impl Harness {
         Someone { h: self, person: self.account(name) }
     }
 
-
     /// An author.
     pub(crate) fn author(&self) -> Someone<'_> {
         self.person("ana")

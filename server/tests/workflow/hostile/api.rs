@@ -31,10 +31,16 @@ impl Api {
         let document = serde_json::to_value(conman_server::openapi()).expect("the document is plain JSON");
         let mut operations = Vec::new();
         for (path, item) in document["paths"].as_object().expect("paths") {
-            for (method, operation) in item.as_object().expect("a path's methods").iter().filter(|(m, _)| METHODS.contains(&m.as_str())) {
+            for (method, operation) in item
+                .as_object()
+                .expect("a path's methods")
+                .iter()
+                .filter(|(m, _)| METHODS.contains(&m.as_str()))
+            {
                 let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
                 let name = |p: &Value| p["name"].as_str().expect("a name").to_owned();
-                let of = |place: &str| parameters.iter().filter(|p| p["in"] == place).cloned().collect::<Vec<_>>();
+                let of =
+                    |place: &str| parameters.iter().filter(|p| p["in"] == place).cloned().collect::<Vec<_>>();
                 operations.push(Operation {
                     method: method.to_uppercase().parse().expect("a method"),
                     path: path.clone(),
@@ -159,9 +165,12 @@ impl Operation {
             let id = ids.get(name).cloned().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
             path = path.replace(&format!("{{{name}}}"), &id);
         }
-        let needed: Vec<String> = self.in_query.iter().filter(|(_, needed)| *needed).map(|(name, _)| {
-            format!("{name}={}", enc(&text(&Value::Null, name)))
-        }).collect();
+        let needed: Vec<String> = self
+            .in_query
+            .iter()
+            .filter(|(_, needed)| *needed)
+            .map(|(name, _)| format!("{name}={}", enc(&text(&Value::Null, name))))
+            .collect();
         if needed.is_empty() { path } else { format!("{path}?{}", needed.join("&")) }
     }
 }
@@ -181,21 +190,34 @@ impl Session {
         h.admin().post("/api/auth/forgot-password", &email).await.ok();
         let link = h.until("the link to a new password is mailed", || async {
             let mails = h.all("/api/outbox").await;
-            mails.iter().find_map(|mail| Some(mail["link"].as_str()?.strip_prefix("/reset-password/")?.to_owned()))
+            mails
+                .iter()
+                .find_map(|mail| Some(mail["link"].as_str()?.strip_prefix("/reset-password/")?.to_owned()))
         });
         let password = "violet-kettle-tundra";
         let wish = json!({"token": link.await, "password": password});
         h.admin().post("/api/auth/reset-password", &wish).await.ok();
-        let login = person.client.post(format!("{}/api/auth/login", person.server)).header("origin", &person.server);
-        let answer = Answer::to(login.json(&json!({"email": person.email, "password": password})), "login".to_owned()).await;
-        let cookie = answer.headers["set-cookie"].to_str().expect("a cookie is ASCII").split(';').next().expect("a cookie");
+        let login =
+            person.client.post(format!("{}/api/auth/login", person.server)).header("origin", &person.server);
+        let answer =
+            Answer::to(login.json(&json!({"email": person.email, "password": password})), "login".to_owned())
+                .await;
+        let cookie = answer.headers["set-cookie"]
+            .to_str()
+            .expect("a cookie is ASCII")
+            .split(';')
+            .next()
+            .expect("a cookie");
         Self { cookie: cookie.to_owned(), person }
     }
 
     /// A request as a browser makes it from the server's own pages.
     pub(super) fn request(&self, method: &Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.person.client.request(method.clone(), format!("{}{path}", self.person.server));
-        request.header("cookie", &self.cookie).header("origin", &self.person.server).header("if-match", "\"v1\"")
+        request
+            .header("cookie", &self.cookie)
+            .header("origin", &self.person.server)
+            .header("if-match", "\"v1\"")
     }
 
     /// Sends it.
@@ -205,6 +227,7 @@ impl Session {
             Some(body) => request.json(body),
             None => request,
         };
-        Answer::to(request, format!("{method} {path} {}", body.map(Value::to_string).unwrap_or_default())).await
+        Answer::to(request, format!("{method} {path} {}", body.map(Value::to_string).unwrap_or_default()))
+            .await
     }
 }

@@ -1,4 +1,4 @@
-//! A distribution database that takes a snapshot and never says so, as one does whose client is killed.
+//! A distribution database that gets into trouble with an activation.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,26 +9,38 @@ use conman_distribution::{
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::{ContentHash, Snapshot};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 
+/// What happens to an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// It never comes to an end, as for one whose process is killed.
+    Stalls,
+    /// It breaks, so many times.
+    Breaks(u32),
+}
+
 /// Passes everything on but the answer to an activation.
-pub(crate) struct Stalled {
+pub(crate) struct Troubled {
     inner: Arc<dyn Distribution>,
-    /// Whether the snapshot is written before the answer stays out.
+    trouble: Trouble,
+    /// Whether the snapshot is written before the trouble begins.
     writes: bool,
+    broken: AtomicU32,
     /// Told when an activation has come as far as it will.
     pub(crate) reached: Notify,
 }
 
-impl Stalled {
-    /// Stalls before or after the snapshot is written.
-    pub(crate) fn new(inner: Arc<dyn Distribution>, writes: bool) -> Arc<Self> {
-        Arc::new(Self { inner, writes, reached: Notify::new() })
+impl Troubled {
+    /// Gets into trouble before or after the snapshot is written.
+    pub(crate) fn new(inner: Arc<dyn Distribution>, trouble: Trouble, writes: bool) -> Arc<Self> {
+        Arc::new(Self { inner, trouble, writes, broken: AtomicU32::new(0), reached: Notify::new() })
     }
 }
 
 #[async_trait]
-impl Distribution for Stalled {
+impl Distribution for Troubled {
     async fn missing_blobs(&self, hashes: &[ContentHash]) -> Result<Vec<ContentHash>, DistributionError> {
         self.inner.missing_blobs(hashes).await
     }
@@ -38,11 +50,19 @@ impl Distribution for Stalled {
     }
 
     async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError> {
+        if let Trouble::Breaks(times) = self.trouble
+            && self.broken.fetch_add(1, Ordering::Relaxed) >= times
+        {
+            return self.inner.activate(activation).await;
+        }
         if self.writes {
             self.inner.activate(activation).await?;
         }
         self.reached.notify_one();
-        std::future::pending().await
+        match self.trouble {
+            Trouble::Stalls => std::future::pending().await,
+            Trouble::Breaks(_) => Err(DistributionError::Url { reason: "the line is cut".to_owned() }),
+        }
     }
 
     async fn active(
