@@ -20,7 +20,7 @@ const SIGKILL: i32 = 9;
 /// How long a server may take to die after the request that killed it.
 const DEATH: Duration = Duration::from_secs(20);
 /// How many servers live at once: mostly they wait for the lease of a dead one to end.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 10;
 
 /// The points that a server passes again right after its start when it was killed there.
 const REPLAYED: [&str; 4] =
