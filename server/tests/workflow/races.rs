@@ -14,6 +14,8 @@ on_both! {
     row_24_submit_during_an_edit,
     row_24_cancel_against_run,
     numbers_are_given_once,
+    clicking_twice_is_clicking_once,
+    approvals_of_a_deployment_are_given_once,
 }
 
 /// Counts the answers by status and code.
@@ -273,4 +275,57 @@ async fn numbers_are_given_once(h: &Harness) {
         join_all((0..6).map(|_| async { h.manager().post(&path, &json!({"changeset_ids": ids})).await }))
             .await;
     assert_eq!(successes(&answers), 1, "{:?}", counted(&answers));
+}
+
+/// Who submits, resubmits, queues or saves settings ten times at once has done it once.
+async fn clicking_twice_is_clicking_once(h: &Harness) {
+    let change = h.author().edits("pages/a.yml", "name: a\n").drafts().await;
+    let ten = async |verb: &str| {
+        let answers = join_all((0..10).map(|_| async { h.author().does(&change, verb).await })).await;
+        assert_eq!(successes(&answers), 1, "{verb}: {:?}", counted(&answers));
+    };
+    ten("submit").await;
+    assert_eq!(h.validated(&change).await["revision"]["number"], 1);
+    h.author().opens().of(&change).puts("pages/a.yml", "name: b\n").saves().await;
+    ten("resubmit").await;
+    assert_eq!(h.validated(&change).await["revision"]["number"], 2);
+    h.reviewer().approves(&change).await;
+    ten("queue").await;
+    let queue = h.author().get(&h.author().at("/queue")).await.ok();
+    assert_eq!(queue["data"].as_array().map(Vec::len), Some(1));
+    let admin = h.admin();
+    let app = admin.get(&admin.at("")).await;
+    let (etag, app) = (app.etag(), app.ok());
+    let saves = join_all((0..10).map(|n| {
+        let mut settings = app["settings"].clone();
+        settings["name"] = json!(format!("Ward {n}"));
+        let (admin, etag) = (h.admin(), etag.clone());
+        async move { admin.patch_if(&admin.at("/settings"), &etag, &settings).await }
+    }))
+    .await;
+    let saved = saves.iter().filter(|answer| answer.is_ok()).count();
+    assert!(saves.iter().all(|answer| answer.is_ok() || matches!(answer.status, 409 | 412)), "{saves:?}");
+    assert_eq!(saved, 1, "the others were based on what is no longer so");
+    let events = h.audited(&h.app).await;
+    assert_eq!(events.iter().filter(|event| *event == "app.settings_changed").count(), 1);
+}
+
+/// Each person's approval of a deployment counts once, and the last one starts it once.
+async fn approvals_of_a_deployment_are_given_once(h: &Harness) {
+    let release = h.released(&[("pages/a.yml", "name: a\n")]).await;
+    let asked = h.manager().asks_to_deploy(&release, "prod").await.ok();
+    let path = h.manager().at(&format!("/deployments/{}", asked["id"].as_str().unwrap()));
+    let approve = async |name: &str| h.person(name).post(&format!("{path}/approvals"), &json!({})).await;
+    let answers = join_all((0..10).map(|_| approve("rita"))).await;
+    assert_eq!(successes(&answers), 1, "{:?}", counted(&answers));
+    assert_eq!(h.manager().get(&path).await.ok()["approvals"].as_array().map(Vec::len), Some(1));
+    let answers = join_all((0..12).map(|n| approve(["ravi", "mona", "ada"][n % 3]))).await;
+    assert_eq!(successes(&answers), 1, "{:?}", counted(&answers));
+    h.is_quiet().await;
+    let ended = h.manager().get(&path).await.ok();
+    assert_eq!(
+        (&ended["state"], ended["approvals"].as_array().map(Vec::len)),
+        (&json!("succeeded"), Some(2))
+    );
+    assert_eq!(h.all("/jobs?type=deploy_release").await.len(), 1);
 }

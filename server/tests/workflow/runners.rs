@@ -17,6 +17,7 @@ on_both! {
     a_dead_runner_is_replaced,
     a_stopping_runner_gives_its_jobs_back,
     broken_work_is_tried_again,
+    work_that_is_stopped_between_attempts_is_settled,
 }
 
 const LEASE: Duration = Duration::from_secs(1);
@@ -202,6 +203,39 @@ async fn broken_work_is_tried_again(h: &Harness) {
         );
         let history = h.all(&format!("/environments/{}/history", h.environments["dev"])).await;
         assert_eq!(history.len(), round + 1, "the snapshot is there once");
+        runner.stops().await;
+    }
+}
+
+/// A deployment that is stopped after it broke is what the distribution database says that it is.
+async fn work_that_is_stopped_between_attempts_is_settled(h: &Harness) {
+    let runner = h.runs(&h.workflow, "first", LEASE);
+    let release = h.released(&[("pages/a.yml", "name: a\n")]).await;
+    h.is_quiet().await;
+    runner.stops().await;
+    for writes in [false, true] {
+        let troubled = Troubled::new(h.workflow.distribution().clone(), Trouble::Breaks(3), writes);
+        let server = h.another_server(troubled).await;
+        let runner = h.runs(&server, "patient", Duration::from_secs(15));
+        let asked = h.manager().asks_to_deploy(&release, "dev").await.ok();
+        let waits = async || {
+            let queued = h.all("/jobs?type=deploy_release&state=queued").await;
+            queued.first().filter(|job| job["attempt"] != 0).cloned()
+        };
+        let job = h.until("the job waits for its next attempt", waits).await;
+        let cancel = h.manager().at(&format!("/jobs/{}/cancel", job["id"].as_str().unwrap()));
+        // It may run again by now, and then it stops at its next decision, if it has one left.
+        h.manager().post(&cancel, &json!({})).await;
+        h.is_quiet().await;
+        let path = h.manager().at(&format!("/deployments/{}", asked["id"].as_str().unwrap()));
+        let ended = h.manager().get(&path).await.ok();
+        let history = h.all(&format!("/environments/{}/history", h.environments["dev"])).await;
+        let written = history.iter().any(|row| row["source_id"] == asked["id"]);
+        assert_eq!(ended["state"], if written { "succeeded" } else { "failed" }, "{ended}");
+        let dev = h.environment("dev").await;
+        assert_eq!(dev["active_deployment"], json!(null));
+        let newest = history.first().map_or(json!(null), |row| row["config_version"].clone());
+        assert_eq!(dev["running"]["config_version"], newest);
         runner.stops().await;
     }
 }

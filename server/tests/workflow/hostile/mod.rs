@@ -9,3 +9,4 @@ mod imports;
 mod keys;
 mod lists;
 mod paths;
+mod texts;
