@@ -13,12 +13,12 @@ use crate::memories;
 use crate::place::{Backend, stop};
 use crate::points::{Prepared, prepare};
 
-/// How long the deployment is held at a fault point, in ms.
-const HELD: u32 = 2_000;
+/// How long the deployment is held at a fault point, in ms: a busy machine may take seconds to see that it runs.
+const HELD: u32 = 5_000;
 /// How long after the deployment began the line is cut: it is held by then.
 const BEFORE: Duration = Duration::from_millis(700);
 /// How long the line stays cut: longer than the deployment is held, so that its next step finds nobody.
-const AWAY: Duration = Duration::from_millis(3_500);
+const AWAY: Duration = Duration::from_millis(6_500);
 
 /// Which server is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
