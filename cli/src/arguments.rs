@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ipnet::IpNet;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     /// What programs that follow an environment do.
     #[command(subcommand)]
     Worker(WorkerCommand),
+    /// Show what changed between two revisions, files or folders, in the domain's words.
+    Diff(DiffArguments),
     /// Send one request to a server and print its answer.
     Api(ApiArguments),
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -168,6 +171,49 @@ pub(crate) enum Output {
     Table,
     /// One JSON object per line.
     Json,
+}
+
+/// What to compare.
+///
+/// Git may call it for every file that differs: `git -c diff.external='conman diff' diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The older side: a revision of the repository; or a file or folder, where HEAD is one of the same kind.
+    pub(crate) base: OsString,
+    /// The newer side. Of a path in conflict, Git tells the path alone.
+    #[arg(required = !crate::diff::git_is_caller())]
+    pub(crate) head: Option<OsString>,
+    /// What else Git passes where it calls.
+    #[arg(hide = true)]
+    pub(crate) rest: Vec<OsString>,
+    /// The repository that BASE and HEAD are revisions of, be they names of files or not; the one around the current
+    /// folder unless told otherwise.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// How the differences are printed.
+    #[arg(long, short, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: DiffOutput,
+    /// End with 1 where there are differences.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+impl DiffArguments {
+    /// All words in a row.
+    pub(crate) fn words(&self) -> Vec<&OsString> {
+        std::iter::once(&self.base).chain(&self.head).chain(&self.rest).collect()
+    }
+}
+
+/// How differences are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffOutput {
+    /// One line of text per change, by file.
+    Table,
+    /// One JSON object, as the HTTP API answers.
+    Json,
+    /// A list per file.
+    Markdown,
 }
 
 /// One request.

@@ -2,7 +2,7 @@
 
 use crate::arguments::{Arguments, Command, WorkerCommand};
 use crate::ending::{Ending, Outcome};
-use crate::{api, completion, demo, logging, openapi, print, serve, worker};
+use crate::{api, completion, demo, diff, logging, openapi, print, serve, worker};
 use anyhow::Context as _;
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ pub(crate) fn run() -> ExitCode {
     // Wrong words end here, with 2 and what would be right.
     let arguments = Arguments::parse();
     match chosen(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(ending) => {
             print::complaint(format!("conman: {}", ending.sentence()));
             ending.code()
@@ -20,7 +20,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn chosen(arguments: Arguments) -> Outcome {
+fn chosen(arguments: Arguments) -> Outcome<ExitCode> {
     let usual = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "warn" };
     logging::start(&arguments.log, usual).map_err(Ending::CannotStart)?;
     rustls::crypto::ring::default_provider()
@@ -28,7 +28,8 @@ fn chosen(arguments: Arguments) -> Outcome {
         .map_err(|_| Ending::cannot_start(anyhow::anyhow!("another TLS provider is installed already")))?;
     #[cfg(feature = "failpoints")]
     let _armed = crate::fault_points::arm().map_err(Ending::CannotStart)?;
-    match arguments.command {
+    let done = match arguments.command {
+        Command::Diff(arguments) => return diff::run(&arguments),
         Command::Serve(arguments) => on_runtime(serve::run(arguments)),
         Command::Demo(arguments) if arguments.headless => on_runtime(demo::headless(arguments)),
         Command::Demo(arguments) => on_runtime(demo::serve(arguments)),
@@ -36,7 +37,8 @@ fn chosen(arguments: Arguments) -> Outcome {
         Command::Api(arguments) => on_runtime(api::run(arguments)),
         Command::Openapi => Ok(openapi::run()?),
         Command::Completion { shell } => Ok(completion::run(shell)?),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {

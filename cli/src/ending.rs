@@ -1,5 +1,6 @@
 //! How a command ends badly, and the exit status that says so.
 
+use crate::print::printable;
 use anyhow::Error;
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ impl Ending {
     pub(crate) fn sentence(&self) -> String {
         let (Self::Failed(error) | Self::CannotStart(error)) = self;
         // Drivers quote lines of their own: one sentence stays on one line.
-        format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+        printable(&format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     /// The exit status.

@@ -8,6 +8,7 @@ mod api;
 mod arguments;
 mod client;
 mod completion;
+mod diff;
 mod dispatch;
 mod ending;
 #[cfg(feature = "failpoints")]

@@ -26,3 +26,31 @@ pub(crate) fn progress(text: impl AsRef<str>) {
 pub(crate) fn complaint(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
 }
+
+/// Escapes what would steer a terminal instead of being shown by it, or turn the order of what is shown.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let steers = match c {
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => true,
+            '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
+            c => c.is_control(),
+        };
+        if steers { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped() {
+        assert_eq!(
+            printable("a\x1b]0;b\x07\r\n\u{9b}c\u{202e}"),
+            "a\\u{1b}]0;b\\u{7}\\r\\n\\u{9b}c\\u{202e}"
+        );
+        assert_eq!(printable("plain – text → é"), "plain – text → é");
+    }
+}

@@ -96,7 +96,7 @@ fn base_name(path: &[u8]) -> &[u8] {
 }
 
 /// Pairs deleted with added files: equal content first, then unique names, then the most alike.
-fn find_renames(objects: &Objects<'_>, files: &[Delta]) -> Result<Vec<(usize, usize)>> {
+pub(crate) fn find_renames(objects: &Objects<'_>, files: &[Delta]) -> Result<Vec<(usize, usize)>> {
     let pick = |side: fn(&Delta) -> (Option<Leaf>, Option<Leaf>)| -> Vec<(usize, Leaf)> {
         let only = files.iter().enumerate().filter_map(|(index, file)| match side(file) {
             (Some(leaf), None) if leaf.is_file() => Some((index, leaf)),

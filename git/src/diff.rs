@@ -5,10 +5,13 @@ use crate::{PathChange, Repository, Result};
 use conman_domain::{BlobId, TreeId};
 use git2::{DiffLineType, DiffOptions, Patch};
 use serde::Serialize;
+use std::ops::Range;
 
 /// Bounds of a raw diff; what lies beyond is left out and said so by [`FileDiff::truncated`] or [`RawDiff::truncated`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffLimits {
+    /// Which of the changed files are asked for, by their places in the order of paths.
+    pub files: Range<usize>,
     /// Unchanged lines around a change.
     pub context_lines: u32,
     /// Files with hunks; further files are listed without.
@@ -24,6 +27,7 @@ pub struct DiffLimits {
 impl Default for DiffLimits {
     fn default() -> Self {
         Self {
+            files: 0..usize::MAX,
             context_lines: 3,
             max_files: 1_000,
             max_file_lines: 20_000,
@@ -36,8 +40,10 @@ impl Default for DiffLimits {
 /// The raw diff of two trees.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RawDiff {
-    /// The changed files, sorted by path.
+    /// The changed files that were asked for, sorted by path.
     pub files: Vec<FileDiff>,
+    /// How many files differ in all.
+    pub total_files: usize,
     /// True when a limit cut the diff short anywhere.
     pub truncated: bool,
 }
@@ -106,9 +112,11 @@ impl Repository {
     pub async fn raw_diff(&self, from: TreeId, to: TreeId, limits: DiffLimits) -> Result<RawDiff> {
         self.run(move |handle| {
             let objects = handle.objects()?;
-            let mut diff = RawDiff { files: Vec::new(), truncated: false };
+            let changes = handle.changes(from.oid(), to.oid())?;
+            let mut diff = RawDiff { files: Vec::new(), total_files: changes.len(), truncated: false };
             let mut lines = 0;
-            for (index, change) in handle.changes(from.oid(), to.oid())?.into_iter().enumerate() {
+            let asked = changes.into_iter().skip(limits.files.start).take(limits.files.len());
+            for (index, change) in asked.enumerate() {
                 let left = limits.max_lines.saturating_sub(lines).min(limits.max_file_lines);
                 let left = if index < limits.max_files { left } else { 0 };
                 let file = diff_file(&objects, change, left, &limits)?;

@@ -228,6 +228,9 @@ pub enum Missing {
     /// A blob.
     #[error("blob {0}")]
     Blob(BlobId),
+    /// A revision, by any name that Git takes.
+    #[error("revision `{0}`")]
+    Revision(String),
     /// An annotated tag object.
     #[error("tag object {0}")]
     Tag(conman_domain::git::TagId),

@@ -14,6 +14,7 @@
 //! - Rejections (the answer is no) and errors (something broke) are told apart by [`GitError::is_rejection`].
 //! - This crate alone names the Git library and runs the `git` command.
 
+mod any;
 mod candidate;
 mod changes;
 mod command;
@@ -26,6 +27,7 @@ mod merge;
 mod objects;
 mod outside;
 mod pack;
+mod pairs;
 mod refs;
 mod repositories;
 mod repository;
@@ -36,6 +38,7 @@ mod turns;
 mod verify;
 mod working;
 
+pub use any::{ChangedFile, Comparison, compare_revisions};
 pub use changes::{ChangeKind, PathChange};
 pub use compose::{
     Check, CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan,

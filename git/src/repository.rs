@@ -140,6 +140,12 @@ impl Handle {
         Ok(Self { shared, git: Some(git) })
     }
 
+    /// A handle on a repository that was opened elsewhere and is shared with nobody.
+    pub(crate) fn of(git: git2::Repository) -> Self {
+        let shared = Shared::new(git.path().to_owned(), Ownership::Shared, None);
+        Self { shared: Arc::new(shared), git: Some(git) }
+    }
+
     pub(crate) fn git(&self) -> &git2::Repository {
         self.git.as_ref().expect("it is taken out only by dropping the handle")
     }

@@ -53,6 +53,11 @@ impl Leaf {
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.mode, FILE | EXECUTABLE)
     }
+
+    /// True for a submodule.
+    pub(crate) fn is_link(&self) -> bool {
+        self.mode == LINK
+    }
 }
 
 #[derive(Clone, Copy)]

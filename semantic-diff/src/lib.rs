@@ -1,6 +1,41 @@
 //! Two trees of configuration in, changes in the domain's words out.
 //!
-//! Bytes in, values out; nothing here fails on input, waits or touches a disk. So far it holds the strict reading of
-//! configuration files, on which everything else will stand: [`strict::problems`].
+//! Bytes in, values out; nothing here fails on input, waits or touches a disk. [`diff`] compares files and answers with
+//! a [`SemanticDiffResponse`]; [`strict::problems`] reads one file strictly; [`document::Document`] is what both stand on.
+//!
+//! ```
+//! use semantic_diff::{FilePair, diff};
+//!
+//! let file = FilePair {
+//!     path: "entities/patient.yml",
+//!     old_path: None,
+//!     old: Some(b"type: entity\nname: patient\nfields: []\n"),
+//!     new: Some(b"type: entity\nname: patient\nfields:\n  - {name: email, type: string, required: true}\n"),
+//! };
+//! let response = diff("v1", "v2", &[file]);
+//! assert_eq!(response.changes[0].description, "Entity `patient`: added field `email` (string, required)");
+//! ```
 
+mod compare;
+mod diff;
+pub mod document;
+mod format;
+mod hunks;
+mod key_path;
+mod markdown;
+mod problem;
+mod renames;
+mod response;
 pub mod strict;
+mod subject;
+mod words;
+
+pub use diff::{Differ, FilePair, diff};
+pub use format::Format;
+pub use key_path::{KeyPath, Step};
+pub use markdown::to_markdown;
+pub use problem::Problem;
+pub use renames::pair_renames;
+pub use response::{
+    SemanticChange, SemanticConfigType, SemanticDiffResponse, SemanticOperation, SemanticSummary,
+};

@@ -2,6 +2,7 @@
 
 use crate::actor::{Member, Page};
 use crate::change::Change;
+use crate::diffs::Comparison;
 use crate::error::{Error, FieldProblem, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::services::Workflow;
@@ -12,7 +13,7 @@ use conman_domain::changeset::{
 use conman_domain::id::{ChangesetId, UserId, WorkspaceId};
 use conman_domain::name::Title;
 use conman_domain::policy::{self, AppAction, ChangesetAction, WorkspaceAction};
-use conman_git::{DiffLimits, Edit, RawDiff};
+use conman_git::Edit;
 use conman_store::collections::{
     CHANGESET_BY_AUTHOR, CHANGESET_BY_NUMBER, CHANGESET_BY_STATE, CHANGESET_OPEN, REVIEW_BY_CHANGESET,
     REVISION_BY_CHANGESET, revision_id,
@@ -246,14 +247,14 @@ impl Workflow {
         Ok(self.store().find(query).await?.items.into_iter().map(|review| review.doc).collect())
     }
 
-    /// The line diff of a revision against its baseline, or between two revisions. The newest is meant by default.
+    /// A revision beside its baseline or beside another revision. The newest is meant by default.
     pub async fn changeset_diff(
         &self,
         member: &Member,
         id: ChangesetId,
         from: Option<u32>,
         to: Option<u32>,
-    ) -> Result<RawDiff> {
+    ) -> Result<Comparison> {
         let changeset = self.changeset(member, id).await?;
         let to = match to {
             Some(number) => self.revision(&changeset.doc, number).await?,
@@ -268,11 +269,15 @@ impl Workflow {
             },
         };
         let repository = self.repository(member.app_id());
-        let from = match from {
-            Some(number) => self.revision(&changeset.doc, number).await?.tree,
-            None => self.tree_of(&repository, to.base).await?,
+        let (from, base) = match from {
+            Some(number) => {
+                let revision = self.revision(&changeset.doc, number).await?;
+                (revision.tree, revision.head)
+            }
+            None => (self.tree_of(&repository, to.base).await?, to.base),
         };
-        Ok(repository.raw_diff(from, to.tree, DiffLimits::default()).await?)
+        let (base, head) = (base.to_string(), to.head.to_string());
+        Ok(Comparison { app_id: member.app_id(), from, to: to.tree, base, head })
     }
 
     /// One revision of a changeset.

@@ -2,6 +2,7 @@
 
 use crate::actor::{Member, Page};
 use crate::change::Change;
+use crate::diffs::Comparison;
 use crate::error::{Error, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::services::Workflow;
@@ -12,7 +13,6 @@ use conman_domain::name::ReleaseTag;
 use conman_domain::policy::{self, AppAction, ReleaseAction};
 use conman_domain::release::{Hold, MemberResult, Release, ReleaseEvent, ReleaseMember, ReleaseStatus};
 use conman_domain::{Timestamp, id::JobId};
-use conman_git::{DiffLimits, RawDiff};
 use conman_store::collections::{
     MEMBER_BY_RELEASE, MEMBER_HELD, RELEASE_BY_APP, RELEASE_BY_STATE, RELEASE_BY_TAG,
 };
@@ -282,20 +282,22 @@ impl Workflow {
         Ok(job_id)
     }
 
-    /// What a release changes on the integration branch, or on an environment: the line diff of the two trees.
+    /// A release beside the integration branch that it was composed on, or beside what an environment runs.
     pub async fn release_preview(
         &self,
         member: &Member,
         id: ReleaseId,
         environment: Option<conman_domain::id::EnvironmentId>,
-    ) -> Result<RawDiff> {
+    ) -> Result<Comparison> {
         let full = self.release(member, id).await?;
         let repository = self.repository(member.app_id());
-        let (base, tree) = match &full.release.doc.status {
-            ReleaseStatus::Validated { candidate } => (candidate.base, candidate.tree),
-            ReleaseStatus::Publishing(publication) => (publication.previous_head, publication.tree),
+        let (base, tree, head) = match &full.release.doc.status {
+            ReleaseStatus::Validated { candidate } => (candidate.base, candidate.tree, candidate.commit),
+            ReleaseStatus::Publishing(publication) => {
+                (publication.previous_head, publication.tree, publication.commit)
+            }
             status => match status.publication() {
-                Some(publication) => (publication.previous_head, publication.tree),
+                Some(publication) => (publication.previous_head, publication.tree, publication.commit),
                 None => {
                     return Err(Error::conflict(
                         "not_composed",
@@ -304,14 +306,16 @@ impl Workflow {
                 }
             },
         };
-        let from = match environment {
+        let base = match environment {
             Some(environment) => match self.environment(member, environment).await?.doc.running {
-                Some(running) => running.provenance.tree_id,
-                None => self.tree_of(&repository, member.app.doc.initial_commit).await?,
+                Some(running) => running.provenance.release_commit,
+                None => member.app.doc.initial_commit,
             },
-            None => self.tree_of(&repository, base).await?,
+            None => base,
         };
-        Ok(repository.raw_diff(from, tree, DiffLimits::default()).await?)
+        let from = self.tree_of(&repository, base).await?;
+        let (base, head) = (base.to_string(), head.to_string());
+        Ok(Comparison { app_id: member.app_id(), from, to: tree, base, head })
     }
 
     /// The release that holds a changeset now, if one does.

@@ -10,7 +10,7 @@ use conman_domain::name::EnvironmentName;
 use conman_domain::profile::RuntimeProfile;
 use conman_domain::{RepoPath, path};
 use conman_git::{MergedPath, Repository};
-use semantic_diff::strict::{self, Format};
+use semantic_diff::{Format, strict};
 use std::collections::HashSet;
 
 /// The most findings that are kept.

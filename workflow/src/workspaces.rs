@@ -2,6 +2,7 @@
 
 use crate::actor::Member;
 use crate::change::Change;
+use crate::diffs::Comparison;
 use crate::error::{Error, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::services::Workflow;
@@ -13,8 +14,7 @@ use conman_domain::policy::{self, ChangesetAction, WorkspaceAction};
 use conman_domain::workspace::Workspace;
 use conman_domain::{CommitId, RepoPath, TreeId};
 use conman_git::{
-    DiffLimits, Edit, FileContent, FileEntry, GitError, NewCommit, PathChange, RawDiff, Repository, Working,
-    WriteRules,
+    Edit, FileContent, FileEntry, GitError, NewCommit, PathChange, Repository, Working, WriteRules,
 };
 use conman_store::collections::{CHANGESET_OPEN, WORKSPACE_BY_OWNER};
 use conman_store::{Query, Versioned};
@@ -199,12 +199,18 @@ impl Workflow {
         found.ok_or_else(|| Rejection::NotFound("file").into())
     }
 
-    /// The line diff of a workspace's files against its baseline.
-    pub async fn workspace_diff(&self, member: &Member, id: WorkspaceId) -> Result<RawDiff> {
+    /// A workspace's files beside its baseline.
+    pub async fn workspace_diff(&self, member: &Member, id: WorkspaceId) -> Result<Comparison> {
         let open = self.workspace(member, id, WorkspaceAction::Read).await?;
         let repository = self.repository(member.app_id());
-        let baseline = self.tree_of(&repository, open.baseline).await?;
-        Ok(repository.raw_diff(baseline, open.working.tree, DiffLimits::default()).await?)
+        let working = &open.working;
+        Ok(Comparison {
+            app_id: member.app_id(),
+            from: self.tree_of(&repository, open.baseline).await?,
+            to: working.tree,
+            base: open.baseline.to_string(),
+            head: if working.dirty { working.tree.to_string() } else { working.head.to_string() },
+        })
     }
 
     /// Writes, moves and deletes files, all or none. Every edit names the content that it replaces.

@@ -23,7 +23,7 @@ async fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let output = conman(&["completion", shell]).run(PATIENCE).await.unwrap();
         let script = String::from_utf8(output.stdout).unwrap();
-        for word in ["serve", "demo", "worker", "openapi"] {
+        for word in ["serve", "demo", "worker", "diff", "openapi"] {
             assert!(script.contains(word), "{shell} does not know {word}");
         }
     }

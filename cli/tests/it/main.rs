@@ -5,6 +5,7 @@
 mod commands;
 mod common;
 mod demo;
+mod diff;
 #[cfg(feature = "failpoints")]
 mod fault_points;
 mod mail;

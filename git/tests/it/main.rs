@@ -6,6 +6,7 @@
     reason = "a test stops at the first thing that fails, and may say what it did"
 )]
 
+mod any;
 mod common;
 mod compose;
 mod composition;

@@ -9,6 +9,7 @@ mod changeset_views;
 mod changesets;
 mod comments;
 mod deployments;
+mod diffs;
 mod environments;
 mod invites;
 mod jobs;

@@ -2,8 +2,9 @@
 
 use super::changeset_views::ChangesetBody;
 use super::changesets::states;
-use super::shared::{List, Nothing};
-use super::views::{CollisionBody, FindingBody, People, PersonBody, RawDiffBody, StartedJob, allowed};
+use super::diffs::DiffBody;
+use super::shared::{DiffMode, DiffQuery, List, Nothing};
+use super::views::{CollisionBody, FindingBody, People, PersonBody, StartedJob, allowed};
 use crate::etag::Tagged;
 use crate::extract::{AppMember, IfMatch, JsonBody, PageLimit, PageNumber, PathId, QueryOf, RequiredIfMatch};
 use crate::problem::Answer;
@@ -383,18 +384,31 @@ struct PreviewQuery {
     /// The environment; the integration branch if left out.
     #[serde(default)]
     environment: Option<Uuid>,
+    /// `raw`, which is also the default, or `semantic`.
+    #[serde(default)]
+    mode: DiffMode,
+    /// Which part of the files (`raw`) or of the changes (`semantic`), from 1.
+    #[serde(default)]
+    #[param(value_type = u32)]
+    page: PageNumber,
+    /// How many files or changes a part has, 200 at most; all of them if left out.
+    #[serde(default)]
+    #[param(value_type = Option<u32>)]
+    limit: Option<PageLimit>,
 }
 
 /// Shows what a release changes on the integration branch, or on an environment.
 #[utoipa::path(get, path = "/api/apps/{appId}/releases/{releaseId}/preview", operation_id = "preview_release", tag = "releases",
     params(("appId" = Uuid, Path, description = "The app"), ("releaseId" = Uuid, Path, description = "The release"), PreviewQuery),
-    responses((status = 200, description = "The differences", body = RawDiffBody)))]
+    responses((status = 200, description = "The differences", body = DiffBody)))]
 async fn preview_release(
     State(state): State<AppState>,
     member: AppMember,
     PathId(id): PathId<ReleaseId>,
     QueryOf(query): QueryOf<PreviewQuery>,
-) -> Answer<Json<RawDiffBody>> {
+) -> Answer<Json<DiffBody>> {
     let environment = query.environment.map(EnvironmentId::new);
-    Ok(Json(state.workflow.release_preview(&member, id, environment).await?.into()))
+    let comparison = state.workflow.release_preview(&member, id, environment).await?;
+    let wanted = DiffQuery { mode: query.mode, page: query.page, limit: query.limit };
+    Ok(Json(DiffBody::of(&state, &comparison, wanted).await?))
 }

@@ -1,8 +1,10 @@
 //! A changeset's revisions, the decisions on them, and what they change.
 
 use super::changeset_views::{RevisionBody, VerdictName};
-use super::views::{FindingBody, People, PersonBody, RawDiffBody};
-use crate::extract::{AppMember, PathId, QueryOf};
+use super::diffs::DiffBody;
+use super::shared::{DiffMode, DiffQuery};
+use super::views::{FindingBody, People, PersonBody};
+use crate::extract::{AppMember, PageLimit, PageNumber, PathId, QueryOf};
 use crate::problem::Answer;
 use crate::state::AppState;
 use axum::Json;
@@ -113,10 +115,17 @@ async fn list_reviews(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct RevisionsQuery {
-    /// `raw`, which is also the default.
+    /// `raw`, which is also the default, or `semantic`.
     #[serde(default)]
-    #[expect(dead_code, reason = "one mode so far; reading it is what refuses others")]
-    mode: super::shared::DiffMode,
+    mode: DiffMode,
+    /// Which part of the files (`raw`) or of the changes (`semantic`), from 1.
+    #[serde(default)]
+    #[param(value_type = u32)]
+    page: PageNumber,
+    /// How many files or changes a part has, 200 at most; all of them if left out.
+    #[serde(default)]
+    #[param(value_type = Option<u32>)]
+    limit: Option<PageLimit>,
     /// The older revision; the changeset's baseline if left out.
     #[serde(default)]
     from: Option<u32>,
@@ -125,15 +134,17 @@ struct RevisionsQuery {
     to: Option<u32>,
 }
 
-/// Compares a revision with its baseline or with another revision, line by line.
+/// Compares a revision with its baseline or with another revision.
 #[utoipa::path(get, path = "/api/apps/{appId}/changesets/{changesetId}/diff", operation_id = "get_changeset_diff", tag = "changesets",
     params(("appId" = Uuid, Path, description = "The app"), ("changesetId" = Uuid, Path, description = "The changeset"), RevisionsQuery),
-    responses((status = 200, description = "The differences", body = RawDiffBody)))]
+    responses((status = 200, description = "The differences", body = DiffBody)))]
 async fn get_changeset_diff(
     State(state): State<AppState>,
     member: AppMember,
     PathId(id): PathId<ChangesetId>,
     QueryOf(query): QueryOf<RevisionsQuery>,
-) -> Answer<Json<RawDiffBody>> {
-    Ok(Json(state.workflow.changeset_diff(&member, id, query.from, query.to).await?.into()))
+) -> Answer<Json<DiffBody>> {
+    let comparison = state.workflow.changeset_diff(&member, id, query.from, query.to).await?;
+    let wanted = DiffQuery { mode: query.mode, page: query.page, limit: query.limit };
+    Ok(Json(DiffBody::of(&state, &comparison, wanted).await?))
 }

@@ -103,6 +103,8 @@ pub enum DiffMode {
     /// Line by line.
     #[default]
     Raw,
+    /// In the domain's words.
+    Semantic,
 }
 
 /// How a diff is wanted.
@@ -110,7 +112,25 @@ pub enum DiffMode {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DiffQuery {
-    /// `raw`, which is also the default.
+    /// `raw`, which is also the default, or `semantic`.
     #[serde(default)]
     pub mode: DiffMode,
+    /// Which part of the files (`raw`) or of the changes (`semantic`), from 1.
+    #[serde(default)]
+    #[param(value_type = u32)]
+    pub page: PageNumber,
+    /// How many files or changes a part has, 200 at most; all of them if left out.
+    #[serde(default)]
+    #[param(value_type = Option<u32>)]
+    pub limit: Option<PageLimit>,
+}
+
+impl DiffQuery {
+    /// The places of what is asked for.
+    pub fn part(&self) -> std::ops::Range<usize> {
+        let Some(limit) = self.limit else { return 0..usize::MAX };
+        let page = self.page.of(limit);
+        let start = (page.page as usize - 1).saturating_mul(page.limit as usize);
+        start..start.saturating_add(page.limit as usize)
+    }
 }

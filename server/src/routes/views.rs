@@ -5,7 +5,7 @@ use crate::state::AppState;
 use conman_domain::changeset::{Approval, Collision, Finding};
 use conman_domain::id::UserId;
 use conman_domain::policy::Denied;
-use conman_git::{ChangeKind, DiffLine, FileDiff, Hunk, LineKind, RawDiff};
+use conman_git::ChangeKind;
 use serde::Serialize;
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -111,57 +111,6 @@ pub(super) struct StartedJob {
     pub(super) job_id: Uuid,
 }
 
-/// A line diff of two trees.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RawDiff)]
-pub(super) struct RawDiffBody {
-    files: Vec<FileDiffBody>,
-    /// Whether there was more than is shown.
-    truncated: bool,
-}
-
-/// The line diff of one file.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = FileDiff)]
-struct FileDiffBody {
-    /// `added`, `modified`, `deleted` or `renamed`.
-    kind: &'static str,
-    path: String,
-    old_path: Option<String>,
-    old_blob: Option<String>,
-    new_blob: Option<String>,
-    binary: bool,
-    truncated: bool,
-    hunks: Vec<HunkBody>,
-}
-
-/// Lines that changed, with their surroundings.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Hunk)]
-struct HunkBody {
-    old_start: u32,
-    old_lines: u32,
-    new_start: u32,
-    new_lines: u32,
-    header: String,
-    lines: Vec<LineBody>,
-}
-
-/// One line.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = DiffLine)]
-struct LineBody {
-    /// `context`, `added` or `deleted`.
-    kind: &'static str,
-    old_no: Option<u32>,
-    new_no: Option<u32>,
-    text: String,
-    /// Whether bytes that are no UTF-8 were replaced for showing.
-    lossy: bool,
-    /// Whether the file ends here without a line break.
-    no_newline: bool,
-}
-
 /// The name under which a kind of change is shown.
 pub(super) fn kind_name(kind: ChangeKind) -> &'static str {
     match kind {
@@ -169,46 +118,5 @@ pub(super) fn kind_name(kind: ChangeKind) -> &'static str {
         ChangeKind::Modified => "modified",
         ChangeKind::Deleted => "deleted",
         ChangeKind::Renamed => "renamed",
-    }
-}
-
-impl From<RawDiff> for RawDiffBody {
-    fn from(diff: RawDiff) -> Self {
-        Self { files: diff.files.into_iter().map(FileDiffBody::from).collect(), truncated: diff.truncated }
-    }
-}
-
-impl From<FileDiff> for FileDiffBody {
-    fn from(file: FileDiff) -> Self {
-        Self {
-            kind: kind_name(file.change.kind),
-            path: file.change.path.to_string(),
-            old_path: file.change.old_path.map(|path| path.to_string()),
-            old_blob: file.change.old_blob.map(|blob| blob.to_string()),
-            new_blob: file.change.new_blob.map(|blob| blob.to_string()),
-            binary: file.binary,
-            truncated: file.truncated,
-            hunks: file.hunks.into_iter().map(HunkBody::from).collect(),
-        }
-    }
-}
-
-impl From<Hunk> for HunkBody {
-    fn from(hunk: Hunk) -> Self {
-        let Hunk { old_start, old_lines, new_start, new_lines, header, lines } = hunk;
-        let lines = lines.into_iter().map(LineBody::from).collect();
-        Self { old_start, old_lines, new_start, new_lines, header, lines }
-    }
-}
-
-impl From<DiffLine> for LineBody {
-    fn from(line: DiffLine) -> Self {
-        let kind = match line.kind {
-            LineKind::Context => "context",
-            LineKind::Added => "added",
-            LineKind::Deleted => "deleted",
-        };
-        let DiffLine { old_no, new_no, text, lossy, no_newline, .. } = line;
-        Self { kind, old_no, new_no, text, lossy, no_newline }
     }
 }

@@ -1,6 +1,7 @@
 //! Workspaces and their files.
 
-use super::views::{RawDiffBody, allowed, kind_name};
+use super::diffs::DiffBody;
+use super::views::{allowed, kind_name};
 use crate::extract::{AppMember, BodyLimit, JsonBody, PathId, QueryOf};
 use crate::problem::{Answer, FieldError, Problem};
 use crate::state::AppState;
@@ -407,16 +408,17 @@ async fn reset_workspace(
     Ok(Json(WorkspaceBody::of(&member, &open)))
 }
 
-/// Compares a workspace's files with its baseline, line by line.
+/// Compares a workspace's files with its baseline.
 #[utoipa::path(get, path = "/api/apps/{appId}/workspaces/{workspaceId}/diff", operation_id = "get_workspace_diff", tag = "workspaces",
     params(("appId" = Uuid, Path, description = "The app"), ("workspaceId" = Uuid, Path, description = "The workspace"),
         super::shared::DiffQuery),
-    responses((status = 200, description = "The differences", body = RawDiffBody)))]
+    responses((status = 200, description = "The differences", body = DiffBody)))]
 async fn get_workspace_diff(
     State(state): State<AppState>,
     member: AppMember,
     PathId(id): PathId<WorkspaceId>,
-    _mode: QueryOf<super::shared::DiffQuery>,
-) -> Answer<Json<RawDiffBody>> {
-    Ok(Json(state.workflow.workspace_diff(&member, id).await?.into()))
+    QueryOf(query): QueryOf<super::shared::DiffQuery>,
+) -> Answer<Json<DiffBody>> {
+    let comparison = state.workflow.workspace_diff(&member, id).await?;
+    Ok(Json(DiffBody::of(&state, &comparison, query).await?))
 }

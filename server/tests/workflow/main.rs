@@ -11,6 +11,7 @@ mod harness;
 mod comments;
 mod composing;
 mod deploying;
+mod diffs;
 mod editing;
 mod hostile;
 mod jobs;
