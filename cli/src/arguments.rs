@@ -48,6 +48,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Worker(WorkerCommand),
     /// Show what changed between two revisions, files or folders, in the domain's words.
+    ///
+    /// Git may call it for every file that differs: `git -c diff.external='conman diff' diff`.
     Diff(DiffArguments),
     /// Send one request to a server and print its answer.
     Api(ApiArguments),
@@ -174,13 +176,12 @@ pub(crate) enum Output {
 }
 
 /// What to compare.
-///
-/// Git may call it for every file that differs: `git -c diff.external='conman diff' diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
     /// The older side: a revision of the repository; or a file or folder, where HEAD is one of the same kind.
     pub(crate) base: OsString,
-    /// The newer side. Of a path in conflict, Git tells the path alone.
+    /// The newer side.
+    // Of a path in conflict, Git tells the path alone.
     #[arg(required = !crate::diff::git_is_caller())]
     pub(crate) head: Option<OsString>,
     /// What else Git passes where it calls.

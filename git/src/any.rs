@@ -70,6 +70,8 @@ fn resolve(git: &git2::Repository, name: &str) -> Result<Revision> {
         Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => {
             return Err(missing());
         }
+        // Too short for the start of an id, and no other name either.
+        Err(error) if error.code() == ErrorCode::Ambiguous && name.len() < 4 => return Err(missing()),
         Err(error) => return Err(error.into()),
     };
     if let Ok(commit) = object.peel_to_commit() {

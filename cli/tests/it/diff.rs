@@ -231,7 +231,7 @@ async fn git_may_call_it_for_a_path_in_conflict() {
     place.commit().await;
     assert_eq!(git(place.folder.path(), &["merge", "-q", "other"]).await.status.code(), Some(1));
     let external = format!("diff.external='{}' diff", env!("CARGO_BIN_EXE_conman"));
-    let shown = place.git(&["-c", &external, "diff"]).await;
+    let shown = place.git(&["-c", &external, "diff", "--cached"]).await;
     assert!(shown.contains("x.txt: unmerged\n"), "{shown}");
 }
 

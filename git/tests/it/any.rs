@@ -123,7 +123,7 @@ fn bare_repositories_and_worktrees_are_repositories_too() {
 #[test]
 fn what_does_not_exist_is_named() {
     let source = Source::new(&[("x.yml", "x: 1\n")]);
-    for unknown in ["nowhere", "HEAD~7", "HEAD:x.yml", "HEAD..HEAD", "", "a b"] {
+    for unknown in ["nowhere", "a", "HEAD~7", "HEAD:x.yml", "HEAD..HEAD", "", "a b"] {
         let error = compare_revisions(source.path(), "HEAD", unknown).unwrap_err();
         assert_eq!(error.to_string(), format!("no such revision `{unknown}`"));
         assert!(error.is_rejection());
