@@ -12,19 +12,27 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Adds what a line of nextest's or of the standard test harness's output says in summary.
-    pub(crate) fn read_line(&mut self, line: &str) {
+    /// Adds what a line of nextest's own output says in summary. What it shows of a failed test has a summary of its
+    /// own, which counts for nothing here: the test is counted already.
+    pub(crate) fn read_nextest(&mut self, line: &str) {
         let line = without_colours(line);
-        let line = line.trim();
-        let parts = if let Some(rest) = line.strip_prefix("Summary [") {
-            rest.split_once("tests run:").or_else(|| rest.split_once("test run:")).map(|(_, parts)| parts)
-        } else if line.starts_with("test result:") {
-            line.split_once(". ").map(|(_, parts)| parts)
-        } else {
-            None
-        };
+        if let Some(rest) = line.trim().strip_prefix("Summary [") {
+            let counted = rest.split_once("tests run:").or_else(|| rest.split_once("test run:"));
+            self.add(counted.map(|(_, parts)| parts).unwrap_or_default());
+        }
+    }
+
+    /// Adds what a line of the standard test harness says in summary.
+    pub(crate) fn read_harness(&mut self, line: &str) {
+        let line = without_colours(line);
+        if line.starts_with("test result:") {
+            self.add(line.split_once(". ").map(|(_, parts)| parts).unwrap_or_default());
+        }
+    }
+
+    fn add(&mut self, parts: &str) {
         // "12 passed (1 slow), 1 failed, 1 timed out, 2 skipped" or "3 passed; 0 failed; 0 ignored; …"
-        for part in parts.unwrap_or_default().split([',', ';']) {
+        for part in parts.split([',', ';']) {
             let Some((number, what)) = part.trim().split_once(' ') else {
                 continue;
             };
@@ -127,9 +135,13 @@ mod tests {
     use crate::test::selection::Step;
 
     fn counts(lines: &[&str]) -> (u64, u64) {
+        counts_by(Counts::read_nextest, lines)
+    }
+
+    fn counts_by(read: fn(&mut Counts, &str), lines: &[&str]) -> (u64, u64) {
         let mut counts = Counts::default();
         for line in lines {
-            counts.read_line(line);
+            read(&mut counts, line);
         }
         (counts.passed, counts.failed)
     }
@@ -148,13 +160,19 @@ mod tests {
             (3, 3)
         );
         assert_eq!(counts(&["Summary [ 9s] 1 test run: 1 passed, 0 skipped"]), (1, 0));
-        assert_eq!(
-            counts(&[
-                "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
-                "test result: FAILED. 1 passed; 2 failed; 0 ignored",
-            ]),
-            (4, 2)
-        );
+        let of_documents = [
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored",
+        ];
+        assert_eq!(counts_by(Counts::read_harness, &of_documents), (4, 2));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_failed_test_does_not_count_again() {
+        let shown = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 137 filtered out";
+        let bare = "test result: FAILED. 0 passed; 1 failed; 0 ignored";
+        let summary = "     Summary [   9.0s] 3 tests run: 2 passed, 1 failed, 0 skipped";
+        assert_eq!(counts(&[shown, bare, summary, shown]), (2, 1));
     }
 
     #[test]
@@ -166,7 +184,8 @@ mod tests {
 
     #[test]
     fn other_lines_count_nothing() {
-        assert_eq!(counts(&["29 tests run: 29 passed", "PASS [ 0.1s] a::b", "running 3 tests", ""]), (0, 0));
+        let lines = ["29 tests run: 29 passed", "PASS [ 0.1s] a::b", "running 3 tests", ""];
+        assert_eq!((counts(&lines), counts_by(Counts::read_harness, &lines)), ((0, 0), (0, 0)));
     }
 
     #[test]

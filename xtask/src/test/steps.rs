@@ -102,7 +102,7 @@ impl Run {
         if let Some(conman) = &self.conman {
             command.env("CONMAN_BIN", conman).env("CONMAN_BIN_FAILPOINTS", conman);
         }
-        let outcome = count(&mut command, counts);
+        let outcome = count(&mut command, counts, Counts::read_nextest);
         // Tests that fail because a server died under them are better explained by the server.
         servers.check().and(outcome)
     }
@@ -111,7 +111,7 @@ impl Run {
 fn doc(counts: &mut Counts) -> Outcome<()> {
     let mut command = cargo();
     command.args(["test", "--doc", "--workspace", "--locked", "--no-fail-fast"]).args(with_failpoints(&[])?);
-    count(&mut command, counts)
+    count(&mut command, counts, Counts::read_harness)
 }
 
 /// Lints what is shipped and all tests, and then the tests that only exist with fault points.
@@ -128,9 +128,9 @@ fn clippy() -> Outcome<()> {
     lint("--tests", &with_failpoints(&[])?)
 }
 
-fn count(command: &mut Command, counts: &mut Counts) -> Outcome<()> {
+fn count(command: &mut Command, counts: &mut Counts, read: fn(&mut Counts, &str)) -> Outcome<()> {
     let line = shell::describe(command);
-    let status = shell::tee(command, |line| counts.read_line(line))?;
+    let status = shell::tee(command, |line| read(counts, line))?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("`{line}` ended with {status}"))) }
 }
 
