@@ -120,6 +120,11 @@ impl Workflow {
         let Some(revision) = changeset.doc.revision.clone() else {
             return Ok(json!({"outcome": "no_revision"}));
         };
+        // Read after the changeset, which the decision to publish changes too: what is decided cannot slip by.
+        if self.is_being_published(&changeset.doc).await? {
+            job.log("A release that carries it is being published").await?;
+            return Ok(json!({"outcome": "being_published"}));
+        }
         let app = self.load::<conman_domain::app::App>("app", changeset.doc.app_id).await?;
         let repository = self.repository(app.doc.id);
         let head = self.integration_head(&app.doc).await?;

@@ -323,6 +323,13 @@ impl Workflow {
         let query = Query::<ReleaseMember>::on(&MEMBER_HELD).eq(changeset.id.to_string()).limit(1);
         Ok(self.store().find(query).await?.items.first().map(|held| held.doc.release_id))
     }
+
+    /// Whether the release that holds a changeset is decided, so that the changeset goes with it whatever comes.
+    pub(crate) async fn is_being_published(&self, changeset: &Changeset) -> Result<bool> {
+        let Some(id) = self.held_by(changeset).await? else { return Ok(false) };
+        let release: Versioned<Release> = self.load("release", id).await?;
+        Ok(matches!(release.doc.status, ReleaseStatus::Publishing(_)))
+    }
 }
 
 /// Adds the start of composing to a change.

@@ -1,12 +1,17 @@
 //! Publishing: the tag, the integration branch, and what becomes of those still queued.
 
 use crate::harness::{Harness, LIST_PAGE};
+use conman_domain::job::{Job, JobStatus, Work};
+use conman_domain::name::ReleaseTag;
+use conman_store::Batch;
+use conman_workflow::fresh_id;
 use serde_json::{Value, json};
 
 on_both! {
     a_release_on_an_old_head_is_composed_again,
     the_queue_is_revalidated,
     a_member_that_left_the_queue_is_left_out,
+    a_member_of_a_decided_release_stays_in_it,
     row_26_a_published_release_never_changes,
     notes_are_in_the_tag,
 }
@@ -30,6 +35,51 @@ async fn a_release_on_an_old_head_is_composed_again(h: &Harness) {
     assert_eq!(h.publishes(&second).await["state"], "published");
     let files = h.git(&["ls-tree", "-r", "--name-only", "main"]);
     assert!(files.contains("pages/a.yml") && files.contains("pages/b.yml"), "{files}");
+}
+
+/// What a release that is decided carries goes with it, whatever a check of the queue finds in the meantime.
+async fn a_member_of_a_decided_release_stays_in_it(h: &Harness) {
+    let icu = "parameters:\n  - name: icu_beds\n    type: int\n    max: 4\n    default: 1\n";
+    let change = h.queued(h.author(), "catalog/icu.yml", icu).await;
+    let (release, composed) = h.composed(&[&change]).await;
+    // From now on a check of the changeset would find something, and the tag cannot be placed.
+    h.sets_variables("dev", json!({"icu_beds": 5})).await.ok();
+    let now = h.workflow.now().await.unwrap();
+    let taken = [now, now.plus(chrono::TimeDelta::days(1))].map(|at| ReleaseTag::of_day(at, 1).to_string());
+    for tag in &taken {
+        h.git(&["tag", tag, "main"]);
+    }
+    let started = h.manager().does_to(&release, "publish", json!({})).await.ok();
+    let decided = |release: &Value| release["state"] == "publishing";
+    h.until("it is decided", || async { Some(h.release(&release).await).filter(decided) }).await;
+    let check = Job {
+        id: fresh_id(),
+        app_id: Some(h.app.parse().unwrap()),
+        work: Work::RevalidateQueuedChangeset { changeset_id: change.id.parse().unwrap() },
+        status: JobStatus::Queued { run_at: now },
+        attempt: 0,
+        max_attempts: 8,
+        cancel_requested: false,
+        created_by: None,
+        created_at: now,
+    };
+    h.workflow.store().commit(Batch::new().insert(&check)).await.unwrap();
+    h.workflow.jobs_added().notify_one();
+    let checked = h.job_ends(&check.id.to_string()).await;
+    assert_eq!(
+        (&checked["state"], &checked["result"]["outcome"]),
+        (&json!("succeeded"), &json!("being_published")),
+        "{checked}"
+    );
+    for tag in &taken {
+        h.git(&["tag", "--delete", tag]);
+    }
+    let published = h.job_ends(started["job_id"].as_str().unwrap()).await;
+    assert_eq!(published["state"], "succeeded", "{published}");
+    assert_eq!(h.author().sees(&change).await["state"], "released");
+    let now = h.release(&release).await;
+    assert_eq!((&now["state"], &now["commit"]), (&json!("published"), &composed["commit"]));
+    assert_eq!(json!(h.git(&["rev-parse", "main"])), composed["commit"]);
 }
 
 /// After a publication every changeset still queued is tried again: what no longer fits leaves the queue.
