@@ -6,7 +6,7 @@ use conman_domain::Timestamp;
 use conman_domain::job::{Job, JobEvent};
 use conman_store::collections::{JOB_DUE, JOB_LEASED};
 use conman_store::{Batch, Query, Versioned};
-use conman_workflow::{CANCELED, Error, JobContext, LOST_LEASE, Rejection, Result, Workflow};
+use conman_workflow::{CANCELED, Error, JobContext, LOST_LEASE, Rejection, Result, STOPPED, Workflow};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -139,7 +139,11 @@ impl Runner {
         if claimed.attempt >= claimed.max_attempts {
             let reason =
                 "it was tried as often as it may be; the server stopped in the middle of each attempt";
-            self.workflow.give_up(&claimed.work, reason).await?;
+            if let Err(error) = self.workflow.give_up(&claimed.work, reason).await {
+                // Looked at again at the next poll; the jobs behind it are not to wait for that.
+                tracing::warn!(job = %claimed.id, %error, "a job could not be given up");
+                return Ok(None);
+            }
             claimed.status = claimed.status.next(failed(now, false, reason.to_owned()))?;
         } else {
             claimed.attempt += 1;
@@ -174,6 +178,9 @@ impl Runner {
 
     async fn attempt(&self, job: &Job, abort: &CancellationToken) -> Result<()> {
         let context = JobContext::begin(self.workflow.store().clone(), job).await?;
+        if job.cancel_requested {
+            return self.conclude(&context, job, Err(Error::conflict(CANCELED, STOPPED))).await;
+        }
         let handled = AssertUnwindSafe(handle(&self.workflow, &context, job)).catch_unwind();
         let ended = tokio::select! {
             handled = handled => handled.unwrap_or_else(|_| Err(Error::errored("the job's handler panicked", "panic"))),
@@ -217,7 +224,7 @@ impl Runner {
             Ok(result) => JobEvent::Succeed(now, result),
             Err(error) if error.conflict_code() == Some(LOST_LEASE) => return Ok(()),
             Err(error) if error.conflict_code() == Some(CANCELED) => {
-                self.workflow.give_up(&job.work, "somebody stopped the job").await?;
+                self.workflow.give_up(&job.work, STOPPED).await?;
                 JobEvent::Cancel(now)
             }
             Err(Error::Rejected(Rejection::Conflict(conflict))) if conflict.code == "changed_meanwhile" => {

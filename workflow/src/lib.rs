@@ -63,4 +63,5 @@ pub use review::Decision;
 pub use semantic_diff::{SemanticChange, SemanticDiffResponse};
 pub use services::{Settings, Workflow};
 pub use sync::{ShownConflict, SyncStanding};
+pub use work::STOPPED;
 pub use workspaces::{OpenWorkspace, WorkspaceTree};

@@ -341,7 +341,7 @@ impl Workflow {
         Ok(())
     }
 
-    /// Records that a deployment did not happen.
+    /// Records that a deployment did not happen, unless it has ended already.
     pub(crate) async fn fail_deployment(
         &self,
         job: Option<&JobContext>,
@@ -352,6 +352,9 @@ impl Workflow {
         let job = job.cloned();
         retrying(|| async {
             let before: Versioned<Deployment> = self.load("deployment", id).await?;
+            if !matches!(before.doc.status, DeploymentStatus::Pending | DeploymentStatus::Running { .. }) {
+                return Ok(());
+            }
             let at = self.now().await?;
             let mut change = Change::by_system(Some(before.doc.app_id), at);
             advance(

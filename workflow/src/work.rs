@@ -2,7 +2,7 @@
 
 use crate::actor::{Member, Page};
 use crate::change::Change;
-use crate::error::{Error, Rejection, Result};
+use crate::error::{Rejection, Result};
 use crate::releases::set_status;
 use crate::services::Workflow;
 use crate::support::retrying;
@@ -15,8 +15,11 @@ use conman_domain::release::{ReleaseEvent, ReleaseStatus};
 use conman_store::collections::{
     JOB_BY_APP, JOB_BY_STATE, JOB_BY_TYPE, JOB_BY_TYPE_AND_STATE, JOB_LOG_BY_JOB,
 };
-use conman_store::{Query, Versioned};
+use conman_store::{Batch, Query, Versioned};
 use serde_json::json;
+
+/// Why work was given up that somebody stopped.
+pub const STOPPED: &str = "somebody stopped the job";
 
 impl Workflow {
     /// The app's jobs, newest first, of any or one kind and in any or one state.
@@ -62,18 +65,8 @@ impl Workflow {
         retrying(|| async {
             let before = self.job(member, id).await?;
             policy::job(member.viewer(), &before.doc, JobAction::Cancel)?;
+            let after = Job { cancel_requested: true, ..before.doc.clone() };
             let at = self.now().await?;
-            let mut after = before.doc.clone();
-            match before.doc.status {
-                JobStatus::Queued { .. } => after.status = after.status.next(JobEvent::Cancel(at))?,
-                JobStatus::Running { .. } => after.cancel_requested = true,
-                JobStatus::Succeeded { .. } | JobStatus::Failed { .. } | JobStatus::Canceled { .. } => {
-                    return Err(Error::conflict(
-                        "wrong_state",
-                        format!("the job is {} already", before.doc.status.name()),
-                    ));
-                }
-            }
             let mut change = Change::by(&member.actor, Some(member.app_id()), at);
             change.replace(&after, before.version);
             change.audit(
@@ -87,10 +80,23 @@ impl Workflow {
         })
         .await?;
         let job = self.job(member, id).await?;
-        if job.doc.status.is_finished() {
-            self.give_up(&job.doc.work, "somebody stopped the job").await?;
+        if !matches!(job.doc.status, JobStatus::Queued { .. }) {
+            return Ok(job);
         }
-        Ok(job)
+        self.end_waiting(&job).await?;
+        self.job(member, id).await
+    }
+
+    /// Ends a waiting job that was asked to stop. No runner begins it any more, and one that claims it ends it itself, so
+    /// that this may break off anywhere.
+    async fn end_waiting(&self, job: &Versioned<Job>) -> Result<()> {
+        self.give_up(&job.doc.work, STOPPED).await?;
+        let status = job.doc.status.clone().next(JobEvent::Cancel(self.now().await?))?;
+        let ended = Job { status, ..job.doc.clone() };
+        match self.store().commit(Batch::new().replace(&ended, job.version)).await {
+            Err(error) if !error.is_conflict() => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Brings what a job was about to a state that somebody can go on from, after the job was given up or stopped.

@@ -1,6 +1,9 @@
 //! Jobs: lists, logs, cancelling.
 
 use crate::harness::{Harness, Person};
+use conman_domain::job::Job;
+use conman_store::collections::JOB_BY_TYPE_AND_STATE;
+use conman_store::{Batch, Query};
 use serde_json::json;
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ on_both! {
 on_both! {
     runners: 0;
     a_waiting_job_is_canceled,
+    a_waiting_job_that_was_asked_to_stop_is_not_begun,
 }
 
 /// Reads a stream of events to its end: pairs of event and data.
@@ -120,4 +124,43 @@ async fn a_waiting_job_is_canceled(h: &Harness) {
     // The same head again: its validation could not run, so it may be tried again.
     h.author().does(&submitted, "resubmit").await.ok();
     assert_eq!(h.validated(&submitted).await["state"], "in_review");
+}
+
+/// A server that dies while it stops a waiting job leaves it asked to stop: whoever claims it then ends it, and what it was
+/// about can be gone on from.
+async fn a_waiting_job_that_was_asked_to_stop_is_not_begun(h: &Harness) {
+    let runner = h.runs(&h.workflow, "first", Duration::from_secs(15));
+    let change = h.queued(h.author(), "pages/a.yml", "name: a\n").await;
+    let first = h.released(&[("pages/b.yml", "name: b\n")]).await;
+    h.is_quiet().await;
+    runner.stops().await;
+
+    let release = h.manager().drafts_release(&[&change]).await;
+    h.manager().does_to(&release, "assemble", json!({})).await.ok();
+    let deployment = h.manager().asks_to_deploy(&first, "dev").await.ok();
+    let mut asked = Vec::new();
+    for kind in ["release_assemble", "deploy_release"] {
+        let waiting = Query::<Job>::on(&JOB_BY_TYPE_AND_STATE).eq(h.app.as_str()).eq(kind).eq("queued");
+        let job = h.workflow.store().find(waiting).await.unwrap().items.remove(0);
+        let marked = Job { cancel_requested: true, ..job.doc.clone() };
+        h.workflow.store().commit(Batch::new().replace(&marked, job.version)).await.unwrap();
+        asked.push(marked.id.to_string());
+    }
+
+    let runner = h.runs(&h.workflow, "second", Duration::from_secs(15));
+    h.keeps(runner);
+    for id in asked {
+        assert_eq!(h.job_ends(&id).await["state"], "canceled");
+    }
+    assert_eq!(h.release(&release).await["state"], "draft_release");
+    let path = h.manager().at(&format!("/deployments/{}", deployment["id"].as_str().unwrap()));
+    let ended = h.manager().get(&path).await.ok();
+    assert_eq!(
+        (&ended["state"], &ended["failure"]["cause"]),
+        (&json!("failed"), &json!("errored")),
+        "{ended}"
+    );
+    assert_eq!(h.environment("dev").await["running"], json!(null));
+    assert_eq!(h.composes(&release, "continue").await["state"], "validated");
+    h.deploys(&first, "dev").await;
 }
