@@ -9,7 +9,7 @@ use conman_domain::name::BranchName;
 use conman_domain::{CommitId, RepoPath, Timestamp};
 use git2::Oid;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -334,6 +334,24 @@ impl Repository {
             walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::TIME)?;
             walk.push(from.oid())?;
             walk.skip(page.skip).take(page.limit).map(|id| handle.commit_info(id?)).collect()
+        })
+        .await
+    }
+
+    /// The e-mail addresses of all who wrote or made a commit that `head` has in its history and `base` has not.
+    pub async fn people_between(&self, base: CommitId, head: CommitId) -> Result<BTreeSet<String>> {
+        self.run(move |handle| {
+            handle.require_commit(base.oid())?;
+            handle.require_commit(head.oid())?;
+            let mut walk = handle.git().revwalk()?;
+            walk.push(head.oid())?;
+            walk.hide(base.oid())?;
+            let mut people = BTreeSet::new();
+            for id in walk {
+                let commit = handle.commit_info(id?)?;
+                people.extend([commit.author.email, commit.committer.email]);
+            }
+            Ok(people)
         })
         .await
     }

@@ -16,7 +16,7 @@ use conman_domain::id::{ChangesetId, UserId, WorkspaceId};
 use conman_domain::job::Work;
 use conman_domain::policy::{self, ChangesetAction, WorkspaceAction};
 use conman_domain::{CommitId, Timestamp};
-use conman_git::{KeepName, LogPage, Repository};
+use conman_git::{KeepName, Repository};
 use conman_store::collections::{CHANGESET_BY_WORKSPACE, USER_BY_EMAIL, revision_id};
 use conman_store::{Query, Versioned};
 use serde_json::json;
@@ -123,16 +123,7 @@ impl Workflow {
         };
         add(changeset.author_id);
         add(revision.submitted_by);
-        let mut emails = Vec::new();
-        for commit in repository.log(revision.head, LogPage { skip: 0, limit: 500 }).await? {
-            if commit.id == revision.base || repository.is_ancestor(commit.id, revision.base).await? {
-                break;
-            }
-            emails.extend([commit.author.email, commit.committer.email]);
-        }
-        emails.sort();
-        emails.dedup();
-        for email in emails {
+        for email in repository.people_between(revision.base, revision.head).await? {
             let query = Query::<User>::on(&USER_BY_EMAIL).eq(email.to_ascii_lowercase()).limit(1);
             if let Some(user) = self.store().find(query).await?.items.into_iter().next() {
                 add(user.doc.id);

@@ -124,6 +124,30 @@ async fn history_can_be_read() {
     assert!(matches!(error, GitError::NotFound(Missing::Commit(_))), "{error:?}");
 }
 
+/// Whoever has a part in what is new is named, also where a merge brought newer commits of the other side.
+#[tokio::test]
+async fn people_are_those_of_the_new_commits() {
+    let lab = lab().await;
+    let tree = lab.tree(lab.first).await;
+    let commit = async |parents: Vec<CommitId>, name: &str, seconds: i64| {
+        let who = Signature::new(name, &format!("{name}@lab.example"), at(seconds));
+        let new = conman_git::NewCommit { author: who.clone(), committer: who, message: "x".to_owned() };
+        lab.repository.commit_tree(tree, parents, new).await.unwrap()
+    };
+    let mut own = commit(vec![lab.first], "bea", 10).await;
+    for number in 0..600 {
+        own = commit(vec![own], "cleo", 11 + number).await;
+    }
+    let released = commit(vec![lab.first], "dora", 5_000).await;
+    let merged = commit(vec![own, released], "edda", 6_000).await;
+    let people = lab.repository.people_between(released, merged).await.unwrap();
+    assert_eq!(
+        people.iter().collect::<Vec<_>>(),
+        ["bea@lab.example", "cleo@lab.example", "edda@lab.example"]
+    );
+    assert!(lab.repository.people_between(merged, released).await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn one_server_owns_a_folder_and_sweeps_it() {
     let lab = lab().await;
