@@ -1,5 +1,6 @@
 //! Workspaces: a user's mutable branch of an app, with autosaved working files.
 
+use crate::app::{AppSettings, CommitMode};
 use crate::git::CommitId;
 use crate::id::{AppId, UserId, WorkspaceId};
 use crate::name::{BranchName, Title};
@@ -23,8 +24,18 @@ pub struct Workspace {
     pub branch: BranchName,
     /// The commit that it is compared with: where it started or last synced.
     pub baseline: CommitId,
+    /// When its working files become commits; none where its owner leaves that to the app.
+    #[serde(default)]
+    pub commit_mode: Option<CommitMode>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its record last changed.
     pub updated_at: Timestamp,
+}
+
+impl Workspace {
+    /// When its working files become commits: as its owner chose, else as the app has it.
+    pub fn commits(&self, app: &AppSettings) -> CommitMode {
+        self.commit_mode.unwrap_or(app.commit_mode_default)
+    }
 }

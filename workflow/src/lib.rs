@@ -27,6 +27,7 @@ mod services;
 mod submit;
 mod support;
 mod sync;
+mod update_workspace;
 mod validation;
 mod work;
 mod workspaces;

@@ -96,6 +96,7 @@ impl Workflow {
             number,
             branch: BranchName::workspace(&member.actor.handle, &app.doc.slug, number),
             baseline: self.baseline(&app.doc).await?,
+            commit_mode: None,
             created_at: at,
             updated_at: at,
         };

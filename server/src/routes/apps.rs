@@ -79,7 +79,7 @@ enum BaselineModeName {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CommitMode)]
-enum CommitModeName {
+pub(super) enum CommitModeName {
     /// At submit.
     SubmitCommit,
     /// At each checkpoint.

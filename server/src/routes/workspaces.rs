@@ -1,8 +1,10 @@
 //! Workspaces and their files.
 
+use super::apps::CommitModeName;
 use super::diffs::DiffBody;
 use super::views::{allowed, kind_name};
-use crate::extract::{AppMember, BodyLimit, JsonBody, PathId, QueryOf};
+use crate::etag::Tagged;
+use crate::extract::{AppMember, BodyLimit, JsonBody, PathId, QueryOf, RequiredIfMatch};
 use crate::problem::{Answer, FieldError, Problem};
 use crate::state::AppState;
 use axum::extract::State;
@@ -32,7 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .layer(Extension(BodyLimit(LARGEST_WRITE)));
     OpenApiRouter::new()
         .routes(routes!(list_workspaces, create_workspace))
-        .routes(routes!(get_workspace))
+        .routes(routes!(get_workspace, update_workspace))
         .routes(routes!(get_workspace_tree))
         .merge(files)
         .routes(routes!(move_file))
@@ -58,6 +60,10 @@ pub(super) struct WorkspaceBody {
     tree: String,
     /// Whether working files differ from the branch's commit.
     dirty: bool,
+    /// When working files become commits: as you chose, else as the app has it.
+    commit_mode: CommitModeName,
+    /// What you chose; null where you leave it to the app.
+    own_commit_mode: Option<CommitModeName>,
     #[schema(format = DateTime)]
     updated_at: String,
     allowed_actions: Vec<String>,
@@ -75,6 +81,8 @@ impl WorkspaceBody {
             head: open.working.head.to_string(),
             tree: open.working.tree.to_string(),
             dirty: open.working.dirty,
+            commit_mode: workspace.commits(&member.app.doc.settings).into(),
+            own_commit_mode: workspace.commit_mode.map(Into::into),
             updated_at: workspace.updated_at.to_string(),
             allowed_actions: allowed(WorkspaceAction::ALL, WorkspaceAction::name, |action| {
                 policy::workspace(member.viewer(), workspace, action)
@@ -132,9 +140,36 @@ async fn get_workspace(
     State(state): State<AppState>,
     member: AppMember,
     PathId(id): PathId<WorkspaceId>,
-) -> Answer<Json<WorkspaceBody>> {
+) -> Answer<Tagged<WorkspaceBody>> {
     let open = state.workflow.workspace(&member, id, WorkspaceAction::Read).await?;
-    Ok(Json(WorkspaceBody::of(&member, &open)))
+    Ok(Tagged(open.workspace.version, WorkspaceBody::of(&member, &open)))
+}
+
+/// A workspace's name, and when its working files become commits.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateWorkspace {
+    #[schema(value_type = String)]
+    name: Title,
+    /// Null leaves it to the app.
+    commit_mode: Option<CommitModeName>,
+}
+
+/// Replaces a workspace's name, and your choice of when its working files become commits.
+#[utoipa::path(patch, path = "/api/apps/{appId}/workspaces/{workspaceId}", operation_id = "update_workspace", tag = "workspaces",
+    params(("appId" = Uuid, Path, description = "The app"), ("workspaceId" = Uuid, Path, description = "The workspace"),
+        ("If-Match" = String, Header, description = "The ETag read")),
+    request_body = UpdateWorkspace, responses((status = 200, description = "Changed", body = WorkspaceBody)))]
+async fn update_workspace(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<WorkspaceId>,
+    RequiredIfMatch(expected): RequiredIfMatch,
+    JsonBody(body): JsonBody<UpdateWorkspace>,
+) -> Answer<Tagged<WorkspaceBody>> {
+    let mode = body.commit_mode.map(Into::into);
+    let open = state.workflow.update_workspace(&member, id, expected, body.name, mode).await?;
+    Ok(Tagged(open.workspace.version, WorkspaceBody::of(&member, &open)))
 }
 
 /// A workspace's files with their markers.

@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, LIST_PAGE, enc};
 use futures::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 on_both! {
     a_stale_write_is_refused_with_the_present_content,
@@ -12,6 +12,7 @@ on_both! {
 
 embedded! {
     markers_checkpoints_and_reset,
+    a_workspace_is_renamed_by_its_owner,
     workspaces_begin_at_the_canonical_release,
 }
 
@@ -227,6 +228,39 @@ async fn markers_checkpoints_and_reset(h: &Harness) {
     let submit = h.author().at(&format!("/changesets/{}/submit", made["id"].as_str().unwrap()));
     h.author().post(&submit, &json!({})).await.refused(409, "nothing_to_submit");
     h.author().post(&h.author().at("/changesets"), &wish).await.refused(409, "workspace_has_open_changeset");
+}
+
+/// A workspace's name and commit mode are its owner's choice; the mode is the app's where they choose none.
+async fn a_workspace_is_renamed_by_its_owner(h: &Harness) {
+    let workspace = h.author().edits("pages/a.yml", "name: a\n").saves().await;
+    let path = h.author().at(&format!("/workspaces/{workspace}"));
+    let read = h.author().get(&path).await;
+    let (etag, before) = (read.etag(), read.ok());
+    let modes = |body: &Value| (body["commit_mode"].clone(), body["own_commit_mode"].clone());
+    assert_eq!(modes(&before), (json!("submit_commit"), json!(null)));
+    let wish = json!({"name": "Night shift", "commit_mode": "manual_checkpoint"});
+    h.second_author().patch_if(&path, &etag, &wish).await.refused(403, "forbidden");
+    h.author().patch(&path, &wish).await.refused(428, "if_match_required");
+    let changed = h.author().patch_if(&path, &etag, &wish).await;
+    let newer = changed.etag();
+    let changed = changed.ok();
+    assert_eq!(changed["name"], "Night shift");
+    assert_eq!(modes(&changed), (json!("manual_checkpoint"), json!("manual_checkpoint")));
+    assert_eq!((&changed["branch"], &changed["tree"]), (&before["branch"], &before["tree"]));
+    h.author().patch_if(&path, &etag, &wish).await.refused(412, "stale_version");
+    for (field, wrong) in [("name", json!("")), ("name", json!("a\nb")), ("commit_mode", json!("never"))] {
+        let mut body = wish.clone();
+        body[field] = wrong;
+        let refused = h.author().patch_if(&path, &newer, &body).await.refused(400, "invalid");
+        assert_eq!(refused["errors"][0]["pointer"], format!("/{field}"), "{refused}");
+    }
+    h.changes_settings(json!({"commit_mode_default": "manual_checkpoint"})).await.ok();
+    let left = json!({"name": "Night shift", "commit_mode": null});
+    let left = h.author().patch_if(&path, &newer, &left).await.ok();
+    assert_eq!(modes(&left), (json!("manual_checkpoint"), json!(null)));
+    assert_eq!(h.author().reads(&workspace, "pages/a.yml").await, "name: a\n");
+    let changes = h.audited(&workspace).await.into_iter().filter(|action| action == "workspace.changed");
+    assert_eq!(changes.count(), 2);
 }
 
 /// A workspace begins at the release that the canonical environment runs, once it runs one.
