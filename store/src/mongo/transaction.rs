@@ -61,6 +61,7 @@ impl Committer {
         let permit =
             Arc::clone(&self.inner.under_way).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let inner = Arc::clone(&self.inner);
+        let writes = by_collection(writes);
         let task = tokio::spawn(async move {
             let outcome = inner.commit(&writes).await;
             drop(permit);
@@ -318,6 +319,19 @@ impl Step {
         }
         Ok(steps)
     }
+}
+
+/// Brings the writes of each collection together, in the order that they have there: a run of one kind is one command, and
+/// every command is a round trip of an open transaction, which the server ends after some seconds. The order matters
+/// within a collection alone, whose unique indexes may want a value freed before it is taken.
+fn by_collection(mut writes: Vec<Write>) -> Vec<Write> {
+    let mut places = HashMap::new();
+    for write in &writes {
+        let next = places.len();
+        places.entry(write.collection.name).or_insert(next);
+    }
+    writes.sort_by_key(|write| places.get(write.collection.name).copied());
+    writes
 }
 
 impl Kind {
