@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use support::{Proxy, Wire, With, World, on_postgres, options, reaches, sql, within};
+use tokio::sync::watch;
 
 /// Checks a worker against what the database has.
 async fn has_exactly(follower: &Follower, world: &World) {
@@ -113,6 +114,7 @@ async fn nothing_falls_between_listening_and_reading() {
     on_postgres(async |world: World| {
         world.tick(1).await;
         let done = Arc::new(AtomicBool::new(false));
+        let (written, mut versions) = watch::channel(1);
         let writer = tokio::spawn({
             let (world, done) = (world.clone(), Arc::clone(&done));
             async move {
@@ -120,13 +122,15 @@ async fn nothing_falls_between_listening_and_reading() {
                 while !done.load(Ordering::Relaxed) {
                     number += 1;
                     world.tick(number).await;
+                    written.send_replace(number);
                 }
                 number
             }
         });
-        // Workers that start while versions come in as fast as they can, each at another moment.
+        // Workers that start while versions come in as fast as they can, none without a new one since the last.
         let mut followers = Vec::new();
         for at in 0..40 {
+            versions.changed().await.unwrap();
             followers.push(world.follow(options(&format!("w{at}"))).await);
         }
         done.store(true, Ordering::Relaxed);
