@@ -49,8 +49,7 @@ impl<'h> Coverage<'h> {
     pub(crate) fn mark(&mut self, reach: Reach) -> Option<&'h Hunk> {
         let hunks = self.hunks;
         let mut any = false;
-        let sides: [(Option<Lines>, fn(&Hunk) -> &Range<u32>); 2] =
-            [(reach.base, |hunk| &hunk.before), (reach.head, |hunk| &hunk.after)];
+        let sides = [(reach.base, before as Side), (reach.head, after as Side)];
         for (lines, range) in sides {
             let Some(lines) = lines else { continue };
             let first = hunks.partition_point(|hunk| range(hunk).end < lines.start);
@@ -77,6 +76,17 @@ impl<'h> Coverage<'h> {
     pub(crate) fn left(&self) -> impl Iterator<Item = &'h Hunk> + '_ {
         self.hunks.iter().zip(&self.covered).filter(|(_, covered)| !**covered).map(|(hunk, _)| hunk)
     }
+}
+
+/// The lines of a hunk on one side.
+type Side = fn(&Hunk) -> &Range<u32>;
+
+fn before(hunk: &Hunk) -> &Range<u32> {
+    &hunk.before
+}
+
+fn after(hunk: &Hunk) -> &Range<u32> {
+    &hunk.after
 }
 
 fn distance(hunk: &Hunk, reach: Reach) -> u32 {

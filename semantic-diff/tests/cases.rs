@@ -3,6 +3,8 @@
 //! Each has the path, the base, the head and the changes, divided by `=====` lines. A change is its operation, its target,
 //! its lines and its sentence. With `CONMAN_WRITE_CASES=1` the changes are written anew, for reading before committing.
 
+#![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has failed")]
+
 use semantic_diff::{FilePair, SemanticConfigType, diff};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
