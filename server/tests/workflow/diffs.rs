@@ -82,7 +82,11 @@ async fn large_diffs_come_in_parts(h: &Harness) {
     let paths: Vec<&str> =
         raw["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
     assert_eq!((paths, &raw["total"]), (vec!["pages/p2.yml", "pages/p3.yml"], &json!(5)));
-    assert_eq!(get("limit=2&page=4").await.ok()["files"], json!([]));
+    for beyond in ["limit=2&page=4", "limit=200&page=4294967295"] {
+        assert_eq!(get(beyond).await.ok()["files"], json!([]));
+        let semantic = get(&format!("mode=semantic&{beyond}")).await.ok();
+        assert_eq!((&semantic["changes"], &semantic["summary"]["totalChanges"]), (&json!([]), &json!(5)));
+    }
     let semantic = get("mode=semantic&limit=2&page=3").await.ok();
     assert_eq!(told(&semantic), [("added", "Page `p4`: added")]);
     assert_eq!(semantic["summary"]["totalChanges"], 5);

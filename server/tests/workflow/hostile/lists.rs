@@ -58,6 +58,10 @@ async fn row_12_lists_are_bounded(h: &Harness) {
             ] {
                 h.admin().get(&format!("{path}{mark}{wrong}")).await.refused(400, "invalid");
             }
+            // Parts of a diff are no rows: `diffs.rs` asks for them.
+            if path.ends_with("/diff") || path.ends_with("/preview") {
+                continue;
+            }
             let beyond = h.admin().get(&format!("{path}{mark}page=4294967295&limit=200")).await.ok();
             assert_eq!((&beyond["data"], &beyond["limit"]), (&json!([]), &json!(200)), "{path}");
             let one = h.admin().get(&format!("{path}{mark}limit=1")).await.ok();
