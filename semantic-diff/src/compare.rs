@@ -1,16 +1,18 @@
 //! The structural comparison of two documents.
 
 use crate::SemanticOperation;
+use crate::align::{align, in_order};
 use crate::document::{Aliases, Budget, Document, Kind, Lines, NodeId};
 use crate::{KeyPath, Step};
-use imara_diff::{Algorithm, Diff, InternedInput, TokenSource};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The keys by which the items of a list are told apart, the first that fits.
 const IDENTITIES: [&str; 10] =
     ["name", "id", "key", "path", "code", "slug", "field", "title", "label", "mountPath"];
-/// Pairs of gone and new things that are compared at most; beyond that only equal ones are found.
-const MAX_PAIRS: usize = 40_000;
+/// Entries of gone and new mappings that are held against each other in one file; beyond that only equal ones are found.
+const MAX_LIKENESS: usize = 2_000_000;
+/// The most differences that are told of one file, one by one.
+pub(crate) const MAX_EDITS: usize = 10_000;
 /// The share of its content that something renamed keeps.
 const ALIKE: f64 = 0.5;
 /// From this size on, in nodes, something that is gone here and new there has moved.
@@ -54,12 +56,16 @@ impl Edit {
     }
 }
 
-/// All differences between two documents.
-pub(crate) fn compare(base: &Document<'_>, head: &Document<'_>) -> Vec<Edit> {
-    let mut comparison = Comparison { base, head, path: KeyPath::root(), edits: Vec::new() };
+/// All differences between two documents; none if they are more than [`MAX_EDITS`].
+pub(crate) fn compare(base: &Document<'_>, head: &Document<'_>) -> Option<Vec<Edit>> {
+    let mut comparison =
+        Comparison { base, head, path: KeyPath::root(), edits: Vec::new(), likeness_left: MAX_LIKENESS };
     comparison.roots();
+    if comparison.is_full() {
+        return None;
+    }
     comparison.find_moves();
-    comparison.edits
+    Some(comparison.edits)
 }
 
 struct Comparison<'a, 't> {
@@ -67,6 +73,8 @@ struct Comparison<'a, 't> {
     head: &'a Document<'t>,
     path: KeyPath,
     edits: Vec<Edit>,
+    /// What of [`MAX_LIKENESS`] is left.
+    likeness_left: usize,
 }
 
 impl Comparison<'_, '_> {
@@ -83,22 +91,32 @@ impl Comparison<'_, '_> {
             _ => {}
         }
         let (old, new) = (document_names(base), document_names(head));
+        let theirs: HashMap<&String, NodeId> = new.iter().map(|(name, root)| (name, *root)).collect();
+        let ours: HashSet<&String> = old.iter().map(|(name, _)| name).collect();
         for (name, root) in &old {
             self.path.push(Step::Document(name.clone()));
-            match new.iter().find(|(other, _)| other == name) {
-                Some((_, there)) => self.node(spot(*root), spot(*there)),
+            match theirs.get(name) {
+                Some(there) => self.node(spot(*root), spot(*there)),
                 None => self.gone(spot(*root)),
             }
             self.path.pop();
         }
-        for (name, root) in new.iter().filter(|(name, _)| !old.iter().any(|(other, _)| other == name)) {
+        for (name, root) in new.iter().filter(|(name, _)| !ours.contains(name)) {
             self.path.push(Step::Document(name.clone()));
             self.fresh(spot(*root));
             self.path.pop();
         }
     }
 
+    /// True when there are too many differences, so that no more is looked for.
+    fn is_full(&self) -> bool {
+        self.edits.len() > MAX_EDITS
+    }
+
     fn push(&mut self, operation: SemanticOperation, base: Option<Spot>, head: Option<Spot>) {
+        if self.is_full() {
+            return;
+        }
         let path = self.path.clone();
         self.edits.push(Edit { operation, path, from: None, order: None, base, head, around: None });
     }
@@ -112,7 +130,7 @@ impl Comparison<'_, '_> {
     }
 
     fn node(&mut self, old: Spot, new: Spot) {
-        if self.base.hash(old.value) == self.head.hash(new.value) {
+        if self.is_full() || self.base.hash(old.value) == self.head.hash(new.value) {
             return;
         }
         let same_tag = self.base.tag(old.value) == self.head.tag(new.value);
@@ -152,8 +170,21 @@ impl Comparison<'_, '_> {
     fn renamed(&mut self, gone: Vec<(Step, Spot)>, fresh: Vec<(Step, Spot)>, identity: Option<&str>) {
         let mut taken = vec![false; fresh.len()];
         let alone = gone.len() == 1 && fresh.len() == 1;
+        // Items are called something in their own content: no two of them are equal.
+        let mut equal: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (at, (_, there)) in fresh.iter().enumerate().rev().filter(|_| identity.is_none()) {
+            equal.entry(self.head.hash(there.value)).or_default().push(at);
+        }
         for (step, spot) in gone.iter() {
-            let heir = self.heir(*spot, &fresh, &taken, gone.len(), alone, identity);
+            let worth = self.base.size(spot.value) >= WORTH_MOVING || alone && telling(self.base, spot.value);
+            let same = equal.get_mut(&self.base.hash(spot.value)).filter(|_| worth);
+            let same = same.and_then(|same| {
+                while same.last().is_some_and(|at| taken[*at]) {
+                    same.pop();
+                }
+                same.pop()
+            });
+            let heir = same.or_else(|| self.heir(*spot, &fresh, &taken, alone, identity));
             let Some(heir) = heir else {
                 self.path.push(step.clone());
                 self.gone(*spot);
@@ -184,28 +215,32 @@ impl Comparison<'_, '_> {
         }
     }
 
+    /// The new thing that is most like one that is gone, if it is like it at all.
     fn heir(
-        &self,
+        &mut self,
         spot: Spot,
         fresh: &[(Step, Spot)],
         taken: &[bool],
-        gone: usize,
         alone: bool,
         identity: Option<&str>,
     ) -> Option<usize> {
         let free = || fresh.iter().enumerate().filter(|(at, _)| !taken[*at]);
-        let worth =
-            |value: NodeId| self.base.size(value) >= WORTH_MOVING || alone && telling(self.base, value);
-        let same = |there: &Spot| self.base.hash(spot.value) == self.head.hash(there.value);
-        if identity.is_none()
-            && worth(spot.value)
-            && let Some((at, _)) = free().find(|(_, (_, there))| same(there))
-        {
-            return Some(at);
-        }
-        if gone.saturating_mul(fresh.len()) > MAX_PAIRS || self.base.kind(spot.value) != Kind::Mapping {
+        if self.base.kind(spot.value) != Kind::Mapping {
             return None;
         }
+        let ours = self.base.entries(spot.value).count();
+        let cost = free()
+            .take(self.likeness_left + 1)
+            .map(|(_, (_, there))| ours + self.head.entries(there.value).count());
+        let mut left = Some(self.likeness_left);
+        for cost in cost {
+            left = left.and_then(|left| left.checked_sub(cost + 1));
+            if left.is_none() {
+                break;
+            }
+        }
+        self.likeness_left = left.unwrap_or_default();
+        left?;
         let likeness = |there: &Spot| {
             self.likeness(spot.value, there.value, identity).unwrap_or(if alone { 1.0 } else { 0.0 })
         };
@@ -291,10 +326,8 @@ impl Comparison<'_, '_> {
     fn aligned(&mut self, around: (NodeId, NodeId), before: &[NodeId], after: &[NodeId]) {
         let ours: Vec<u64> = before.iter().map(|item| self.base.hash(*item)).collect();
         let theirs: Vec<u64> = after.iter().map(|item| self.head.hash(*item)).collect();
-        let input = InternedInput::new(Hashes(&ours), Hashes(&theirs));
-        let diff = Diff::compute(Algorithm::Histogram, &input);
         let (mut gone, mut fresh) = (Vec::new(), Vec::new());
-        for hunk in diff.hunks() {
+        for hunk in align(&ours, &theirs) {
             let (old, new): (Vec<u32>, Vec<u32>) = (hunk.before.collect(), hunk.after.collect());
             let pairs = if old.len() == new.len() { old.len() } else { 0 };
             for (old, new) in old.iter().zip(&new).take(pairs) {
@@ -346,7 +379,7 @@ impl Comparison<'_, '_> {
                 arrivals.entry(self.head.hash(spot.value)).or_default().push(at);
             }
         }
-        let mut left = Vec::new();
+        let mut left = HashSet::new();
         for at in 0..self.edits.len() {
             let (SemanticOperation::Removed, Some(spot)) = (self.edits[at].operation, self.edits[at].base)
             else {
@@ -358,26 +391,10 @@ impl Comparison<'_, '_> {
             let from = self.edits[at].path.clone();
             let edit = &mut self.edits[there];
             (edit.operation, edit.base, edit.from) = (SemanticOperation::Moved, Some(spot), Some(from));
-            left.push(at);
+            left.insert(at);
         }
-        for at in left.into_iter().rev() {
-            self.edits.remove(at);
-        }
-    }
-}
-
-struct Hashes<'a>(&'a [u64]);
-
-impl<'a> TokenSource for Hashes<'a> {
-    type Token = u64;
-    type Tokenizer = std::iter::Copied<std::slice::Iter<'a, u64>>;
-
-    fn tokenize(&self) -> Self::Tokenizer {
-        self.0.iter().copied()
-    }
-
-    fn estimate_tokens(&self) -> u32 {
-        self.0.len() as u32
+        let mut at = 0..;
+        self.edits.retain(|_| at.next().is_none_or(|at| !left.contains(&at)));
     }
 }
 
@@ -408,7 +425,7 @@ fn keys(document: &Document<'_>, id: NodeId, except: Option<&str>) -> Vec<((Stri
 /// The items by the value of a key; `None` unless all have one and no two the same.
 fn identities(document: &Document<'_>, items: &[NodeId], key: &str) -> Option<Vec<(String, NodeId)>> {
     let mut named = Vec::with_capacity(items.len());
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for item in items {
         let text = document.entry(*item, key).and_then(|(_, value)| document.text(value))?;
         if !seen.insert(text) {
@@ -446,28 +463,4 @@ fn document_names(document: &Document<'_>) -> Vec<(String, NodeId)> {
         (name, *root)
     });
     names.collect()
-}
-
-/// Which pairs keep their order: the longest increasing run of the second places.
-fn in_order(pairs: &[(usize, usize)]) -> Vec<bool> {
-    let mut tails: Vec<usize> = Vec::new();
-    let mut previous = vec![usize::MAX; pairs.len()];
-    for (at, (_, place)) in pairs.iter().enumerate() {
-        let length = tails.partition_point(|tail| pairs[*tail].1 < *place);
-        if length > 0 {
-            previous[at] = tails[length - 1];
-        }
-        if length == tails.len() {
-            tails.push(at);
-        } else {
-            tails[length] = at;
-        }
-    }
-    let mut stays = vec![false; pairs.len()];
-    let mut at = tails.last().copied().unwrap_or(usize::MAX);
-    while at != usize::MAX {
-        stays[at] = true;
-        at = previous[at];
-    }
-    stays
 }

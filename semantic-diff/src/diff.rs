@@ -221,15 +221,18 @@ fn contents(file: &FilePair<'_>, old: &[u8], new: &[u8]) -> Vec<SemanticChange> 
             vec![change]
         }
         (None, head) => {
-            let added: usize = hunks.iter().map(|hunk| hunk.after.len()).sum();
-            let removed: usize = hunks.iter().map(|hunk| hunk.before.len()).sum();
-            let (added, places) = (counted(added, "line"), counted(hunks.len(), "place"));
-            let said = format!("{added} added and {removed} removed in {places}");
+            let said = line_counts(&hunks);
             vec![by_line(file, head.and_then(Result::ok).as_ref(), &hunks, &said)]
         }
         // It was read, and has another format now.
         (Some(Ok(_)), None) => vec![by_line(file, None, &hunks, "is no longer YAML or JSON by its name")],
     }
+}
+
+fn line_counts(hunks: &[Hunk]) -> String {
+    let added: usize = hunks.iter().map(|hunk| hunk.after.len()).sum();
+    let removed: usize = hunks.iter().map(|hunk| hunk.before.len()).sum();
+    format!("{} added and {removed} removed in {}", counted(added, "line"), counted(hunks.len(), "place"))
 }
 
 fn problem(broken: &Broken) -> Value {
@@ -271,7 +274,10 @@ fn structured(
     hunks: &[Hunk],
 ) -> Vec<SemanticChange> {
     let subject = subject(file.path, Some(head));
-    let edits = compare::compare(base, head);
+    let Some(edits) = compare::compare(base, head) else {
+        let said = format!("more than {} differences; {}", compare::MAX_EDITS, line_counts(hunks));
+        return vec![by_line(file, Some(head), hunks, &said)];
+    };
     let mut coverage = Coverage::of(hunks);
     let mut changes: Vec<SemanticChange> = edits
         .iter()
@@ -280,7 +286,7 @@ fn structured(
             told(file, &subject, edit, (base, head), nearest)
         })
         .collect();
-    let left: Vec<&Hunk> = coverage.left().collect();
+    let left = coverage.left();
     if !left.is_empty() {
         let said = "comments or formatting only".to_owned();
         let said = format!("{}: {said}", subject.title.clone().unwrap_or_else(|| code(file.path)));

@@ -40,19 +40,24 @@ impl KeyPath {
         &self.0
     }
 
-    /// Goes one step down.
+    /// Goes one step down; names of more than 200 characters are cut off, as many paths may lead through one.
     pub fn push(&mut self, step: Step) {
-        self.0.push(step);
+        self.0.push(match step {
+            Step::Document(name) => Step::Document(shortened(name)),
+            Step::Key(key) => Step::Key(shortened(key)),
+            Step::Item { key, value } => Step::Item { key: shortened(key), value: shortened(value) },
+            Step::Index(index) => Step::Index(index),
+        });
     }
 
     /// Goes down to a key.
     pub fn push_key(&mut self, key: &str) {
-        self.0.push(Step::Key(key.to_owned()));
+        self.push(Step::Key(key.to_owned()));
     }
 
     /// Goes down to an item by its place.
     pub fn push_index(&mut self, index: usize) {
-        self.0.push(Step::Index(index));
+        self.push(Step::Index(index));
     }
 
     /// Goes one step up.
@@ -71,7 +76,9 @@ impl KeyPath {
 
 impl FromIterator<Step> for KeyPath {
     fn from_iter<T: IntoIterator<Item = Step>>(steps: T) -> Self {
-        Self(steps.into_iter().collect())
+        let mut path = Self::root();
+        steps.into_iter().for_each(|step| path.push(step));
+        path
     }
 }
 
@@ -96,9 +103,17 @@ impl fmt::Display for KeyPath {
     }
 }
 
+fn shortened(mut name: String) -> String {
+    if let Some((end, _)) = name.char_indices().nth(200) {
+        name.truncate(end);
+        name.push('…');
+    }
+    name
+}
+
 /// A key as it is written in a path: in quotes where it could be taken for something else.
 fn quoted(key: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '$' | '@' | '<');
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '/' | '$' | '@' | '<' | '…');
     if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { in_quotes(key) }
 }
 

@@ -16,6 +16,7 @@
 //! assert_eq!(response.changes[0].description, "Entity `patient`: added field `email` (string, required)");
 //! ```
 
+mod align;
 mod compare;
 mod diff;
 pub mod document;

@@ -1,6 +1,5 @@
 //! Which files only have another path, for trees that no Git compares.
 
-use imara_diff::{Algorithm, Diff, InternedInput};
 use std::collections::HashMap;
 
 /// Pairs of files that are compared at most; beyond that only equal content counts.
@@ -48,13 +47,23 @@ pub fn pair_renames(gone: &[(&str, &[u8])], fresh: &[(&str, &[u8])]) -> Vec<(usi
     pairs
 }
 
-/// The share of lines in common, in percent of the longer file.
+/// The share of lines in common, wherever they stand, in percent of the longer file.
 fn likeness(old: &[u8], new: &[u8]) -> usize {
-    if old.is_empty() || new.is_empty() || old.len().max(new.len()) > MAX_COMPARED {
+    if old.len().max(new.len()) > MAX_COMPARED {
         return 0;
     }
-    let input = InternedInput::new(old, new);
-    let diff = Diff::compute(Algorithm::Histogram, &input);
-    let common = input.before.len() - diff.count_removals() as usize;
-    common * 100 / input.before.len().max(input.after.len()).max(1)
+    let mut lines: HashMap<&[u8], usize> = HashMap::new();
+    let (mut before, mut after, mut common) = (0, 0, 0);
+    for line in old.split_inclusive(|byte| *byte == b'\n') {
+        before += 1;
+        *lines.entry(line).or_default() += 1;
+    }
+    for line in new.split_inclusive(|byte| *byte == b'\n') {
+        after += 1;
+        if let Some(left) = lines.get_mut(line).filter(|left| **left > 0) {
+            *left -= 1;
+            common += 1;
+        }
+    }
+    common * 100 / before.max(after).max(1)
 }

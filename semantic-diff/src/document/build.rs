@@ -206,6 +206,9 @@ impl<'t> Builder<'t> {
         }
         keys.sort_unstable();
         for twice in keys.windows(2).filter(|two| two[0].0 == two[1].0) {
+            if !self.tells_more() {
+                break;
+            }
             let key = twice[1].1;
             let Some(name) = self.document.text(key).map(shorten) else { continue };
             let node = &self.document.nodes[key.0 as usize];
@@ -268,16 +271,21 @@ impl<'t> Builder<'t> {
 
     /// Tells something wrong that the reading goes on after.
     pub(super) fn problem(&mut self, place: Place, message: impl Into<String>) {
-        let path = self.open.last().map(|open| self.path(open.node)).filter(|path| !path.is_root());
-        self.problem_at(place, path, message.into());
+        if self.tells_more() {
+            let path = self.open.last().map(|open| self.path(open.node)).filter(|path| !path.is_root());
+            self.problem_at(place, path, message.into());
+        }
+    }
+
+    /// True while problems are still told; asked before a path is looked up, which takes time.
+    fn tells_more(&self) -> bool {
+        self.document.problems.len() < 4 * MAX_PROBLEMS
     }
 
     fn problem_at(&mut self, place: Place, key: Option<KeyPath>, message: String) {
-        if self.document.problems.len() < 4 * MAX_PROBLEMS {
-            let (line, column) = (place.lines.start, place.column);
-            let key = key.map(|key| key.to_string());
-            self.document.problems.push(Problem { line, column, key, message });
-        }
+        let (line, column) = (place.lines.start, place.column);
+        let key = key.map(|key| key.to_string());
+        self.document.problems.push(Problem { line, column, key, message });
     }
 
     pub(super) fn fatal(&self, place: Place, message: String) -> Fatal {

@@ -1,0 +1,75 @@
+//! Files made to cost much: an answer comes all the same, and soon.
+
+use semantic_diff::{FilePair, SemanticChange, diff};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// What a pair of files costs at most here, without optimisation and beside other tests.
+const SOON: Duration = Duration::from_secs(20);
+
+fn answers(what: &str, path: &str, old: &str, new: &str) -> Vec<SemanticChange> {
+    let began = Instant::now();
+    let pair = FilePair { path, old_path: None, old: Some(old.as_bytes()), new: Some(new.as_bytes()) };
+    let changes = diff("a", "b", &[pair]).changes;
+    let took = began.elapsed();
+    assert!(!changes.is_empty(), "{what}");
+    assert!(took < SOON, "{what} took {took:?}");
+    let told: usize = changes.iter().map(|c| c.target.len() + c.description.len()).sum();
+    assert!(told < 64 << 20, "{what} is told in {told} bytes");
+    changes
+}
+
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).fold(String::new(), |mut text, n| {
+        let _ = writeln!(text, "{}", line(n));
+        text
+    })
+}
+
+#[test]
+fn every_key_has_another_name() {
+    let named = |prefix: &str| lines(100_000, |n| format!("{prefix}{n}: [a, b, {n}]"));
+    answers("renamed keys", "a.yml", &named("a"), &named("b"));
+}
+
+#[test]
+fn every_item_has_another_place() {
+    let items = |from: usize| lines(60_000, |n| format!("- name: n{}\n  v: 1", (n * 7_919 + from) % 60_000));
+    answers("shuffled items", "a.yml", &items(0), &items(31));
+    let plain = |factor: usize| lines(100_000, |n| format!("- v{}", (n * factor) % 100_000));
+    answers("shuffled values", "a.yml", &plain(1), &plain(7_919));
+}
+
+#[test]
+fn every_document_is_another() {
+    let stream = |prefix: &str| lines(50_000, |n| format!("---\nname: {prefix}{n}"));
+    answers("documents", "a.yml", &stream("a"), &stream("b"));
+}
+
+#[test]
+fn a_long_key_holds_many_changes() {
+    let key = "k".repeat(1 << 20);
+    let below = |value: &str| format!("{key}:\n{}", lines(50_000, |n| format!("  a{n}: {value}{n}")));
+    answers("a long key", "a.yml", &below("x"), &below("y"));
+}
+
+#[test]
+fn many_keys_stand_twice() {
+    let text = |value: &str| lines(50_000, |n| format!("- a: {n}\n  a: {value}"));
+    answers("duplicate keys", "a.yml", &text("x"), &text("y"));
+}
+
+#[test]
+fn a_parent_is_taken_away_again_and_again() {
+    let old = lines(20_000, |n| format!("p{n}:\n  a{n}: 1\nq{n}:\n  b{n}: 1"));
+    let new = lines(20_000, |n| format!("p{n}:\n  a{n}: 1\n  b{n}: 1"));
+    answers("lost parents", "a.yml", &old, &new);
+}
+
+#[test]
+fn lines_are_few_and_come_in_any_order() {
+    let mixed = |seed: usize| lines(100_000, |n| format!("- {}", (n.wrapping_mul(seed) >> 9) % 3));
+    for path in ["a.yml", "a.txt"] {
+        answers("lines of three kinds", path, &mixed(2_654_435_761), &mixed(2_246_822_519));
+    }
+}
