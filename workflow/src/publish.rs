@@ -175,18 +175,26 @@ impl Workflow {
                 }
             }
             fail_point!("publish.after_branch");
-            self.record_publication(&full, &publication).await
+            self.record_publication(&full, &app, &publication).await
         })
         .await?;
         fail_point!("publish.after_finish");
         Ok(())
     }
 
-    async fn record_publication(&self, full: &FullRelease, publication: &Publication) -> Result<()> {
+    async fn record_publication(
+        &self,
+        full: &FullRelease,
+        app: &Versioned<App>,
+        publication: &Publication,
+    ) -> Result<()> {
         let release = &full.release.doc;
         let at = self.now().await?;
         let mut change = Change::by_system(Some(release.app_id), at);
         change.replace(&set_status(release, ReleaseEvent::Finish, at)?, full.release.version);
+        // A new version: whoever read the integration head before the branch moved, and would decide on it now that no
+        // publication stands in the way, is refused and looks again.
+        change.replace(&app.doc, app.version);
         let letter = Letter {
             event: "release.published",
             subject: format!("Published: {}", publication.tag),

@@ -349,8 +349,14 @@ impl Harness {
 
     /// Waits until no job waits or runs.
     pub(crate) async fn is_quiet(&self) {
-        self.until("no job waits or runs", || async { self.unfinished().await.is_empty().then_some(()) })
-            .await;
+        let began = Instant::now();
+        self.until("no job waits or runs", || async {
+            let left = self.unfinished().await;
+            // Whoever waits in vain wants to know for what.
+            assert!(left.is_empty() || began.elapsed() < PATIENCE, "still unfinished: {left:#?}");
+            left.is_empty().then_some(())
+        })
+        .await;
     }
 
     async fn unfinished(&self) -> Vec<Job> {
