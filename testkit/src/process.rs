@@ -47,7 +47,7 @@ impl ConmanCommand {
         self
     }
 
-    /// Sets an environment variable; `FAILPOINTS` arms fault points.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));

@@ -8,6 +8,8 @@
 mod busy;
 #[path = "crash/client.rs"]
 mod client;
+#[path = "crash/hold.rs"]
+mod hold;
 #[path = "crash/journey.rs"]
 mod journey;
 #[path = "crash/lab.rs"]

@@ -2,12 +2,14 @@
 
 use crate::error::DistributionError;
 use crate::migrations;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Another process that looks at the file may hold a lock for a moment.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long it is waited where SQLite does not wait itself.
+const PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) fn open_writer(path: &Path) -> Result<Connection, DistributionError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -19,7 +21,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, DistributionError> 
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    use_write_ahead_log(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -35,6 +37,25 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, DistributionError> 
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
+}
+
+/// Switches the journal; asked again while another process does the same.
+///
+/// The switch of a new file raises a read lock to an exclusive one, and SQLite does not wait for its busy timeout
+/// there: two that waited would wait for each other (<https://www.sqlite.org/c3ref/busy_handler.html>).
+fn use_write_ahead_log(connection: &Connection) -> Result<(), DistributionError> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), DistributionError> {

@@ -3,22 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use conman_domain::job::Work;
 use futures::stream::{self, StreamExt as _};
 
 use crate::client::until;
+use crate::hold::Hold;
 use crate::journey::{Journey, Reached};
 use crate::line::Line;
 use crate::memories;
 use crate::place::{Backend, stop};
 use crate::points::{Prepared, prepare};
 
-/// How long the deployment is held at a fault point, in ms: a busy machine may take seconds to see that it runs.
-const HELD: u32 = 5_000;
-/// How long after the deployment began the line is cut: it is held by then.
-const BEFORE: Duration = Duration::from_millis(700);
-/// How long the line stays cut: longer than the deployment is held, so that its next step finds nobody.
-const AWAY: Duration = Duration::from_millis(6_500);
+/// How long the line to the store stays cut: nobody can be asked meanwhile how far the deployment is.
+const AWAY: Duration = Duration::from_secs(2);
 
 /// Which server is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +63,7 @@ async fn at_each(away: Away, points: &[&'static str]) -> Result<()> {
     Ok(())
 }
 
-async fn goes_away_at(prepared: &Prepared, away: Away, point: &str) -> Result<()> {
+async fn goes_away_at(prepared: &Prepared, away: Away, point: &'static str) -> Result<()> {
     let lab = &prepared.lab;
     let place = prepared.place.copy().await?;
     let (mongo, postgres) = place.urls()?;
@@ -77,26 +73,34 @@ async fn goes_away_at(prepared: &Prepared, away: Away, point: &str) -> Result<()
         Away::Postgres => place.command_by(Some(mongo), Some(&line.through(postgres)?))?,
         Away::PostgresByOrder => place.command()?,
     };
-    let mut server = command.env("FAILPOINTS", format!("{point}=1*sleep({HELD})")).start().await?;
+    let hold = Hold::at(point)?;
+    let mut server = command.env("CONMAN_HOLD_AT", hold.variable()).start().await?;
     let people = lab.people(&server)?;
     let mut journey = Journey::new(lab, &lab.stages[0], prepared.changesets[..3].to_vec());
     journey.goes_to(&people, Reached::Requested).await?;
-    until("the deployment to run", async || {
-        let deployments = people.manager.get(&lab.path("/deployments")).await?;
-        let state = deployments["data"][0]["state"].as_str().context("no deployment")?;
-        ensure!(state != "succeeded", "it was over before it was held at {point}");
-        Ok((state == "running").then_some(()))
-    })
-    .await?;
-    tokio::time::sleep(BEFORE).await;
+    until("the deployment to be held", async || Ok(hold.holds().then_some(()))).await?;
     let broken = if away == Away::PostgresByOrder {
-        let broken = place.close_postgres().await?;
+        place.close_postgres().await?
+    } else {
+        line.cut();
+        0
+    };
+    hold.release()?;
+    if away == Away::Mongo {
         tokio::time::sleep(AWAY).await;
+    } else {
+        let jobs = lab.path("/jobs?type=deploy_release");
+        until("the deployment's job to notice", async || {
+            let jobs = people.manager.get(&jobs).await?;
+            let attempt = jobs["data"][0]["attempt"].as_u64().context("the deployment has no job")?;
+            Ok((attempt > 1).then_some(()))
+        })
+        .await?;
+    }
+    let broken = if away == Away::PostgresByOrder {
         place.open_postgres().await?;
         broken
     } else {
-        line.cut();
-        tokio::time::sleep(AWAY).await;
         line.mend();
         line.broken()
     };
@@ -105,10 +109,6 @@ async fn goes_away_at(prepared: &Prepared, away: Away, point: &str) -> Result<()
     journey.goes_on(&people).await.context("the deployment does not go on")?;
     lab.settles(&people).await?;
     stop(&mut server).await?;
-    let (records, _) = memories::check(&place).await?;
-    let job = records.jobs.iter().find(|job| matches!(job.work, Work::DeployRelease { .. }));
-    let attempt = job.context("the deployment had no job")?.attempt;
-    // The store's driver may have waited for its server; the distribution database is asked again by a new attempt.
-    ensure!(attempt > 1 || away == Away::Mongo, "the job did not notice");
+    memories::check(&place).await?;
     Ok(())
 }

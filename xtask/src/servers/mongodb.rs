@@ -45,8 +45,9 @@ impl MongoDb {
                         "--replSet",
                         "rs0",
                         "--nounixsocket",
+                        // Large batches of tests that run at once have to fit into a share of it (error 388).
                         "--wiredTigerCacheSizeGB",
-                        "0.5",
+                        "1.5",
                         // A killed client's open transaction blocks its documents for this long.
                         "--setParameter",
                         "transactionLifetimeLimitSeconds=5",
