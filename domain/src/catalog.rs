@@ -3,7 +3,7 @@
 use crate::name::ParameterName;
 use crate::path::RepoPath;
 use crate::value::{ParameterType, Value};
-use crate::yaml;
+use crate::yaml::{self, Placed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -164,6 +164,8 @@ pub struct CatalogProblem {
     pub path: RepoPath,
     /// One-based line, where known.
     pub line: Option<u32>,
+    /// One-based column in characters, where known.
+    pub column: Option<u32>,
     /// What is wrong, and what would be right.
     pub message: String,
 }
@@ -182,10 +184,13 @@ pub struct ValueProblem {
 #[serde(deny_unknown_fields)]
 struct CatalogFile {
     #[serde(default)]
-    parameters: Vec<Parameter>,
+    parameters: Vec<Placed<Parameter>>,
     #[serde(default)]
-    rules: Vec<String>,
+    rules: Vec<Placed<String>>,
 }
+
+/// A line and a column, where known.
+type At = (Option<u32>, Option<u32>);
 
 impl Catalog {
     /// The folder whose YAML files make the catalog.
@@ -201,38 +206,41 @@ impl Catalog {
         files: impl IntoIterator<Item = (&'a RepoPath, &'a [u8])>,
     ) -> Result<Self, Vec<CatalogProblem>> {
         let (mut catalog, mut problems) = (Self::default(), Vec::new());
-        let mut rules: Vec<(RepoPath, Rule)> = Vec::new();
+        let mut rules: Vec<(RepoPath, At, Rule)> = Vec::new();
         for (path, bytes) in files {
-            let mut problem =
-                |line, message| problems.push(CatalogProblem { path: path.clone(), line, message });
+            let mut problem = |at: At, message| {
+                problems.push(CatalogProblem { path: path.clone(), line: at.0, column: at.1, message });
+            };
             let file: CatalogFile = match yaml::from_slice(bytes) {
                 Ok(file) => file,
                 Err(error) => {
-                    problem(error.line, error.message);
+                    problem((error.line, error.column), error.message);
                     continue;
                 }
             };
-            for parameter in file.parameters {
+            for placed in file.parameters {
+                let (at, parameter) = (placed.at(), placed.into_value());
                 for message in parameter.problems() {
-                    problem(None, format!("parameter `{}`: {message}", parameter.name));
+                    problem(at, format!("parameter `{}`: {message}", parameter.name));
                 }
                 let name = parameter.name.clone();
                 if catalog.parameters.insert(name.clone(), parameter).is_some() {
-                    problem(None, format!("parameter `{name}` is declared twice"));
+                    problem(at, format!("parameter `{name}` is declared twice"));
                 }
             }
-            for text in file.rules {
+            for placed in file.rules {
+                let (at, text) = (placed.at(), placed.into_value());
                 match text.parse::<Rule>() {
-                    Ok(rule) => rules.push((path.clone(), rule)),
-                    Err(error) => problem(None, format!("rule `{text}`: {error}")),
+                    Ok(rule) => rules.push((path.clone(), at, rule)),
+                    Err(error) => problem(at, format!("rule `{text}`: {error}")),
                 }
             }
         }
-        for (path, rule) in rules {
+        for (path, at, rule) in rules {
             for name in rule.names() {
                 if !catalog.parameters.contains_key(name) {
                     let message = format!("rule `{rule}` names `{name}`, which is not declared");
-                    problems.push(CatalogProblem { path: path.clone(), line: None, message });
+                    problems.push(CatalogProblem { path: path.clone(), line: at.0, column: at.1, message });
                 }
             }
             catalog.rules.push(rule);
@@ -364,7 +372,7 @@ impl Parameter {
         if let Some(default) = &self.default
             && let Err(message) = self.check(default)
         {
-            problems.push(format!("its default {message}"));
+            problems.push(format!("its default is refused: {message}"));
         }
         problems
     }

@@ -1,5 +1,6 @@
 //! Typed loading of YAML: the one place that chooses the parser.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// The largest document that typed loading takes, in bytes.
@@ -15,6 +16,24 @@ pub struct YamlError {
     pub column: Option<u32>,
     /// What is wrong.
     pub message: String,
+}
+
+/// A value, and where it stands in its document.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Placed<T>(serde_saphyr::Spanned<T>);
+
+impl<T> Placed<T> {
+    /// One-based line and column.
+    pub fn at(&self) -> (Option<u32>, Option<u32>) {
+        let at = self.0.referenced;
+        (Some(at.line() as u32), Some(at.column() as u32))
+    }
+
+    /// The value alone.
+    pub fn into_value(self) -> T {
+        self.0.value
+    }
 }
 
 /// Loads one document into a type. Duplicate keys, alias bombs and depth beyond reason are errors.

@@ -40,3 +40,5 @@ pub use renames::pair_renames;
 pub use response::{
     SemanticChange, SemanticConfigType, SemanticDiffResponse, SemanticOperation, SemanticSummary,
 };
+pub use subject::{named_config, stem};
+pub use words::is_hidden;

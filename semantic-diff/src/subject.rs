@@ -40,6 +40,17 @@ pub(crate) fn subject(path: &str, document: Option<&Document<'_>>) -> Subject {
     }
 }
 
+/// The config that a file declares: its type and its name; none for assets, scripts and unknown files.
+pub fn named_config(path: &str, document: Option<&Document<'_>>) -> Option<(SemanticConfigType, String)> {
+    let document = document?;
+    let root = document.root()?;
+    let kind = subject(path, Some(document)).config_type;
+    if matches!(kind, SemanticConfigType::Asset | SemanticConfigType::Script) {
+        return None;
+    }
+    Some((kind, document.get_text(root, "name").unwrap_or_else(|| stem(path)).to_owned()))
+}
+
 fn titled(kind: SemanticConfigType, name: &str) -> String {
     let mut word = kind.name().to_owned();
     word[..1].make_ascii_uppercase();
@@ -47,7 +58,7 @@ fn titled(kind: SemanticConfigType, name: &str) -> String {
 }
 
 /// The file's name without its folder and ending.
-pub(crate) fn stem(path: &str) -> &str {
+pub fn stem(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.split_once('.').filter(|(stem, _)| !stem.is_empty()).map_or(name, |(stem, _)| stem)
 }

@@ -24,8 +24,8 @@ pub(crate) fn code(text: &str) -> String {
     format!("`{shown}`")
 }
 
-/// Characters that change the order of others or cannot be seen.
-fn is_hidden(c: char) -> bool {
+/// True for characters that change the order of others or cannot be seen.
+pub fn is_hidden(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 

@@ -4,9 +4,10 @@ use crate::manifest::{Kind, Manifest};
 use crate::tidy::finding::Finding;
 
 /// The rooms, their packages, and which of our packages each may lean on.
-const ROOMS: [Room; 12] = [
+const ROOMS: [Room; 13] = [
     Room { folder: "domain", package: "conman-domain", may_use: &[] },
     Room { folder: "semantic-diff", package: "semantic-diff", may_use: &[] },
+    Room { folder: "validation", package: "conman-validation", may_use: &["domain", "semantic-diff"] },
     Room { folder: "store", package: "conman-store", may_use: &["domain"] },
     Room { folder: "git", package: "conman-git", may_use: &["domain"] },
     Room { folder: "distribution", package: "conman-distribution", may_use: &["domain"] },
@@ -14,7 +15,7 @@ const ROOMS: [Room; 12] = [
     Room {
         folder: "workflow",
         package: "conman-workflow",
-        may_use: &["domain", "store", "git", "distribution", "semantic-diff"],
+        may_use: &["domain", "store", "git", "distribution", "semantic-diff", "validation"],
     },
     Room { folder: "jobs", package: "conman-jobs", may_use: &["workflow", "store", "domain"] },
     Room {
@@ -29,6 +30,7 @@ const ROOMS: [Room; 12] = [
         may_use: &[
             "server",
             "semantic-diff",
+            "validation",
             "worker",
             "jobs",
             "workflow",
