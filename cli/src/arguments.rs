@@ -51,6 +51,10 @@ pub(crate) enum Command {
     ///
     /// Git may call it for every file that differs: `git -c diff.external='conman diff' diff`.
     Diff(DiffArguments),
+    /// Check a folder, or a revision of a repository, as a validation does: YAML, schemas, references, the catalog.
+    ///
+    /// Ends with 1 where there are errors.
+    Check(CheckArguments),
     /// Send one request to a server and print its answer.
     Api(ApiArguments),
     /// Print the description of the HTTP API (OpenAPI 3.1).
@@ -215,6 +219,29 @@ pub(crate) enum DiffOutput {
     Json,
     /// A list per file.
     Markdown,
+}
+
+/// What to check.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The folder, the current one unless told otherwise; with `--repo`, the revision, HEAD unless told otherwise.
+    #[arg(value_name = "DIR|REV")]
+    pub(crate) what: Option<OsString>,
+    /// The repository whose revision is checked, without touching its working files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repo: Option<PathBuf>,
+    /// How the findings are printed.
+    #[arg(long, short, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: CheckOutput,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckOutput {
+    /// One line of text per finding, by file.
+    Table,
+    /// One JSON object.
+    Json,
 }
 
 /// One request.

@@ -2,7 +2,7 @@
 
 use crate::arguments::{Arguments, Command, WorkerCommand};
 use crate::ending::{Ending, Outcome};
-use crate::{api, completion, demo, diff, logging, openapi, print, serve, worker};
+use crate::{api, check, completion, demo, diff, logging, openapi, print, serve, worker};
 use anyhow::Context as _;
 use clap::Parser as _;
 use std::process::ExitCode;
@@ -29,6 +29,7 @@ fn chosen(arguments: Arguments) -> Outcome<ExitCode> {
     #[cfg(feature = "failpoints")]
     let _armed = crate::fault_points::arm().map_err(Ending::CannotStart)?;
     let done = match arguments.command {
+        Command::Check(arguments) => return check::run(&arguments),
         Command::Diff(arguments) => return diff::run(&arguments),
         Command::Serve(arguments) => on_runtime(serve::run(arguments)),
         Command::Demo(arguments) if arguments.headless => on_runtime(demo::headless(arguments)),

@@ -6,6 +6,7 @@
 
 mod api;
 mod arguments;
+mod check;
 mod client;
 mod completion;
 mod diff;

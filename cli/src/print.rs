@@ -1,6 +1,6 @@
 //! Writing for people and programs: results on standard output, progress on standard error.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -25,6 +25,12 @@ pub(crate) fn progress(text: impl AsRef<str>) {
 /// Tells a person what went wrong.
 pub(crate) fn complaint(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+}
+
+/// True when a person looks, and has not asked for plain text.
+pub(crate) fn is_colourful() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !plain && std::io::stdout().is_terminal()
 }
 
 /// Escapes what would steer a terminal instead of being shown by it, or turn the order of what is shown.

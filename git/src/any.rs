@@ -44,16 +44,47 @@ pub struct ChangedFile {
 /// [`GitError::NotFound`] names what there is not: the repository ([`Missing::Repository`]) or one of the revisions
 /// ([`Missing::Revision`]).
 pub fn compare_revisions(dir: &Path, base: &str, head: &str) -> Result<Comparison> {
-    let git = match git2::Repository::discover(dir) {
-        Ok(git) => git,
-        Err(error) if error.code() == ErrorCode::NotFound => {
-            return Err(GitError::NotFound(Missing::Repository));
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let git = discover(dir)?;
     let (base, head) = (resolve(&git, base)?, resolve(&git, head)?);
     let files = changed_files(&Handle::of(git), base.tree, head.tree)?;
     Ok(Comparison { base: base.id.to_string(), head: head.id.to_string(), files })
+}
+
+/// One file of a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevisionFile {
+    /// The path; bytes that are not UTF-8 are replaced.
+    pub path: String,
+    /// The content; `None` for symlinks and submodules.
+    pub content: Option<Vec<u8>>,
+}
+
+/// All files of a revision of the repository that `dir` is or lies in, in Git's order.
+///
+/// Reads only. It blocks until it is done: within a runtime, it belongs on a thread for that.
+///
+/// # Errors
+///
+/// As [`compare_revisions`].
+pub fn files_of_revision(dir: &Path, revision: &str) -> Result<Vec<RevisionFile>> {
+    let git = discover(dir)?;
+    let tree = resolve(&git, revision)?.tree;
+    let handle = Handle::of(git);
+    let mut files = Vec::new();
+    tree::walk(&mut handle.objects()?, tree, &mut Vec::new(), &mut |objects, path, leaf| {
+        let content = if leaf.is_file() { Some(objects.blob(leaf.id)?) } else { None };
+        files.push(RevisionFile { path: lossy(path), content });
+        Ok(())
+    })?;
+    Ok(files)
+}
+
+fn discover(dir: &Path) -> Result<git2::Repository> {
+    match git2::Repository::discover(dir) {
+        Ok(git) => Ok(git),
+        Err(error) if error.code() == ErrorCode::NotFound => Err(GitError::NotFound(Missing::Repository)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a revision names.

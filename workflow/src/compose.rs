@@ -52,7 +52,7 @@ impl Merging {
                     "revision {revision} of {label} was picked, which is {} by now; pick it again",
                     other.name()
                 );
-                let finding = Finding { rule: "not_queued".to_owned(), path: None, line: None, message };
+                let finding = Finding::of_no_file("not_queued", message);
                 Some(MemberResult::Invalid { findings: vec![finding] })
             }
         }
@@ -143,7 +143,7 @@ impl Workflow {
         let mut invalid: Vec<(Merging, Vec<Finding>)> = Vec::new();
         loop {
             let composition = self.compose_plan(app, id, base, at, &remaining).await?;
-            let findings = self.findings(app, base_tree, composition.tree).await?;
+            let findings = self.errors(app, base_tree, composition.tree).await?;
             if findings.is_empty() {
                 return Ok((composition.clone(), self.in_order(composition, remaining, invalid)));
             }
@@ -167,7 +167,7 @@ impl Workflow {
                 let middle = usize::midpoint(holds, fails);
                 let prefix = &remaining[..=merged[middle - 1]];
                 let tried = self.compose_plan(app, id, base, at, prefix).await?;
-                let found = self.findings(app, base_tree, tried.tree).await?;
+                let found = self.errors(app, base_tree, tried.tree).await?;
                 if found.is_empty() {
                     holds = middle;
                 } else {

@@ -164,7 +164,7 @@ impl Workflow {
                     }
                     _ => {
                         let base = self.tree_of(&repository, head).await?;
-                        let findings = self.findings(&app.doc, base, composed.tree).await?;
+                        let findings = self.errors(&app.doc, base, composed.tree).await?;
                         if findings.is_empty() { None } else { Some(ChangesetEvent::Invalidate(findings)) }
                     }
                 };

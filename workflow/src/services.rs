@@ -4,6 +4,7 @@ use crate::actor::{Actor, Member};
 use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
 use crate::mail::Mailer;
+use crate::models::Models;
 use conman_distribution::Distribution;
 use conman_domain::Timestamp;
 use conman_domain::access::Membership;
@@ -33,6 +34,7 @@ struct Parts {
     distribution: Arc<dyn Distribution>,
     settings: Settings,
     accounts: crate::accounts::Guard,
+    models: Models,
     mailer: Option<Arc<dyn Mailer>>,
     jobs_added: Notify,
 }
@@ -52,8 +54,18 @@ impl Workflow {
         mailer: Option<Arc<dyn Mailer>>,
         settings: Settings,
     ) -> Self {
-        let (accounts, jobs_added) = (crate::accounts::Guard::default(), Notify::new());
-        Self(Arc::new(Parts { store, repositories, distribution, settings, accounts, mailer, jobs_added }))
+        let (accounts, models) = (crate::accounts::Guard::default(), Models::default());
+        let jobs_added = Notify::new();
+        Self(Arc::new(Parts {
+            store,
+            repositories,
+            distribution,
+            settings,
+            accounts,
+            models,
+            mailer,
+            jobs_added,
+        }))
     }
 
     /// The workflow's memory.
@@ -74,6 +86,11 @@ impl Workflow {
     /// What workers read.
     pub fn distribution(&self) -> &Arc<dyn Distribution> {
         &self.0.distribution
+    }
+
+    /// What is known of trees.
+    pub(crate) fn models(&self) -> &Models {
+        &self.0.models
     }
 
     /// What the operator decided.

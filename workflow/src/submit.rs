@@ -155,14 +155,14 @@ impl Workflow {
         for finding in &findings {
             job.log(tell(finding)).await?;
         }
-        job.log(if findings.is_empty() {
-            "Nothing found".to_owned()
-        } else {
-            format!("{} found", findings.len())
+        let errors = findings.iter().filter(|finding| finding.is_error()).count();
+        job.log(match (errors, findings.len() - errors) {
+            (0, 0) => "Nothing found".to_owned(),
+            (errors, warnings) => format!("Errors: {errors}, warnings: {warnings}"),
         })
         .await?;
         self.record_validation(Some(job), id, number, findings.clone()).await?;
-        Ok(json!({"outcome": if findings.is_empty() { "passed" } else { "failed" }, "findings": findings}))
+        Ok(json!({"outcome": if errors == 0 { "passed" } else { "failed" }, "findings": findings}))
     }
 
     /// Writes down how the validation of a revision came out, unless a newer one is there.
@@ -181,8 +181,10 @@ impl Workflow {
             }
             let record: Versioned<RevisionRecord> = self.load("revision", revision_id(id, number)).await?;
             let mut change = Change::by_system(Some(before.doc.app_id), self.now().await?);
-            let (event, action, validation) = if findings.is_empty() {
-                (ChangesetEvent::ValidationPassed, "changeset.in_review", Validation::Passed)
+            let passed = !findings.iter().any(Finding::is_error);
+            let (event, action, validation) = if passed {
+                let passed = Validation::Passed { findings: findings.clone() };
+                (ChangesetEvent::ValidationPassed, "changeset.in_review", passed)
             } else {
                 let failed = Validation::Failed { findings: findings.clone() };
                 (ChangesetEvent::ValidationFailed(findings.clone()), "changeset.validation_failed", failed)
@@ -190,7 +192,7 @@ impl Workflow {
             crate::changesets::step(&mut change, &before, event, action)?;
             change.replace(&RevisionRecord { validation, ..record.doc.clone() }, record.version);
             let link = Some(changeset_link(&before.doc));
-            if findings.is_empty() {
+            if passed {
                 let letter = Letter {
                     event: "changeset.review_requested",
                     subject: format!("Review requested: #{} {}", before.doc.number, before.doc.title),
@@ -262,7 +264,8 @@ impl Workflow {
         repository.keep(&KeepName::revision(after.id, new.number), new.head).await?;
         let mut change = Change::by(&member.actor, Some(member.app_id()), new.submitted_at);
         let (id, number) = (after.id, new.number);
-        let validation = if keeps { Validation::Passed } else { Validation::Running };
+        let validation =
+            if keeps { Validation::Passed { findings: Vec::new() } } else { Validation::Running };
         change.insert(&RevisionRecord { changeset_id: id, app_id: after.app_id, revision: new, validation });
         if !keeps {
             change.job(Work::MsuiteSubmit { changeset_id: id, revision: number });
@@ -319,12 +322,15 @@ fn current(changeset: &Changeset, number: u32) -> Option<&Revision> {
 
 /// A finding in one line.
 pub(crate) fn tell(finding: &Finding) -> String {
-    let place = match (&finding.path, finding.line) {
-        (Some(path), Some(line)) => format!("{path}:{line}: "),
-        (Some(path), None) => format!("{path}: "),
-        (None, _) => String::new(),
+    let place = match (&finding.path, finding.line, finding.column) {
+        (Some(path), Some(line), Some(column)) => format!("{path}:{line}:{column}: "),
+        (Some(path), Some(line), None) => format!("{path}:{line}: "),
+        (Some(path), None, _) => format!("{path}: "),
+        (None, _, _) => String::new(),
     };
-    format!("{place}{} [{}]", finding.message, finding.rule)
+    let severity = if finding.is_error() { "" } else { "warning: " };
+    let hint = finding.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+    format!("{place}{severity}{}{hint} [{}]", finding.message, finding.rule)
 }
 
 /// The page of a changeset, as a path on the server.

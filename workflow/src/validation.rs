@@ -2,24 +2,26 @@
 
 use crate::error::Result;
 use crate::services::Workflow;
+use conman_domain::RepoPath;
 use conman_domain::TreeId;
 use conman_domain::app::{App, BlockedPaths};
 use conman_domain::catalog::{Catalog, Values};
 use conman_domain::changeset::Finding;
 use conman_domain::name::EnvironmentName;
 use conman_domain::profile::RuntimeProfile;
-use conman_domain::{RepoPath, path};
 use conman_git::{MergedPath, Repository};
-use semantic_diff::{Format, strict};
+use conman_validation::{blocked_findings, catalog_of, clash_finding, sort_findings};
+use semantic_diff::Format;
 use std::collections::HashSet;
 
 /// The most findings that are kept.
 const MAX_FINDINGS: usize = 200;
 
 impl Workflow {
-    /// Checks what a tree changes against another, its catalog, and that every environment's values fit that catalog.
+    /// What is wrong with a tree, and was not in another: in the files that it changes, in what refers to them, in its
+    /// catalog, and in the environments' values under that catalog.
     ///
-    /// Files that did not change are not read again: whoever changed them was told.
+    /// What was wrong before in files that did not change is somebody else's, and holds nobody back.
     pub(crate) async fn findings(&self, app: &App, base: TreeId, tree: TreeId) -> Result<Vec<Finding>> {
         let repository = self.repository(app.id);
         let changes = repository.changes(base, tree).await?;
@@ -30,41 +32,46 @@ impl Workflow {
             .collect();
         let mut findings = Vec::new();
         if let Ok(blocked) = BlockedPaths::new(&app.settings.blocked_paths) {
-            for path in changed.iter().filter(|path| blocked.blocks(path)) {
-                findings.push(finding(
-                    "blocked_path",
-                    path,
-                    None,
-                    "nobody writes this path in this app".to_owned(),
-                ));
-            }
+            findings.extend(blocked_findings(&changed, &blocked));
         }
-        let all: Vec<RepoPath> = repository.list(tree).await?.into_iter().map(|entry| entry.path).collect();
-        if let Some(clash) = path::find_clash(&all) {
-            findings.push(finding("path_clash", &clash.second, None, clash.to_string()));
+        let all = repository.list(tree).await?;
+        findings.extend(clash_finding(all.iter().map(|entry| &entry.path)));
+        let limit = u64::from(app.settings.file_size_limit_bytes);
+        for entry in all.iter().filter(|entry| entry.size > limit && changed.contains(&entry.path)) {
+            let message = format!("larger than the {limit} bytes that the app allows");
+            findings.push(Finding::error("file_size", &entry.path, None, message));
         }
-        let read = changed.clone();
-        let files = repository.files(tree, move |path| read.contains(path)).await?;
-        let limit = app.settings.file_size_limit_bytes as usize;
-        for (path, content) in &files {
-            if content.bytes.len() > limit {
-                findings.push(finding(
-                    "file_size",
-                    path,
-                    None,
-                    format!("larger than the {limit} bytes that the app allows"),
-                ));
-            } else {
-                findings.extend(strict_findings(path, &content.bytes));
-            }
-        }
+        let before = self.model(app.id, base).await?;
+        let after = self.model(app.id, tree).await?;
+        let known: HashSet<_> = before.findings().iter().map(identity).collect();
+        findings.extend(
+            after
+                .findings()
+                .iter()
+                .filter(|finding| {
+                    let is_mine = finding.path.as_ref().is_none_or(|path| changed.contains(path));
+                    is_mine || !known.contains(&identity(finding))
+                })
+                .cloned(),
+        );
         match self.catalog(&repository, tree).await? {
             Err(problems) => findings.extend(problems),
             Ok(catalog) => findings.extend(self.value_findings(app, &catalog).await?),
         }
-        findings.sort_by(|a, b| (&a.path, a.line, &a.message).cmp(&(&b.path, b.line, &b.message)));
-        findings.dedup();
-        findings.truncate(MAX_FINDINGS);
+        sort_findings(&mut findings);
+        if findings.len() > MAX_FINDINGS {
+            // What the validation fails by comes first.
+            findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+            findings.truncate(MAX_FINDINGS);
+            sort_findings(&mut findings);
+        }
+        Ok(findings)
+    }
+
+    /// What holds a tree back; see [`Workflow::findings`].
+    pub(crate) async fn errors(&self, app: &App, base: TreeId, tree: TreeId) -> Result<Vec<Finding>> {
+        let mut findings = self.findings(app, base, tree).await?;
+        findings.retain(Finding::is_error);
         Ok(findings)
     }
 
@@ -75,10 +82,7 @@ impl Workflow {
         tree: TreeId,
     ) -> Result<std::result::Result<Catalog, Vec<Finding>>> {
         let files = repository.files(tree, Catalog::holds).await?;
-        let parsed = Catalog::parse(files.iter().map(|(path, content)| (path, content.bytes.as_slice())));
-        Ok(parsed.map_err(|problems| {
-            problems.into_iter().map(|p| finding("catalog", &p.path, p.line, p.message)).collect()
-        }))
+        Ok(catalog_of(files.iter().map(|(path, content)| (path, content.bytes.as_slice()))))
     }
 
     /// Tells which environments' values the catalog would refuse.
@@ -96,6 +100,11 @@ impl Workflow {
     }
 }
 
+/// What makes a finding the same, wherever in its file it stands.
+fn identity(finding: &Finding) -> (String, Option<RepoPath>, String) {
+    (finding.rule.clone(), finding.path.clone(), finding.message.clone())
+}
+
 /// The profile's variables that are values of parameters; the others are plain variables.
 pub(crate) fn own_values(catalog: &Catalog, profile: &RuntimeProfile) -> Values {
     profile
@@ -110,24 +119,7 @@ pub(crate) fn value_finding(
     environment: &EnvironmentName,
     problem: &conman_domain::catalog::ValueProblem,
 ) -> Finding {
-    let message = format!("environment {environment}, parameter {problem}");
-    Finding { rule: "parameter_value".to_owned(), path: None, line: None, message }
-}
-
-fn finding(rule: &str, path: &RepoPath, line: Option<u32>, message: String) -> Finding {
-    Finding { rule: rule.to_owned(), path: Some(path.clone()), line, message }
-}
-
-fn strict_findings(path: &RepoPath, bytes: &[u8]) -> Vec<Finding> {
-    let Some(format) = Format::of(path.file_name()) else { return Vec::new() };
-    let rule = match format {
-        Format::Yaml => "yaml",
-        Format::Json => "json",
-    };
-    strict::problems(format, bytes)
-        .into_iter()
-        .map(|p| finding(rule, path, Some(p.line), p.message))
-        .collect()
+    Finding::of_no_file("parameter_value", format!("environment {environment}, parameter {problem}"))
 }
 
 /// Whether a merge's result must be read strictly: it is a file that is read at all, and the merge made it.

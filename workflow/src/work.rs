@@ -104,7 +104,7 @@ impl Workflow {
         match work {
             Work::MsuiteSubmit { changeset_id, revision } => {
                 let message = format!("the validation could not run: {reason}; resubmit to try again");
-                let finding = Finding { rule: "validation".to_owned(), path: None, line: None, message };
+                let finding = Finding::of_no_file("validation", message);
                 self.record_validation(None, *changeset_id, *revision, vec![finding]).await
             }
             Work::ReleaseAssemble { release_id, .. } => {

@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result, anyhow};
 use semantic_diff::SemanticDiffResponse;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -35,7 +34,7 @@ pub(crate) fn run(arguments: &DiffArguments) -> Outcome<ExitCode> {
         }
     };
     let response = sides.diff();
-    look.colour = is_colourful();
+    look.colour = print::is_colourful();
     let text = text(&response, arguments.output, look)?;
     if !text.is_empty() {
         print::line(text.strip_suffix('\n').unwrap_or(&text)).context("the diff cannot be printed")?;
@@ -89,10 +88,4 @@ fn revisions(dir: &Path, base: &OsStr, head: &OsStr) -> Result<Sides> {
         sides.add(file.path, file.old_path, file.old, file.new);
     }
     Ok(sides)
-}
-
-/// True when a person looks, and has not asked for plain text.
-fn is_colourful() -> bool {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !plain && std::io::stdout().is_terminal()
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests, a panic is how to fail")]
 
+mod check;
 mod commands;
 mod common;
 mod demo;

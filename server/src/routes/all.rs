@@ -1,8 +1,8 @@
 //! All routes together.
 
 use super::{
-    accounts, apps, audit, auth, changesets, comments, deployments, environments, invites, jobs, me, members,
-    password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
+    accounts, analysis, apps, audit, auth, changesets, comments, deployments, environments, invites, jobs,
+    me, members, password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +24,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(sync::routes())
         .merge(changesets::routes())
         .merge(revisions::routes())
+        .merge(analysis::routes())
         .merge(comments::routes())
         .merge(releases::routes())
         .merge(deployments::routes())

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod all;
+mod analysis;
 mod apps;
 mod audit;
 mod auth;

@@ -56,7 +56,7 @@ async fn list_revisions(
     let show = |record: &conman_domain::changeset::RevisionRecord| {
         let (validation, findings) = match &record.validation {
             Validation::Running => ("running", Vec::new()),
-            Validation::Passed => ("passed", Vec::new()),
+            Validation::Passed { findings } => ("passed", findings.iter().map(FindingBody::from).collect()),
             Validation::Failed { findings } => ("failed", findings.iter().map(FindingBody::from).collect()),
         };
         ValidatedRevision { revision: RevisionBody::of(&record.revision, &people), validation, findings }

@@ -2,7 +2,7 @@
 
 use crate::problem::Answer;
 use crate::state::AppState;
-use conman_domain::changeset::{Approval, Collision, Finding};
+use conman_domain::changeset::{Approval, Collision, Finding, Severity};
 use conman_domain::id::UserId;
 use conman_domain::policy::Denied;
 use conman_git::ChangeKind;
@@ -57,22 +57,35 @@ pub(super) struct ApprovalBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Finding)]
 pub(super) struct FindingBody {
-    /// The rule, e.g. `yaml`.
+    /// The rule, e.g. `yaml`, `schema` or `reference`.
     rule: String,
+    /// `error`, `warning` or `info`; a validation fails by errors alone.
+    severity: &'static str,
     /// The file, if it is about one.
     path: Option<String>,
     /// From 1, where known.
     line: Option<u32>,
+    /// From 1 in characters, where known.
+    column: Option<u32>,
     message: String,
+    /// What to do about it, where that can be said.
+    hint: Option<String>,
 }
 
 impl From<&Finding> for FindingBody {
     fn from(finding: &Finding) -> Self {
         Self {
             rule: finding.rule.clone(),
+            severity: match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Info => "info",
+            },
             path: finding.path.as_ref().map(ToString::to_string),
             line: finding.line,
+            column: finding.column,
             message: finding.message.clone(),
+            hint: finding.hint.clone(),
         }
     }
 }

@@ -98,7 +98,7 @@ async fn a_clean_merge_with_a_duplicate_key_is_isolated(h: &Harness) {
 async fn the_member_that_breaks_the_tree_is_found(h: &Harness) {
     let mut fine = Vec::new();
     for n in 0..3 {
-        fine.push(h.queued(h.author(), &format!("pages/p{n}.yml"), "name: p\n").await);
+        fine.push(h.queued(h.author(), &format!("pages/p{n}.yml"), &format!("name: p{n}\n")).await);
     }
     let one = h.queued(h.author(), "catalog/one.yml", &nurses("one")).await;
     let two = h.queued(h.second_author(), "catalog/two.yml", &nurses("two")).await;

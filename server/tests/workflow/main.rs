@@ -23,3 +23,4 @@ mod record;
 mod reviewing;
 mod runners;
 mod syncing;
+mod validating;
