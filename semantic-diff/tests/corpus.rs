@@ -1,0 +1,22 @@
+//! The laws on every file of the fuzz corpus: what was thought of beforehand, and what fuzzing has found.
+
+#![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has failed")]
+
+#[path = "law/input.rs"]
+mod input;
+mod law;
+
+use std::path::Path;
+
+#[test]
+fn the_laws_hold_for_the_whole_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/diff");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 30, "{} files", files.len());
+    for file in files {
+        let input = std::fs::read(&file).unwrap();
+        let outcome = std::panic::catch_unwind(|| input::check(&input));
+        assert!(outcome.is_ok(), "see above: {}", file.display());
+    }
+}
