@@ -62,8 +62,8 @@ fn number(name: &str, default: usize) -> usize {
 }
 
 const NOUNS: [&str; 12] = [
-    "sample", "order", "patient", "result", "aliquot", "courier", "invoice", "reagent", "rack", "analyser", "panel",
-    "site",
+    "sample", "order", "patient", "result", "aliquot", "courier", "invoice", "reagent", "rack", "analyser",
+    "panel", "site",
 ];
 const TYPES: [&str; 7] = ["string", "int", "number", "bool", "date", "datetime", "enum"];
 
@@ -72,7 +72,12 @@ fn field(text: &mut String, name: &str, numbers: &mut Numbers) {
     let kind = numbers.of(&TYPES);
     let _ = writeln!(text, "  - name: {name}\n    type: {kind}");
     if numbers.below(2) == 0 {
-        let _ = writeln!(text, "    label: {} {}", numbers.of(&NOUNS), numbers.of(&["number", "at", "code", "by"]));
+        let _ = writeln!(
+            text,
+            "    label: {} {}",
+            numbers.of(&NOUNS),
+            numbers.of(&["number", "at", "code", "by"])
+        );
     }
     match kind {
         "enum" => text.push_str("    values: [new, in_work, done, failed]\n    default: new\n"),
@@ -85,7 +90,9 @@ fn field(text: &mut String, name: &str, numbers: &mut Numbers) {
         text.push_str("    required: true\n");
     }
     if numbers.below(9) == 0 {
-        text.push_str("    description: >\n      Printed on every label, and read\n      by the analysers.\n");
+        text.push_str(
+            "    description: >\n      Printed on every label, and read\n      by the analysers.\n",
+        );
     }
 }
 
@@ -94,12 +101,18 @@ fn small(number: usize, numbers: &mut Numbers) -> (String, String) {
     let noun = numbers.of(&NOUNS);
     let mut text = String::new();
     if number.is_multiple_of(2) {
-        let _ = writeln!(text, "# What a {noun} is\ntype: entity\nname: {noun}_{number}\nlabel: The {noun}\npartials:\n  - audited\n\nfields:");
+        let _ = writeln!(
+            text,
+            "# What a {noun} is\ntype: entity\nname: {noun}_{number}\nlabel: The {noun}\npartials:\n  - audited\n\nfields:"
+        );
         for at in 0..26 {
             let name = format!("{}_{at}", numbers.of(&NOUNS));
             field(&mut text, &name, numbers);
         }
-        let _ = writeln!(text, "\nrelations:\n  - name: parent\n    kind: belongs_to\n    entity: {noun}\n    via: parent_id");
+        let _ = writeln!(
+            text,
+            "\nrelations:\n  - name: parent\n    kind: belongs_to\n    entity: {noun}\n    via: parent_id"
+        );
         return (format!("entities/{noun}_{number}.yml"), text);
     }
     let _ = writeln!(
@@ -152,13 +165,20 @@ fn big(bytes: usize, numbers: &mut Numbers) -> String {
 
 /// Does one thing that people do to a list of named items, somewhere in the text.
 fn edit(lines: &mut Vec<String>, numbers: &mut Numbers) {
-    let items: Vec<usize> =
-        lines.iter().enumerate().filter(|(_, line)| line.starts_with("  - name: ")).map(|(at, _)| at).collect();
+    let items: Vec<usize> = lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with("  - name: "))
+        .map(|(at, _)| at)
+        .collect();
     let which = numbers.below(items.len() - 1);
     let (at, next) = (items[which], items[which + 1]);
     match numbers.below(8) {
         0 => lines[at].push_str("_renamed"),
-        1 => lines.insert(at, format!("  - name: new_{}\n    type: string\n    required: true", numbers.below(10_000))),
+        1 => lines.insert(
+            at,
+            format!("  - name: new_{}\n    type: string\n    required: true", numbers.below(10_000)),
+        ),
         2 => drop(lines.drain(at..next.min(at + 12))),
         3 => lines.insert(at, "  # Asked for by the laboratory".to_owned()),
         4 => {
@@ -246,7 +266,11 @@ fn median(mut times: Vec<f64>) -> f64 {
 }
 
 /// The medians of several things to measure, by turns; the last one takes part in the first three rounds only.
-fn by_turns(rounds: usize, runs: &mut [&mut dyn FnMut() -> f64], slow: Option<&mut dyn FnMut() -> f64>) -> Vec<f64> {
+fn by_turns(
+    rounds: usize,
+    runs: &mut [&mut dyn FnMut() -> f64],
+    slow: Option<&mut dyn FnMut() -> f64>,
+) -> Vec<f64> {
     let mut times = vec![Vec::new(); runs.len()];
     let mut slow_times = Vec::new();
     let mut slow = slow;
@@ -279,7 +303,8 @@ fn difftastic() -> Option<PathBuf> {
     let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
     let root = target.join("tools");
     let program = root.join("bin/difft");
-    let is_there = |program: &Path| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
+    let is_there =
+        |program: &Path| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
     if !is_there(&program) {
         eprintln!("installing difftastic {DIFFTASTIC} below {}; it takes some minutes, once", root.display());
         let mut install = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -339,7 +364,8 @@ fn files(case: &str, pairs: &[Pair], difft: Option<&Path>, rounds: usize) {
             program(Command::new(difft).current_dir(folder.path()).arg("--color=never").args([&old, &new]))
         })
     };
-    let times = by_turns(rounds, &mut [&mut ours, &mut in_memory, &mut parse, &mut git_diff], Some(&mut slow));
+    let times =
+        by_turns(rounds, &mut [&mut ours, &mut in_memory, &mut parse, &mut git_diff], Some(&mut slow));
     let [ours, in_memory, parse, git_diff, difft] = times.try_into().unwrap();
     let bytes: usize = pairs.iter().map(|pair| pair.old.len() + pair.new.len()).sum();
     println!(
@@ -425,11 +451,15 @@ fn sparse(numbers: &mut Numbers, difft: Option<&Path>, rounds: usize) {
     };
     let mut visit = || {
         timed(|| {
-            let add = |differ: &mut Differ, change: &conman_git::PathChange, old: Option<&[u8]>, new: Option<&[u8]>| {
+            let add = |differ: &mut Differ,
+                       change: &conman_git::PathChange,
+                       old: Option<&[u8]>,
+                       new: Option<&[u8]>| {
                 let old_path = change.old_path.as_ref().map(RepoPath::as_str);
                 differ.add(&FilePair { path: change.path.as_str(), old_path, old, new });
             };
-            let differ = runtime.block_on(repository.visit_changes(old, new, Differ::default(), add)).unwrap();
+            let differ =
+                runtime.block_on(repository.visit_changes(old, new, Differ::default(), add)).unwrap();
             as_json(&differ.finish("old", "new"));
         })
     };
@@ -461,7 +491,8 @@ fn main() {
     let mut numbers = Numbers(number("--seed", 1) as u64);
     let only = argument("--only");
     let wanted = |case: &str| only.as_deref().is_none_or(|only| only == case);
-    let difft = if std::env::args().any(|argument| argument == "--without-difftastic") { None } else { difftastic() };
+    let difft =
+        if std::env::args().any(|argument| argument == "--without-difftastic") { None } else { difftastic() };
     let difft = difft.as_deref();
     if wanted("many_small") {
         let pairs: Vec<Pair> = (0..1000)

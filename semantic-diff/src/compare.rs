@@ -1,7 +1,7 @@
 //! The structural comparison of two documents.
 
 use crate::SemanticOperation;
-use crate::align::{align, in_order};
+use crate::align::{Hunk, align, in_order};
 use crate::document::{Aliases, Budget, Document, Kind, Lines, NodeId};
 use crate::{KeyPath, Step};
 use std::collections::{HashMap, HashSet};
@@ -17,6 +17,8 @@ pub(crate) const MAX_EDITS: usize = 10_000;
 const ALIKE: f64 = 0.5;
 /// From this size on, in nodes, something that is gone here and new there has moved.
 const WORTH_MOVING: u32 = 4;
+/// Pairs of items without names that are held against each other in one place of a list.
+const MAX_PAIRS: usize = 2_500;
 
 /// A node with the key that it is the value of.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +46,7 @@ pub(crate) struct Edit {
     pub(crate) base: Option<Spot>,
     pub(crate) head: Option<Spot>,
     /// The list that it moved in, on either side: the lines that a move touches are anywhere in there.
-    pub(crate) around: Option<(NodeId, NodeId)>,
+    pub(crate) around: Option<(Lines, Lines)>,
 }
 
 impl Edit {
@@ -53,6 +55,20 @@ impl Edit {
         matches!(self.path.steps(), [Step::Key(key)] if key == "name")
             && self.base.is_some()
             && self.head.is_some()
+    }
+
+    /// The key that stands twice in what is new, another or gone, and where.
+    pub(crate) fn duplicate<'d, 't>(
+        &self,
+        base: &'d Document<'t>,
+        head: &'d Document<'t>,
+    ) -> Option<(&'d Document<'t>, Spot, NodeId)> {
+        let (document, spot) = match self.operation {
+            SemanticOperation::Added | SemanticOperation::Modified => (head, self.head?),
+            SemanticOperation::Removed => (base, self.base?),
+            SemanticOperation::Moved => return None,
+        };
+        Some((document, spot, document.duplicate_key(spot.key, spot.value)?))
     }
 }
 
@@ -91,20 +107,39 @@ impl Comparison<'_, '_> {
             _ => {}
         }
         let (old, new) = (document_names(base), document_names(head));
-        let theirs: HashMap<&String, NodeId> = new.iter().map(|(name, root)| (name, *root)).collect();
-        let ours: HashSet<&String> = old.iter().map(|(name, _)| name).collect();
-        for (name, root) in &old {
-            self.path.push(Step::Document(name.clone()));
-            match theirs.get(name) {
-                Some(there) => self.node(spot(*root), spot(*there)),
-                None => self.gone(spot(*root)),
+        let theirs: HashMap<&str, usize> =
+            new.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
+        let ours: HashSet<&str> = old.iter().map(|(name, _)| name.as_str()).collect();
+        let step = |name: &str| Step::Document(name.to_owned());
+        let (mut gone, mut matched) = (Vec::new(), Vec::new());
+        for (at, (name, root)) in old.iter().enumerate() {
+            match theirs.get(name.as_str()) {
+                Some(there) => matched.push((at, *there)),
+                None => gone.push((step(name), spot(*root))),
             }
+        }
+        let around = (stream(base), stream(head));
+        let stays = in_order(&matched);
+        for ((at, there), stays) in matched.iter().zip(stays) {
+            self.path.push(step(&old[*at].0));
+            let (old, new) = (spot(old[*at].1), spot(new[*there].1));
+            if !stays {
+                self.reordered((at + 1, there + 1), around, (old, new));
+            }
+            self.node(old, new);
             self.path.pop();
         }
-        for (name, root) in new.iter().filter(|(name, _)| !ours.contains(name)) {
-            self.path.push(Step::Document(name.clone()));
-            self.fresh(spot(*root));
-            self.path.pop();
+        let fresh = new.iter().filter(|(name, _)| !ours.contains(name.as_str()));
+        let fresh = fresh.map(|(name, root)| (step(name), spot(*root))).collect();
+        self.renamed(gone, fresh, None);
+    }
+
+    /// Tells that something has another place in what is around it.
+    fn reordered(&mut self, order: (usize, usize), around: (Lines, Lines), (old, new): (Spot, Spot)) {
+        let before = self.edits.len();
+        self.push(SemanticOperation::Moved, Some(old), Some(new));
+        if let Some(edit) = self.edits.get_mut(before) {
+            (edit.order, edit.around) = (Some(order), Some(around));
         }
     }
 
@@ -276,18 +311,19 @@ impl Comparison<'_, '_> {
     fn sequence(&mut self, old: NodeId, new: NodeId) {
         let before: Vec<NodeId> = self.base.items(old).collect();
         let after: Vec<NodeId> = self.head.items(new).collect();
+        let around = (self.base.lines(old), self.head.lines(new));
         let named = IDENTITIES.into_iter().find_map(|key| {
             Some((key, identities(self.base, &before, key)?, identities(self.head, &after, key)?))
         });
         match named {
-            Some((key, ours, theirs)) => self.keyed((old, new), key, &ours, &theirs),
-            None => self.aligned((old, new), &before, &after),
+            Some((key, ours, theirs)) => self.keyed(around, key, &ours, &theirs),
+            None => self.aligned(around, &before, &after),
         }
     }
 
     fn keyed(
         &mut self,
-        around: (NodeId, NodeId),
+        around: (Lines, Lines),
         key: &str,
         before: &[(String, NodeId)],
         after: &[(String, NodeId)],
@@ -308,10 +344,7 @@ impl Comparison<'_, '_> {
             let (old, new) = (before[*at].1, after[*there].1);
             self.path.push(step(&before[*at].0));
             if !stays {
-                self.push(SemanticOperation::Moved, Some(spot(old)), Some(spot(new)));
-                if let Some(edit) = self.edits.last_mut() {
-                    (edit.order, edit.around) = (Some((at + 1, there + 1)), Some(around));
-                }
+                self.reordered((at + 1, there + 1), around, (spot(old), spot(new)));
             }
             self.node(spot(old), spot(new));
             self.path.pop();
@@ -323,21 +356,28 @@ impl Comparison<'_, '_> {
     }
 
     /// Compares lists whose items have no names: what is equal is found first, and what stands between is paired.
-    fn aligned(&mut self, around: (NodeId, NodeId), before: &[NodeId], after: &[NodeId]) {
+    fn aligned(&mut self, around: (Lines, Lines), before: &[NodeId], after: &[NodeId]) {
         let ours: Vec<u64> = before.iter().map(|item| self.base.hash(*item)).collect();
         let theirs: Vec<u64> = after.iter().map(|item| self.head.hash(*item)).collect();
         let (mut gone, mut fresh) = (Vec::new(), Vec::new());
         for hunk in align(&ours, &theirs) {
-            let (old, new): (Vec<u32>, Vec<u32>) = (hunk.before.collect(), hunk.after.collect());
-            let pairs = if old.len() == new.len() { old.len() } else { 0 };
-            for (old, new) in old.iter().zip(&new).take(pairs) {
-                let (old, new) = (*old as usize, *new as usize);
-                self.path.push_index(new);
-                self.node(Spot { key: None, value: before[old] }, Spot { key: None, value: after[new] });
-                self.path.pop();
+            let pairs = if hunk.before.len() == hunk.after.len() {
+                hunk.before.clone().zip(hunk.after.clone()).collect()
+            } else {
+                self.pairs(&hunk, before, after)
+            };
+            let (mut old, mut new) = (hunk.before.start, hunk.after.start);
+            for (paired_old, paired_new) in pairs.into_iter().chain([(hunk.before.end, hunk.after.end)]) {
+                gone.extend(old..paired_old);
+                fresh.extend(new..paired_new);
+                (old, new) = (paired_old + 1, paired_new + 1);
+                if paired_old < hunk.before.end {
+                    let (old, new) = (before[paired_old as usize], after[paired_new as usize]);
+                    self.path.push_index(paired_new as usize);
+                    self.node(Spot { key: None, value: old }, Spot { key: None, value: new });
+                    self.path.pop();
+                }
             }
-            gone.extend(old.into_iter().skip(pairs));
-            fresh.extend(new.into_iter().skip(pairs));
         }
         let mut taken = vec![false; fresh.len()];
         let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
@@ -352,10 +392,8 @@ impl Comparison<'_, '_> {
                 taken[there] = true;
                 let new = fresh[there] as usize;
                 self.path.push_index(new);
-                self.push(SemanticOperation::Moved, Some(spot), Some(Spot { key: None, value: after[new] }));
-                if let Some(edit) = self.edits.last_mut() {
-                    (edit.order, edit.around) = (Some((index + 1, new + 1)), Some(around));
-                }
+                let there = Spot { key: None, value: after[new] };
+                self.reordered((index + 1, new + 1), around, (spot, there));
             } else {
                 self.path.push_index(index);
                 self.gone(spot);
@@ -367,6 +405,78 @@ impl Comparison<'_, '_> {
             self.fresh(Spot { key: None, value: after[index as usize] });
             self.path.pop();
         }
+    }
+
+    /// Which items of a hunk are the same ones, changed: those that are alike, in the order of both lists.
+    fn pairs(&mut self, hunk: &Hunk, before: &[NodeId], after: &[NodeId]) -> Vec<(u32, u32)> {
+        let (rows, columns) = (hunk.before.len(), hunk.after.len());
+        let old = &before[hunk.before.start as usize..hunk.before.end as usize];
+        let new = &after[hunk.after.start as usize..hunk.after.end as usize];
+        let entries = |document: &Document<'_>, items: &[NodeId]| -> usize {
+            items.iter().map(|item| document.entries(*item).count() + 1).sum()
+        };
+        if rows == 0 || columns == 0 || rows.saturating_mul(columns) > MAX_PAIRS {
+            return Vec::new();
+        }
+        let cost = entries(self.base, old) * columns + entries(self.head, new) * rows;
+        let Some(left) = self.likeness_left.checked_sub(cost) else { return Vec::new() };
+        self.likeness_left = left;
+        // The best sum of likeness of what follows, for every place in both.
+        let mut best = vec![vec![0.0_f64; columns + 1]; rows + 1];
+        let mut alike = vec![vec![0.0_f64; columns]; rows];
+        for row in (0..rows).rev() {
+            for column in (0..columns).rev() {
+                alike[row][column] = self.kinship(old[row], new[column]);
+                let skipping = best[row + 1][column].max(best[row][column + 1]);
+                best[row][column] = skipping.max(alike[row][column] + best[row + 1][column + 1]);
+            }
+        }
+        let (mut row, mut column, mut pairs) = (0, 0, Vec::new());
+        while row < rows && column < columns {
+            let paired = alike[row][column] + best[row + 1][column + 1];
+            if alike[row][column] > 0.0 && paired >= best[row][column] {
+                pairs.push((hunk.before.start + row as u32, hunk.after.start + column as u32));
+                (row, column) = (row + 1, column + 1);
+            } else if best[row + 1][column] >= best[row][column + 1] {
+                row += 1;
+            } else {
+                column += 1;
+            }
+        }
+        pairs
+    }
+
+    /// How much an item without a name of its own is like another, 0 where it is not: by what it is called, by its content,
+    /// or by how it begins.
+    fn kinship(&self, old: NodeId, new: NodeId) -> f64 {
+        if self.base.kind(old) != Kind::Mapping || self.head.kind(new) != Kind::Mapping {
+            return 0.0;
+        }
+        let named = IDENTITIES.into_iter().find_map(|key| {
+            let text = |document: &'_ Document<'_>, id| {
+                document.entry(id, key).and_then(|(_, value)| document.text(value).map(str::to_owned))
+            };
+            Some(text(self.base, old)? == text(self.head, new)?)
+        });
+        if let Some(same) = named {
+            return if same { 1.0 } else { 0.0 };
+        }
+        let likeness = self.likeness(old, new, None).unwrap_or_default();
+        if likeness >= ALIKE {
+            return likeness;
+        }
+        let first = |document: &'_ Document<'_>, id| {
+            let (key, value) = document.entries(id).next()?;
+            Some((document.text(key)?.to_owned(), document.text(value)?.to_owned()))
+        };
+        let (Some((old_key, old_text)), Some((new_key, new_text))) =
+            (first(self.base, old), first(self.head, new))
+        else {
+            return 0.0;
+        };
+        let shared = old_text.bytes().zip(new_text.bytes()).take_while(|(old, new)| old == new).count();
+        let begins_alike = old_key == new_key && 2 * shared > old_text.len().max(new_text.len());
+        if begins_alike { ALIKE } else { 0.0 }
     }
 
     /// Joins what is gone in one place and new in another, if it is large enough to be recognised.
@@ -401,6 +511,15 @@ impl Comparison<'_, '_> {
 /// True for a scalar that is recognised again: neither null nor a boolean.
 fn telling(document: &Document<'_>, id: NodeId) -> bool {
     document.text(id).is_some_and(|text| text.len() > 1 && !matches!(text, "true" | "false" | "null"))
+}
+
+/// The lines from the first document to the last.
+fn stream(document: &Document<'_>) -> Lines {
+    match document.roots() {
+        [] => Lines { start: 1, end: 1 },
+        [first, .., last] => document.lines(*first).to(document.lines(*last)),
+        [only] => document.lines(*only),
+    }
 }
 
 /// A mapping's keys, each with how many equal ones stand before it.

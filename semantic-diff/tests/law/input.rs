@@ -5,8 +5,15 @@
 
 use crate::law;
 
-const PATHS: [&str; 7] =
-    ["pages/a.yml", "assets/a.json", "a.txt", "entities/a.yaml", "k8s/a.yml", "scripts/a.js", "catalog/a.yml"];
+const PATHS: [&str; 7] = [
+    "pages/a.yml",
+    "assets/a.json",
+    "a.txt",
+    "entities/a.yaml",
+    "k8s/a.yml",
+    "scripts/a.js",
+    "catalog/a.yml",
+];
 const RULE: &[u8] = b"=====\n";
 
 /// Checks the laws on what a file of the corpus says.

@@ -113,8 +113,7 @@ fn named(change: &SemanticChange) -> (Vec<Range>, Vec<Range>) {
 /// Where both sides can be read, changes are cosmetic exactly if both mean the same.
 fn meaning_decides(path: &str, old: &[u8], new: &[u8], changes: &[SemanticChange]) {
     let Some(format) = Format::of(path) else { return };
-    let (Ok(old), Ok(new)) = (Document::read(format, old), Document::read(format, new))
-    else {
+    let (Ok(old), Ok(new)) = (Document::read(format, old), Document::read(format, new)) else {
         return;
     };
     let meaning = |document: &Document<'_>| -> Vec<u64> {
