@@ -1,24 +1,19 @@
 //! The structural comparison of two documents.
 
 use crate::SemanticOperation;
-use crate::align::{Hunk, align, in_order};
-use crate::document::{Aliases, Budget, Document, Kind, Lines, NodeId};
+use crate::align::{align, in_order};
+use crate::document::{Document, Kind, Lines, NodeId};
+use crate::likeness::telling;
+use crate::names::{IDENTITIES, Named, document_names, identities, keys, same_keys};
 use crate::{KeyPath, Step};
 use std::collections::{HashMap, HashSet};
 
-/// The keys by which the items of a list are told apart, the first that fits.
-const IDENTITIES: [&str; 10] =
-    ["name", "id", "key", "path", "code", "slug", "field", "title", "label", "mountPath"];
 /// Entries of gone and new mappings that are held against each other in one file; beyond that only equal ones are found.
 const MAX_LIKENESS: usize = 2_000_000;
 /// The most differences that are told of one file, one by one.
 pub(crate) const MAX_EDITS: usize = 10_000;
-/// The share of its content that something renamed keeps.
-const ALIKE: f64 = 0.5;
 /// From this size on, in nodes, something that is gone here and new there has moved.
 const WORTH_MOVING: u32 = 4;
-/// Pairs of items without names that are held against each other in one place of a list.
-const MAX_PAIRS: usize = 2_500;
 
 /// A node with the key that it is the value of.
 #[derive(Debug, Clone, Copy)]
@@ -84,13 +79,14 @@ pub(crate) fn compare(base: &Document<'_>, head: &Document<'_>) -> Option<Vec<Ed
     Some(comparison.edits)
 }
 
-struct Comparison<'a, 't> {
-    base: &'a Document<'t>,
-    head: &'a Document<'t>,
+/// A comparison that goes on.
+pub(crate) struct Comparison<'a, 't> {
+    pub(crate) base: &'a Document<'t>,
+    pub(crate) head: &'a Document<'t>,
     path: KeyPath,
     edits: Vec<Edit>,
     /// What of [`MAX_LIKENESS`] is left.
-    likeness_left: usize,
+    pub(crate) likeness_left: usize,
 }
 
 impl Comparison<'_, '_> {
@@ -164,8 +160,12 @@ impl Comparison<'_, '_> {
         self.push(SemanticOperation::Added, None, Some(spot));
     }
 
+    fn differ(&self, old: Spot, new: Spot) -> bool {
+        self.base.hash(old.value) != self.head.hash(new.value)
+    }
+
     fn node(&mut self, old: Spot, new: Spot) {
-        if self.is_full() || self.base.hash(old.value) == self.head.hash(new.value) {
+        if self.is_full() || !self.differ(old, new) {
             return;
         }
         let same_tag = self.base.tag(old.value) == self.head.tag(new.value);
@@ -180,24 +180,21 @@ impl Comparison<'_, '_> {
     fn mapping(&mut self, old: NodeId, new: NodeId, except: Option<&str>) {
         let before = keys(self.base, old, except);
         let after = keys(self.head, new, except);
-        let places: HashMap<&(String, usize), Spot> = after.iter().map(|(key, spot)| (key, *spot)).collect();
-        let known: HashMap<&(String, usize), Spot> = before.iter().map(|(key, spot)| (key, *spot)).collect();
-        let mut gone = Vec::new();
-        for (key, spot) in &before {
-            match places.get(key) {
-                Some(there) => {
-                    self.path.push_key(&key.0);
-                    self.node(*spot, *there);
-                    self.path.pop();
-                }
-                None => gone.push((Step::Key(key.0.clone()), *spot)),
+        let (mut gone, mut known) = (Vec::new(), vec![false; after.len()]);
+        for (key, there) in before.iter().zip(same_keys(&before, &after)) {
+            let Some(there) = there else {
+                gone.push((Step::Key(key.name.clone().into_owned()), key.spot));
+                continue;
+            };
+            known[there] = true;
+            if self.differ(key.spot, after[there].spot) {
+                self.path.push_key(&key.name);
+                self.node(key.spot, after[there].spot);
+                self.path.pop();
             }
         }
-        let fresh = after
-            .iter()
-            .filter(|(key, _)| !known.contains_key(key))
-            .map(|(key, spot)| (Step::Key(key.0.clone()), *spot));
-        let fresh = fresh.collect();
+        let fresh = after.into_iter().zip(known).filter(|(_, known)| !known);
+        let fresh = fresh.map(|(key, _)| (Step::Key(key.name.into_owned()), key.spot)).collect();
         self.renamed(gone, fresh, None);
     }
 
@@ -250,107 +247,44 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// The new thing that is most like one that is gone, if it is like it at all.
-    fn heir(
-        &mut self,
-        spot: Spot,
-        fresh: &[(Step, Spot)],
-        taken: &[bool],
-        alone: bool,
-        identity: Option<&str>,
-    ) -> Option<usize> {
-        let free = || fresh.iter().enumerate().filter(|(at, _)| !taken[*at]);
-        if self.base.kind(spot.value) != Kind::Mapping {
-            return None;
-        }
-        let ours = self.base.entries(spot.value).count();
-        let cost = free()
-            .take(self.likeness_left + 1)
-            .map(|(_, (_, there))| ours + self.head.entries(there.value).count());
-        let mut left = Some(self.likeness_left);
-        for cost in cost {
-            left = left.and_then(|left| left.checked_sub(cost + 1));
-            if left.is_none() {
-                break;
-            }
-        }
-        self.likeness_left = left.unwrap_or_default();
-        left?;
-        let likeness = |there: &Spot| {
-            self.likeness(spot.value, there.value, identity).unwrap_or(if alone { 1.0 } else { 0.0 })
-        };
-        let scored =
-            free().map(|(at, (_, there))| (at, likeness(there))).filter(|(_, score)| *score >= ALIKE);
-        scored.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(at, _)| at)
-    }
-
-    /// The share of two mappings that is the same, weighed by size, from 0 to 1; none where there is nothing to compare.
-    fn likeness(&self, old: NodeId, new: NodeId, except: Option<&str>) -> Option<f64> {
-        if self.head.kind(new) != Kind::Mapping {
-            return Some(0.0);
-        }
-        let theirs: HashMap<&str, NodeId> = self
-            .head
-            .entries(new)
-            .filter_map(|(key, value)| Some((self.head.text(key)?, value)))
-            .filter(|(key, _)| Some(*key) != except)
-            .collect();
-        let (mut same, mut all) = (0, theirs.values().map(|value| self.head.size(*value)).sum::<u32>());
-        for (key, value) in self.base.entries(old) {
-            let Some(key) = self.base.text(key).filter(|key| Some(*key) != except) else { continue };
-            all += self.base.size(value);
-            if let Some(there) =
-                theirs.get(key).filter(|there| self.head.hash(**there) == self.base.hash(value))
-            {
-                same += self.base.size(value) + self.head.size(*there);
-            }
-        }
-        (all > 0).then(|| f64::from(same) / f64::from(all))
-    }
-
     fn sequence(&mut self, old: NodeId, new: NodeId) {
-        let before: Vec<NodeId> = self.base.items(old).collect();
-        let after: Vec<NodeId> = self.head.items(new).collect();
-        let around = (self.base.lines(old), self.head.lines(new));
-        let named = IDENTITIES.into_iter().find_map(|key| {
-            Some((key, identities(self.base, &before, key)?, identities(self.head, &after, key)?))
-        });
+        let (base, head) = (self.base, self.head);
+        let before: Vec<NodeId> = base.items(old).collect();
+        let after: Vec<NodeId> = head.items(new).collect();
+        let around = (base.lines(old), head.lines(new));
+        let named = IDENTITIES
+            .into_iter()
+            .find_map(|key| Some((key, identities(base, &before, key)?, identities(head, &after, key)?)));
         match named {
             Some((key, ours, theirs)) => self.keyed(around, key, &ours, &theirs),
             None => self.aligned(around, &before, &after),
         }
     }
 
-    fn keyed(
-        &mut self,
-        around: (Lines, Lines),
-        key: &str,
-        before: &[(String, NodeId)],
-        after: &[(String, NodeId)],
-    ) {
-        let places: HashMap<&str, usize> =
-            after.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
+    fn keyed(&mut self, around: (Lines, Lines), key: &str, before: &Named<'_>, after: &Named<'_>) {
         let step = |name: &str| Step::Item { key: key.to_owned(), value: name.to_owned() };
         let spot = |value: NodeId| Spot { key: None, value };
-        let (mut gone, mut matched) = (Vec::new(), Vec::new());
-        for (at, (name, item)) in before.iter().enumerate() {
-            match places.get(name.as_str()) {
+        let (mut gone, mut matched) = (Vec::new(), Vec::with_capacity(before.items.len()));
+        for (at, (name, item)) in before.items.iter().enumerate() {
+            match after.places.get(name) {
                 Some(there) => matched.push((at, *there)),
                 None => gone.push((step(name), spot(*item))),
             }
         }
         let stays = in_order(&matched);
         for ((at, there), stays) in matched.iter().zip(stays) {
-            let (old, new) = (before[*at].1, after[*there].1);
-            self.path.push(step(&before[*at].0));
+            let ((name, old), (_, new)) = (before.items[*at], after.items[*there]);
+            if stays && !self.differ(spot(old), spot(new)) {
+                continue;
+            }
+            self.path.push(step(name));
             if !stays {
                 self.reordered((at + 1, there + 1), around, (spot(old), spot(new)));
             }
             self.node(spot(old), spot(new));
             self.path.pop();
         }
-        let known: HashMap<&str, ()> = before.iter().map(|(name, _)| (name.as_str(), ())).collect();
-        let fresh = after.iter().filter(|(name, _)| !known.contains_key(name.as_str()));
+        let fresh = after.items.iter().filter(|(name, _)| !before.places.contains_key(name));
         let fresh = fresh.map(|(name, item)| (step(name), spot(*item))).collect();
         self.renamed(gone, fresh, Some(key));
     }
@@ -407,78 +341,6 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// Which items of a hunk are the same ones, changed: those that are alike, in the order of both lists.
-    fn pairs(&mut self, hunk: &Hunk, before: &[NodeId], after: &[NodeId]) -> Vec<(u32, u32)> {
-        let (rows, columns) = (hunk.before.len(), hunk.after.len());
-        let old = &before[hunk.before.start as usize..hunk.before.end as usize];
-        let new = &after[hunk.after.start as usize..hunk.after.end as usize];
-        let entries = |document: &Document<'_>, items: &[NodeId]| -> usize {
-            items.iter().map(|item| document.entries(*item).count() + 1).sum()
-        };
-        if rows == 0 || columns == 0 || rows.saturating_mul(columns) > MAX_PAIRS {
-            return Vec::new();
-        }
-        let cost = entries(self.base, old) * columns + entries(self.head, new) * rows;
-        let Some(left) = self.likeness_left.checked_sub(cost) else { return Vec::new() };
-        self.likeness_left = left;
-        // The best sum of likeness of what follows, for every place in both.
-        let mut best = vec![vec![0.0_f64; columns + 1]; rows + 1];
-        let mut alike = vec![vec![0.0_f64; columns]; rows];
-        for row in (0..rows).rev() {
-            for column in (0..columns).rev() {
-                alike[row][column] = self.kinship(old[row], new[column]);
-                let skipping = best[row + 1][column].max(best[row][column + 1]);
-                best[row][column] = skipping.max(alike[row][column] + best[row + 1][column + 1]);
-            }
-        }
-        let (mut row, mut column, mut pairs) = (0, 0, Vec::new());
-        while row < rows && column < columns {
-            let paired = alike[row][column] + best[row + 1][column + 1];
-            if alike[row][column] > 0.0 && paired >= best[row][column] {
-                pairs.push((hunk.before.start + row as u32, hunk.after.start + column as u32));
-                (row, column) = (row + 1, column + 1);
-            } else if best[row + 1][column] >= best[row][column + 1] {
-                row += 1;
-            } else {
-                column += 1;
-            }
-        }
-        pairs
-    }
-
-    /// How much an item without a name of its own is like another, 0 where it is not: by what it is called, by its content,
-    /// or by how it begins.
-    fn kinship(&self, old: NodeId, new: NodeId) -> f64 {
-        if self.base.kind(old) != Kind::Mapping || self.head.kind(new) != Kind::Mapping {
-            return 0.0;
-        }
-        let named = IDENTITIES.into_iter().find_map(|key| {
-            let text = |document: &'_ Document<'_>, id| {
-                document.entry(id, key).and_then(|(_, value)| document.text(value).map(str::to_owned))
-            };
-            Some(text(self.base, old)? == text(self.head, new)?)
-        });
-        if let Some(same) = named {
-            return if same { 1.0 } else { 0.0 };
-        }
-        let likeness = self.likeness(old, new, None).unwrap_or_default();
-        if likeness >= ALIKE {
-            return likeness;
-        }
-        let first = |document: &'_ Document<'_>, id| {
-            let (key, value) = document.entries(id).next()?;
-            Some((document.text(key)?.to_owned(), document.text(value)?.to_owned()))
-        };
-        let (Some((old_key, old_text)), Some((new_key, new_text))) =
-            (first(self.base, old), first(self.head, new))
-        else {
-            return 0.0;
-        };
-        let shared = old_text.bytes().zip(new_text.bytes()).take_while(|(old, new)| old == new).count();
-        let begins_alike = old_key == new_key && 2 * shared > old_text.len().max(new_text.len());
-        if begins_alike { ALIKE } else { 0.0 }
-    }
-
     /// Joins what is gone in one place and new in another, if it is large enough to be recognised.
     fn find_moves(&mut self) {
         let mut arrivals: HashMap<u64, Vec<usize>> = HashMap::new();
@@ -508,11 +370,6 @@ impl Comparison<'_, '_> {
     }
 }
 
-/// True for a scalar that is recognised again: neither null nor a boolean.
-fn telling(document: &Document<'_>, id: NodeId) -> bool {
-    document.text(id).is_some_and(|text| text.len() > 1 && !matches!(text, "true" | "false" | "null"))
-}
-
 /// The lines from the first document to the last.
 fn stream(document: &Document<'_>) -> Lines {
     match document.roots() {
@@ -520,66 +377,4 @@ fn stream(document: &Document<'_>) -> Lines {
         [first, .., last] => document.lines(*first).to(document.lines(*last)),
         [only] => document.lines(*only),
     }
-}
-
-/// A mapping's keys, each with how many equal ones stand before it.
-fn keys(document: &Document<'_>, id: NodeId, except: Option<&str>) -> Vec<((String, usize), Spot)> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut keys = Vec::new();
-    for (key, value) in document.entries(id) {
-        let name = match document.text(key) {
-            Some(text) => text.to_owned(),
-            None => document.value(key, Aliases::Shown, Budget::SHOWN).0.to_string(),
-        };
-        if Some(name.as_str()) == except {
-            continue;
-        }
-        let count = seen.entry(name.clone()).or_default();
-        keys.push(((name, *count), Spot { key: Some(key), value }));
-        *count += 1;
-    }
-    keys
-}
-
-/// The items by the value of a key; `None` unless all have one and no two the same.
-fn identities(document: &Document<'_>, items: &[NodeId], key: &str) -> Option<Vec<(String, NodeId)>> {
-    let mut named = Vec::with_capacity(items.len());
-    let mut seen = HashSet::new();
-    for item in items {
-        let text = document.entry(*item, key).and_then(|(_, value)| document.text(value))?;
-        if !seen.insert(text) {
-            return None;
-        }
-        named.push((text.to_owned(), *item));
-    }
-    Some(named)
-}
-
-/// What the documents of a stream are called: by kind and name as in Kubernetes, by name, or by place; never twice.
-fn document_names(document: &Document<'_>) -> Vec<(String, NodeId)> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let several = document.roots().len() > 1;
-    let name = |at: usize, root: NodeId| {
-        let kind = document.get_text(root, "kind").or(document.get_text(root, "type"));
-        let metadata = document.get(root, "metadata");
-        let named = metadata
-            .and_then(|metadata| document.get_text(metadata, "name"))
-            .or_else(|| document.get_text(root, "name"));
-        let space = metadata.and_then(|metadata| document.get_text(metadata, "namespace"));
-        match (kind, space, named) {
-            (Some(kind), Some(space), Some(name)) => format!("{kind}/{space}/{name}"),
-            (Some(kind), None, Some(name)) => format!("{kind}/{name}"),
-            (None, _, Some(name)) => name.to_owned(),
-            (_, _, None) if several => format!("document {}", at + 1),
-            (_, _, None) => "document 1".to_owned(),
-        }
-    };
-    let names = document.roots().iter().enumerate().map(|(at, root)| {
-        let name = name(at, *root);
-        let count = seen.entry(name.clone()).or_default();
-        *count += 1;
-        let name = if *count == 1 { name } else { format!("{name} ({count})") };
-        (name, *root)
-    });
-    names.collect()
 }

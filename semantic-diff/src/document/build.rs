@@ -98,7 +98,8 @@ pub(super) struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn new(bytes: usize) -> Self {
         let document = Document {
-            nodes: Vec::with_capacity(bytes / 12 + 4),
+            // As many as there can well be: growing would move them all, and memory that is not used costs nothing.
+            nodes: Vec::with_capacity((bytes / 8).min(MAX_NODES as usize) + 4),
             roots: Vec::new(),
             tags: HashMap::new(),
             problems: Vec::new(),
