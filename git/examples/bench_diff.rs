@@ -5,14 +5,16 @@
 //!
 //! - `ours_ms`: from the files on disk, or the repository, to the changes as JSON.
 //! - `difftastic_ms`: the program `difft` on the two folders, on the two files, and for `sparse_50k` as what `git diff` calls
-//!   for every file that differs; null where it cannot be installed.
+//!   for every file that differs; null where it cannot be installed. By itself it compares files of more than 1 MB by line
+//!   only.
+//! - `difftastic_structure_ms`: for `one_big`, difftastic with that limit lifted.
 //! - `git_diff_ms`: `git diff` on the same.
-//! - `in_memory_ms` and `parse_both_ms`: the diff alone, and reading both sides' structure alone, of files that are in memory;
-//!   `ratio_parse` is the former by the latter.
+//! - `in_memory_ms` and `parse_both_ms`: computing the diff alone, and reading both sides' structure alone, of files that are
+//!   in memory; `ratio_parse` is the former by the latter.
 //! - `visit_ms`: for `sparse_50k`, as the server does it: a repository that is open, one file held at a time.
 //!
 //! All are medians, taken by turns in one run, and everything is written as JSON, a line per case. Arguments: `--rounds N`
-//! (7), `--seed S` (1), `--only CASE`, `--shift N` (0): edits so many more lines per hundred of `one_big`.
+//! (7), `--seed S` (1), `--only CASE`, `--edits N` of `one_big` (200), `--without-difftastic`.
 
 #![expect(
     clippy::print_stdout,
@@ -251,6 +253,21 @@ fn timed(run: impl FnOnce()) -> f64 {
     begin.elapsed().as_secs_f64() * 1000.0
 }
 
+/// Milliseconds that this thread computed in one run, whoever else used the machine meanwhile; those that passed where the
+/// system does not tell.
+fn computed(run: impl FnOnce()) -> f64 {
+    let busy = || {
+        let told = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        told.split(' ').next()?.parse::<f64>().ok()
+    };
+    let before = busy();
+    let passed = timed(run);
+    match (before, busy()) {
+        (Some(before), Some(after)) => (after - before) / 1e6,
+        (None, _) | (_, None) => passed,
+    }
+}
+
 /// Milliseconds of one run of a program whose output goes nowhere; both statuses of a diff are good.
 fn program(command: &mut Command) -> f64 {
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -265,15 +282,14 @@ fn median(mut times: Vec<f64>) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The medians of several things to measure, by turns; the last one takes part in the first three rounds only.
+/// The medians of several things to measure, by turns; the slow ones take part in the first three rounds only.
 fn by_turns(
     rounds: usize,
     runs: &mut [&mut dyn FnMut() -> f64],
-    slow: Option<&mut dyn FnMut() -> f64>,
+    slow: &mut [&mut dyn FnMut() -> f64],
 ) -> Vec<f64> {
     let mut times = vec![Vec::new(); runs.len()];
-    let mut slow_times = Vec::new();
-    let mut slow = slow;
+    let mut slow_times = vec![Vec::new(); slow.len()];
     for round in 0..=rounds {
         for (run, times) in runs.iter_mut().zip(&mut times) {
             let time = run();
@@ -282,11 +298,11 @@ fn by_turns(
                 times.push(time);
             }
         }
-        if let Some(slow) = slow.as_mut().filter(|_| (1..=3).contains(&round)) {
-            slow_times.push(slow());
+        for (run, times) in slow.iter_mut().zip(&mut slow_times).filter(|_| (1..=3).contains(&round)) {
+            times.push(run());
         }
     }
-    times.into_iter().chain([slow_times]).map(median).collect()
+    times.into_iter().chain(slow_times).map(median).collect()
 }
 
 /// A number of JSON: null where there is none.
@@ -345,33 +361,39 @@ fn files(case: &str, pairs: &[Pair], difft: Option<&Path>, rounds: usize) {
         })
     };
     let mut in_memory = || {
-        timed(|| {
+        computed(|| {
             let mut differ = Differ::default();
             pairs.iter().for_each(|pair| differ.add(&pair.file()));
             black_box(differ.finish("old", "new"));
         })
     };
     let mut parse = || {
-        timed(|| {
+        computed(|| {
             for text in pairs.iter().flat_map(|pair| [&pair.old, &pair.new]) {
                 black_box(Document::read(Format::Yaml, text.as_bytes()).unwrap());
             }
         })
     };
     let mut git_diff = || program(git(folder.path()).args(["diff", "--no-index", "--no-color", &old, &new]));
-    let mut slow = || {
+    let by_difft = |limit: &[&str]| {
         difft.map_or(f64::NAN, |difft| {
-            program(Command::new(difft).current_dir(folder.path()).arg("--color=never").args([&old, &new]))
+            let mut command = Command::new(difft);
+            program(command.current_dir(folder.path()).arg("--color=never").args(limit).args([&old, &new]))
         })
     };
-    let times =
-        by_turns(rounds, &mut [&mut ours, &mut in_memory, &mut parse, &mut git_diff], Some(&mut slow));
-    let [ours, in_memory, parse, git_diff, difft] = times.try_into().unwrap();
+    let mut slow = || by_difft(&[]);
+    let mut structure = || if pairs.len() == 1 { by_difft(&["--byte-limit=1000000000"]) } else { f64::NAN };
+    let times = by_turns(
+        rounds,
+        &mut [&mut ours, &mut in_memory, &mut parse, &mut git_diff],
+        &mut [&mut slow, &mut structure],
+    );
+    let [ours, in_memory, parse, git_diff, difft, structure] = times.try_into().unwrap();
     let bytes: usize = pairs.iter().map(|pair| pair.old.len() + pair.new.len()).sum();
     println!(
         "{{\"bench\":\"diff\",\"case\":\"{case}\",\"files\":{},\"bytes\":{bytes},\"changes\":{changes},\"ours_ms\":{},\
          \"difftastic_ms\":{},\"git_diff_ms\":{},\"ratio_difftastic\":{},\"in_memory_ms\":{},\"parse_both_ms\":{},\
-         \"ratio_parse\":{},\"visit_ms\":null}}",
+         \"ratio_parse\":{},\"difftastic_structure_ms\":{},\"visit_ms\":null}}",
         pairs.len(),
         json(ours, 1),
         json(difft, 1),
@@ -380,6 +402,7 @@ fn files(case: &str, pairs: &[Pair], difft: Option<&Path>, rounds: usize) {
         json(in_memory, 1),
         json(parse, 1),
         json(in_memory / parse, 2),
+        json(structure, 1),
     );
 }
 
@@ -470,13 +493,13 @@ fn sparse(numbers: &mut Numbers, difft: Option<&Path>, rounds: usize) {
             program(command.args(["diff", "main", "new"]).env("GIT_EXTERNAL_DIFF", difft))
         })
     };
-    let times = by_turns(rounds, &mut [&mut ours, &mut visit, &mut git_diff], Some(&mut slow));
+    let times = by_turns(rounds, &mut [&mut ours, &mut visit, &mut git_diff], &mut [&mut slow]);
     let [ours, visit, git_diff, difft] = times.try_into().unwrap();
     let bytes: usize = pairs.iter().map(|pair| pair.old.len() + pair.new.len()).sum();
     println!(
         "{{\"bench\":\"diff\",\"case\":\"sparse_50k\",\"files\":{},\"bytes\":{bytes},\"changes\":{changes},\"ours_ms\":{},\
          \"difftastic_ms\":{},\"git_diff_ms\":{},\"ratio_difftastic\":{},\"in_memory_ms\":null,\"parse_both_ms\":null,\
-         \"ratio_parse\":null,\"visit_ms\":{}}}",
+         \"ratio_parse\":null,\"difftastic_structure_ms\":null,\"visit_ms\":{}}}",
         pairs.len(),
         json(ours, 2),
         json(difft, 1),
