@@ -8,7 +8,7 @@ use semantic_diff::{FilePair, Format, SemanticChange, SemanticOperation, diff};
 use serde_json::Value;
 
 /// Lines from 1, the last one included.
-type Range = (u32, u32);
+pub(crate) type Range = (u32, u32);
 
 /// The most changes that one file is told in: 10,000 differences, and what is said beside them.
 const MOST: usize = 10_010;
@@ -30,9 +30,9 @@ pub(crate) fn holds(path: &str, old: &[u8], new: &[u8]) -> Vec<SemanticChange> {
         return changes;
     }
     let hunks = hunks(old, new);
-    let all: Vec<_> = changes.iter().map(named).collect();
+    let all: Told = changes.iter().map(named).collect();
     for (before, after) in &hunks {
-        let covered = all.iter().any(|(base, head)| meets(base, *before) || meets(head, *after));
+        let covered = is_told(&all, (*before, *after));
         assert!(covered, "the hunk {before:?} {after:?} is lost: {}", shown());
     }
     for (change, (base, head)) in changes.iter().zip(&all) {
@@ -41,6 +41,14 @@ pub(crate) fn holds(path: &str, old: &[u8], new: &[u8]) -> Vec<SemanticChange> {
     }
     meaning_decides(path, old, new, &changes);
     changes
+}
+
+/// The lines that changes name, of the base and of the head.
+pub(crate) type Told = Vec<(Vec<Range>, Vec<Range>)>;
+
+/// True if a change names a line of the hunk.
+pub(crate) fn is_told(told: &Told, (before, after): (Option<Range>, Option<Range>)) -> bool {
+    told.iter().any(|(base, head)| meets(base, before) || meets(head, after))
 }
 
 /// Checks the laws of a file that is new, that is gone, and that has another path besides.
@@ -95,7 +103,7 @@ fn meets(ranges: &[Range], lines: Option<Range>) -> bool {
 }
 
 /// All lines that a change names, of the base and of the head.
-fn named(change: &SemanticChange) -> (Vec<Range>, Vec<Range>) {
+pub(crate) fn named(change: &SemanticChange) -> (Vec<Range>, Vec<Range>) {
     let pair = |value: &Value| Some((value.get(0)?.as_u64()? as u32, value.get(1)?.as_u64()? as u32));
     let (mut base, mut head) = (Vec::new(), Vec::new());
     if let (Some(start), Some(end)) = (change.line_start, change.line_end) {
