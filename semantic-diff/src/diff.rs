@@ -165,8 +165,8 @@ fn whole(file: &FilePair<'_>, bytes: &[u8], operation: SemanticOperation) -> Sem
                 let count = document.items(value).count();
                 let named =
                     document.items(value).next().is_some_and(|item| document.get(item, "name").is_some());
-                (count > 0 && named)
-                    .then(|| counted(count, &singular(document.text(key).unwrap_or_default())))
+                let noun = singular(document.text(key)?)?;
+                (count > 0 && named).then(|| counted(count, &noun))
             });
             let lists: Vec<String> = lists.take(4).collect();
             if !lists.is_empty() {

@@ -7,12 +7,14 @@ use crate::{KeyPath, SemanticOperation, Step};
 
 /// A text in backticks, on one line and not too long.
 pub(crate) fn code(text: &str) -> String {
+    let cut = if text.chars().nth(80).is_some() { "…" } else { "" };
+    format!("`{}{cut}`", harmless(text.chars().take(80)))
+}
+
+/// Characters as they may stand in code.
+fn harmless(text: impl Iterator<Item = char>) -> String {
     let mut shown = String::new();
-    for (count, c) in text.chars().enumerate() {
-        if count == 80 {
-            shown.push('…');
-            break;
-        }
+    for c in text {
         match c {
             '\n' => shown.push('⏎'),
             // Would end the code, or hide what stands there.
@@ -21,7 +23,7 @@ pub(crate) fn code(text: &str) -> String {
             c => shown.push(c),
         }
     }
-    format!("`{shown}`")
+    shown
 }
 
 /// Characters that change the order of others or cannot be seen.
@@ -118,9 +120,8 @@ fn plainly(edit: &Edit, base: &Document<'_>, head: &Document<'_>) -> String {
 }
 
 fn code_path(path: &KeyPath) -> String {
-    let text = path.to_string();
     // A path is never cut: it is what a person looks for.
-    if text.chars().count() <= 80 { code(&text) } else { format!("`{}`", text.replace(['`', '\n'], "'")) }
+    format!("`{}`", harmless(path.to_string().chars()))
 }
 
 fn told(path: &KeyPath, document: &Document<'_>, spot: Option<Spot>) -> String {
@@ -176,19 +177,29 @@ fn place(path: &KeyPath) -> Place {
 /// What an item of the list is called that the path has come to; the list's key is used up.
 fn noun(place: &mut Place) -> String {
     let Some(Step::Key(key)) = place.rest.steps().last().cloned() else { return "item".to_owned() };
-    place.rest.pop();
+    let noun = singular(&key);
+    if noun.is_some() {
+        place.rest.pop();
+    }
     if !place.rest.is_root() {
         let around = place.rest.to_string();
         place.things.push(code(&around));
         place.rest = KeyPath::root();
     }
-    singular(&key)
+    noun.unwrap_or_else(|| "item".to_owned())
 }
 
-/// What one item of a list with this key is called.
-pub(crate) fn singular(list: &str) -> String {
+/// What one item of a list with this key is called; none where the key is no word to use in a sentence.
+pub(crate) fn singular(list: &str) -> Option<String> {
     let word = list.replace(['_', '-'], " ");
-    match word.as_str() {
+    if word.is_empty() || word.len() > 80 || !word.chars().all(|c| c.is_alphanumeric() || c == ' ') {
+        return None;
+    }
+    Some(in_singular(&word))
+}
+
+fn in_singular(word: &str) -> String {
+    match word {
         _ if word.ends_with("ies") && word.len() > 4 => format!("{}y", &word[..word.len() - 3]),
         _ if word.ends_with("sses") || word.ends_with("xes") => word[..word.len() - 2].to_owned(),
         _ if word.ends_with('s') && !word.ends_with("ss") && word.len() > 3 => {

@@ -1,7 +1,5 @@
 //! The laws on every file of the fuzz corpus (what was thought of beforehand, and what fuzzing has found), and on all cases.
 
-#![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has failed")]
-
 #[path = "law/input.rs"]
 mod input;
 mod law;

@@ -1,7 +1,5 @@
 //! Laws that hold for any two files.
 
-#![expect(clippy::unwrap_used, reason = "a test that does not get what it needs has failed")]
-
 mod law;
 
 use proptest::prelude::*;
