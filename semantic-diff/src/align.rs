@@ -2,7 +2,7 @@
 
 use imara_diff::{Algorithm, Diff, InternedInput, TokenSource};
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::Range;
 
 /// A changed region: half-open ranges of places from 0. What lies between two regions is the same on both sides.
@@ -34,7 +34,8 @@ pub(crate) fn align<T: Copy + Eq + Hash>(before: &[T], after: &[T]) -> Vec<Hunk>
 
 /// Pairs of equal elements that either list has once, in the order of both.
 fn cuts<T: Copy + Eq + Hash>(before: &[T], after: &[T]) -> Vec<(usize, usize)> {
-    let mut places: HashMap<T, [(usize, usize); 2]> = HashMap::new();
+    let mut places: HashMap<T, [(usize, usize); 2], BuildHasherDefault<Spread>> =
+        HashMap::with_capacity_and_hasher(before.len().max(after.len()), BuildHasherDefault::default());
     for (side, list) in [before, after].into_iter().enumerate() {
         for (at, element) in list.iter().enumerate() {
             let (count, place) = &mut places.entry(*element).or_default()[side];
@@ -48,6 +49,29 @@ fn cuts<T: Copy + Eq + Hash>(before: &[T], after: &[T]) -> Vec<(usize, usize)> {
     let unique: Vec<(usize, usize)> = unique.collect();
     let stays = in_order(&unique);
     unique.into_iter().zip(stays).filter(|(_, stays)| *stays).map(|(pair, _)| pair).collect()
+}
+
+/// Spreads numbers over a table. Nobody can choose them: elements are numbered as they come, or are hashes with a secret
+/// seed.
+#[derive(Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Which pairs keep their order: the longest increasing run of the second places.

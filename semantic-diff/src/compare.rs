@@ -2,19 +2,16 @@
 
 use crate::SemanticOperation;
 use crate::align::{align, in_order};
-use crate::document::{Aliases, Budget, Document, Kind, Lines, NodeId};
+use crate::document::{Document, Kind, Lines, NodeId};
+use crate::likeness::telling;
+use crate::names::{IDENTITIES, Named, document_names, identities, keys, same_keys};
 use crate::{KeyPath, Step};
 use std::collections::{HashMap, HashSet};
 
-/// The keys by which the items of a list are told apart, the first that fits.
-const IDENTITIES: [&str; 10] =
-    ["name", "id", "key", "path", "code", "slug", "field", "title", "label", "mountPath"];
 /// Entries of gone and new mappings that are held against each other in one file; beyond that only equal ones are found.
 const MAX_LIKENESS: usize = 2_000_000;
 /// The most differences that are told of one file, one by one.
 pub(crate) const MAX_EDITS: usize = 10_000;
-/// The share of its content that something renamed keeps.
-const ALIKE: f64 = 0.5;
 /// From this size on, in nodes, something that is gone here and new there has moved.
 const WORTH_MOVING: u32 = 4;
 
@@ -44,7 +41,7 @@ pub(crate) struct Edit {
     pub(crate) base: Option<Spot>,
     pub(crate) head: Option<Spot>,
     /// The list that it moved in, on either side: the lines that a move touches are anywhere in there.
-    pub(crate) around: Option<(NodeId, NodeId)>,
+    pub(crate) around: Option<(Lines, Lines)>,
 }
 
 impl Edit {
@@ -53,6 +50,20 @@ impl Edit {
         matches!(self.path.steps(), [Step::Key(key)] if key == "name")
             && self.base.is_some()
             && self.head.is_some()
+    }
+
+    /// The key that stands twice in what is new, another or gone, and where.
+    pub(crate) fn duplicate<'d, 't>(
+        &self,
+        base: &'d Document<'t>,
+        head: &'d Document<'t>,
+    ) -> Option<(&'d Document<'t>, Spot, NodeId)> {
+        let (document, spot) = match self.operation {
+            SemanticOperation::Added | SemanticOperation::Modified => (head, self.head?),
+            SemanticOperation::Removed => (base, self.base?),
+            SemanticOperation::Moved => return None,
+        };
+        Some((document, spot, document.duplicate_key(spot.key, spot.value)?))
     }
 }
 
@@ -68,13 +79,14 @@ pub(crate) fn compare(base: &Document<'_>, head: &Document<'_>) -> Option<Vec<Ed
     Some(comparison.edits)
 }
 
-struct Comparison<'a, 't> {
-    base: &'a Document<'t>,
-    head: &'a Document<'t>,
+/// A comparison that goes on.
+pub(crate) struct Comparison<'a, 't> {
+    pub(crate) base: &'a Document<'t>,
+    pub(crate) head: &'a Document<'t>,
     path: KeyPath,
     edits: Vec<Edit>,
     /// What of [`MAX_LIKENESS`] is left.
-    likeness_left: usize,
+    pub(crate) likeness_left: usize,
 }
 
 impl Comparison<'_, '_> {
@@ -91,20 +103,39 @@ impl Comparison<'_, '_> {
             _ => {}
         }
         let (old, new) = (document_names(base), document_names(head));
-        let theirs: HashMap<&String, NodeId> = new.iter().map(|(name, root)| (name, *root)).collect();
-        let ours: HashSet<&String> = old.iter().map(|(name, _)| name).collect();
-        for (name, root) in &old {
-            self.path.push(Step::Document(name.clone()));
-            match theirs.get(name) {
-                Some(there) => self.node(spot(*root), spot(*there)),
-                None => self.gone(spot(*root)),
+        let theirs: HashMap<&str, usize> =
+            new.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
+        let ours: HashSet<&str> = old.iter().map(|(name, _)| name.as_str()).collect();
+        let step = |name: &str| Step::Document(name.to_owned());
+        let (mut gone, mut matched) = (Vec::new(), Vec::new());
+        for (at, (name, root)) in old.iter().enumerate() {
+            match theirs.get(name.as_str()) {
+                Some(there) => matched.push((at, *there)),
+                None => gone.push((step(name), spot(*root))),
             }
+        }
+        let around = (stream(base), stream(head));
+        let stays = in_order(&matched);
+        for ((at, there), stays) in matched.iter().zip(stays) {
+            self.path.push(step(&old[*at].0));
+            let (old, new) = (spot(old[*at].1), spot(new[*there].1));
+            if !stays {
+                self.reordered((at + 1, there + 1), around, (old, new));
+            }
+            self.node(old, new);
             self.path.pop();
         }
-        for (name, root) in new.iter().filter(|(name, _)| !ours.contains(name)) {
-            self.path.push(Step::Document(name.clone()));
-            self.fresh(spot(*root));
-            self.path.pop();
+        let fresh = new.iter().filter(|(name, _)| !ours.contains(name.as_str()));
+        let fresh = fresh.map(|(name, root)| (step(name), spot(*root))).collect();
+        self.renamed(gone, fresh, None);
+    }
+
+    /// Tells that something has another place in what is around it.
+    fn reordered(&mut self, order: (usize, usize), around: (Lines, Lines), (old, new): (Spot, Spot)) {
+        let before = self.edits.len();
+        self.push(SemanticOperation::Moved, Some(old), Some(new));
+        if let Some(edit) = self.edits.get_mut(before) {
+            (edit.order, edit.around) = (Some(order), Some(around));
         }
     }
 
@@ -129,8 +160,12 @@ impl Comparison<'_, '_> {
         self.push(SemanticOperation::Added, None, Some(spot));
     }
 
+    fn differ(&self, old: Spot, new: Spot) -> bool {
+        self.base.hash(old.value) != self.head.hash(new.value)
+    }
+
     fn node(&mut self, old: Spot, new: Spot) {
-        if self.is_full() || self.base.hash(old.value) == self.head.hash(new.value) {
+        if self.is_full() || !self.differ(old, new) {
             return;
         }
         let same_tag = self.base.tag(old.value) == self.head.tag(new.value);
@@ -145,24 +180,21 @@ impl Comparison<'_, '_> {
     fn mapping(&mut self, old: NodeId, new: NodeId, except: Option<&str>) {
         let before = keys(self.base, old, except);
         let after = keys(self.head, new, except);
-        let places: HashMap<&(String, usize), Spot> = after.iter().map(|(key, spot)| (key, *spot)).collect();
-        let known: HashMap<&(String, usize), Spot> = before.iter().map(|(key, spot)| (key, *spot)).collect();
-        let mut gone = Vec::new();
-        for (key, spot) in &before {
-            match places.get(key) {
-                Some(there) => {
-                    self.path.push_key(&key.0);
-                    self.node(*spot, *there);
-                    self.path.pop();
-                }
-                None => gone.push((Step::Key(key.0.clone()), *spot)),
+        let (mut gone, mut known) = (Vec::new(), vec![false; after.len()]);
+        for (key, there) in before.iter().zip(same_keys(&before, &after)) {
+            let Some(there) = there else {
+                gone.push((Step::Key(key.name.clone().into_owned()), key.spot));
+                continue;
+            };
+            known[there] = true;
+            if self.differ(key.spot, after[there].spot) {
+                self.path.push_key(&key.name);
+                self.node(key.spot, after[there].spot);
+                self.path.pop();
             }
         }
-        let fresh = after
-            .iter()
-            .filter(|(key, _)| !known.contains_key(key))
-            .map(|(key, spot)| (Step::Key(key.0.clone()), *spot));
-        let fresh = fresh.collect();
+        let fresh = after.into_iter().zip(known).filter(|(_, known)| !known);
+        let fresh = fresh.map(|(key, _)| (Step::Key(key.name.into_owned()), key.spot)).collect();
         self.renamed(gone, fresh, None);
     }
 
@@ -215,129 +247,71 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// The new thing that is most like one that is gone, if it is like it at all.
-    fn heir(
-        &mut self,
-        spot: Spot,
-        fresh: &[(Step, Spot)],
-        taken: &[bool],
-        alone: bool,
-        identity: Option<&str>,
-    ) -> Option<usize> {
-        let free = || fresh.iter().enumerate().filter(|(at, _)| !taken[*at]);
-        if self.base.kind(spot.value) != Kind::Mapping {
-            return None;
-        }
-        let ours = self.base.entries(spot.value).count();
-        let cost = free()
-            .take(self.likeness_left + 1)
-            .map(|(_, (_, there))| ours + self.head.entries(there.value).count());
-        let mut left = Some(self.likeness_left);
-        for cost in cost {
-            left = left.and_then(|left| left.checked_sub(cost + 1));
-            if left.is_none() {
-                break;
-            }
-        }
-        self.likeness_left = left.unwrap_or_default();
-        left?;
-        let likeness = |there: &Spot| {
-            self.likeness(spot.value, there.value, identity).unwrap_or(if alone { 1.0 } else { 0.0 })
-        };
-        let scored =
-            free().map(|(at, (_, there))| (at, likeness(there))).filter(|(_, score)| *score >= ALIKE);
-        scored.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(at, _)| at)
-    }
-
-    /// The share of two mappings that is the same, weighed by size, from 0 to 1; none where there is nothing to compare.
-    fn likeness(&self, old: NodeId, new: NodeId, except: Option<&str>) -> Option<f64> {
-        if self.head.kind(new) != Kind::Mapping {
-            return Some(0.0);
-        }
-        let theirs: HashMap<&str, NodeId> = self
-            .head
-            .entries(new)
-            .filter_map(|(key, value)| Some((self.head.text(key)?, value)))
-            .filter(|(key, _)| Some(*key) != except)
-            .collect();
-        let (mut same, mut all) = (0, theirs.values().map(|value| self.head.size(*value)).sum::<u32>());
-        for (key, value) in self.base.entries(old) {
-            let Some(key) = self.base.text(key).filter(|key| Some(*key) != except) else { continue };
-            all += self.base.size(value);
-            if let Some(there) =
-                theirs.get(key).filter(|there| self.head.hash(**there) == self.base.hash(value))
-            {
-                same += self.base.size(value) + self.head.size(*there);
-            }
-        }
-        (all > 0).then(|| f64::from(same) / f64::from(all))
-    }
-
     fn sequence(&mut self, old: NodeId, new: NodeId) {
-        let before: Vec<NodeId> = self.base.items(old).collect();
-        let after: Vec<NodeId> = self.head.items(new).collect();
-        let named = IDENTITIES.into_iter().find_map(|key| {
-            Some((key, identities(self.base, &before, key)?, identities(self.head, &after, key)?))
-        });
+        let (base, head) = (self.base, self.head);
+        let before: Vec<NodeId> = base.items(old).collect();
+        let after: Vec<NodeId> = head.items(new).collect();
+        let around = (base.lines(old), head.lines(new));
+        let named = IDENTITIES
+            .into_iter()
+            .find_map(|key| Some((key, identities(base, &before, key)?, identities(head, &after, key)?)));
         match named {
-            Some((key, ours, theirs)) => self.keyed((old, new), key, &ours, &theirs),
-            None => self.aligned((old, new), &before, &after),
+            Some((key, ours, theirs)) => self.keyed(around, key, &ours, &theirs),
+            None => self.aligned(around, &before, &after),
         }
     }
 
-    fn keyed(
-        &mut self,
-        around: (NodeId, NodeId),
-        key: &str,
-        before: &[(String, NodeId)],
-        after: &[(String, NodeId)],
-    ) {
-        let places: HashMap<&str, usize> =
-            after.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
+    fn keyed(&mut self, around: (Lines, Lines), key: &str, before: &Named<'_>, after: &Named<'_>) {
         let step = |name: &str| Step::Item { key: key.to_owned(), value: name.to_owned() };
         let spot = |value: NodeId| Spot { key: None, value };
-        let (mut gone, mut matched) = (Vec::new(), Vec::new());
-        for (at, (name, item)) in before.iter().enumerate() {
-            match places.get(name.as_str()) {
+        let (mut gone, mut matched) = (Vec::new(), Vec::with_capacity(before.items.len()));
+        for (at, (name, item)) in before.items.iter().enumerate() {
+            match after.places.get(name) {
                 Some(there) => matched.push((at, *there)),
                 None => gone.push((step(name), spot(*item))),
             }
         }
         let stays = in_order(&matched);
         for ((at, there), stays) in matched.iter().zip(stays) {
-            let (old, new) = (before[*at].1, after[*there].1);
-            self.path.push(step(&before[*at].0));
+            let ((name, old), (_, new)) = (before.items[*at], after.items[*there]);
+            if stays && !self.differ(spot(old), spot(new)) {
+                continue;
+            }
+            self.path.push(step(name));
             if !stays {
-                self.push(SemanticOperation::Moved, Some(spot(old)), Some(spot(new)));
-                if let Some(edit) = self.edits.last_mut() {
-                    (edit.order, edit.around) = (Some((at + 1, there + 1)), Some(around));
-                }
+                self.reordered((at + 1, there + 1), around, (spot(old), spot(new)));
             }
             self.node(spot(old), spot(new));
             self.path.pop();
         }
-        let known: HashMap<&str, ()> = before.iter().map(|(name, _)| (name.as_str(), ())).collect();
-        let fresh = after.iter().filter(|(name, _)| !known.contains_key(name.as_str()));
+        let fresh = after.items.iter().filter(|(name, _)| !before.places.contains_key(name));
         let fresh = fresh.map(|(name, item)| (step(name), spot(*item))).collect();
         self.renamed(gone, fresh, Some(key));
     }
 
     /// Compares lists whose items have no names: what is equal is found first, and what stands between is paired.
-    fn aligned(&mut self, around: (NodeId, NodeId), before: &[NodeId], after: &[NodeId]) {
+    fn aligned(&mut self, around: (Lines, Lines), before: &[NodeId], after: &[NodeId]) {
         let ours: Vec<u64> = before.iter().map(|item| self.base.hash(*item)).collect();
         let theirs: Vec<u64> = after.iter().map(|item| self.head.hash(*item)).collect();
         let (mut gone, mut fresh) = (Vec::new(), Vec::new());
         for hunk in align(&ours, &theirs) {
-            let (old, new): (Vec<u32>, Vec<u32>) = (hunk.before.collect(), hunk.after.collect());
-            let pairs = if old.len() == new.len() { old.len() } else { 0 };
-            for (old, new) in old.iter().zip(&new).take(pairs) {
-                let (old, new) = (*old as usize, *new as usize);
-                self.path.push_index(new);
-                self.node(Spot { key: None, value: before[old] }, Spot { key: None, value: after[new] });
-                self.path.pop();
+            let pairs = if hunk.before.len() == hunk.after.len() {
+                hunk.before.clone().zip(hunk.after.clone()).collect()
+            } else {
+                self.pairs(&hunk, before, after)
+            };
+            let (mut old, mut new) = (hunk.before.start, hunk.after.start);
+            for (paired_old, paired_new) in pairs.into_iter().chain([(hunk.before.end, hunk.after.end)]) {
+                gone.extend(old..paired_old);
+                fresh.extend(new..paired_new);
+                (old, new) = (paired_old + 1, paired_new + 1);
+                if paired_old < hunk.before.end {
+                    let (old, new) = (before[paired_old as usize], after[paired_new as usize]);
+                    self.path.push_index(paired_new as usize);
+                    self.node(Spot { key: None, value: old }, Spot { key: None, value: new });
+                    self.path.pop();
+                }
             }
-            gone.extend(old.into_iter().skip(pairs));
-            fresh.extend(new.into_iter().skip(pairs));
         }
         let mut taken = vec![false; fresh.len()];
         let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
@@ -352,10 +326,8 @@ impl Comparison<'_, '_> {
                 taken[there] = true;
                 let new = fresh[there] as usize;
                 self.path.push_index(new);
-                self.push(SemanticOperation::Moved, Some(spot), Some(Spot { key: None, value: after[new] }));
-                if let Some(edit) = self.edits.last_mut() {
-                    (edit.order, edit.around) = (Some((index + 1, new + 1)), Some(around));
-                }
+                let there = Spot { key: None, value: after[new] };
+                self.reordered((index + 1, new + 1), around, (spot, there));
             } else {
                 self.path.push_index(index);
                 self.gone(spot);
@@ -398,69 +370,11 @@ impl Comparison<'_, '_> {
     }
 }
 
-/// True for a scalar that is recognised again: neither null nor a boolean.
-fn telling(document: &Document<'_>, id: NodeId) -> bool {
-    document.text(id).is_some_and(|text| text.len() > 1 && !matches!(text, "true" | "false" | "null"))
-}
-
-/// A mapping's keys, each with how many equal ones stand before it.
-fn keys(document: &Document<'_>, id: NodeId, except: Option<&str>) -> Vec<((String, usize), Spot)> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut keys = Vec::new();
-    for (key, value) in document.entries(id) {
-        let name = match document.text(key) {
-            Some(text) => text.to_owned(),
-            None => document.value(key, Aliases::Shown, Budget::SHOWN).0.to_string(),
-        };
-        if Some(name.as_str()) == except {
-            continue;
-        }
-        let count = seen.entry(name.clone()).or_default();
-        keys.push(((name, *count), Spot { key: Some(key), value }));
-        *count += 1;
+/// The lines from the first document to the last.
+fn stream(document: &Document<'_>) -> Lines {
+    match document.roots() {
+        [] => Lines { start: 1, end: 1 },
+        [first, .., last] => document.lines(*first).to(document.lines(*last)),
+        [only] => document.lines(*only),
     }
-    keys
-}
-
-/// The items by the value of a key; `None` unless all have one and no two the same.
-fn identities(document: &Document<'_>, items: &[NodeId], key: &str) -> Option<Vec<(String, NodeId)>> {
-    let mut named = Vec::with_capacity(items.len());
-    let mut seen = HashSet::new();
-    for item in items {
-        let text = document.entry(*item, key).and_then(|(_, value)| document.text(value))?;
-        if !seen.insert(text) {
-            return None;
-        }
-        named.push((text.to_owned(), *item));
-    }
-    Some(named)
-}
-
-/// What the documents of a stream are called: by kind and name as in Kubernetes, by name, or by place; never twice.
-fn document_names(document: &Document<'_>) -> Vec<(String, NodeId)> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let several = document.roots().len() > 1;
-    let name = |at: usize, root: NodeId| {
-        let kind = document.get_text(root, "kind").or(document.get_text(root, "type"));
-        let metadata = document.get(root, "metadata");
-        let named = metadata
-            .and_then(|metadata| document.get_text(metadata, "name"))
-            .or_else(|| document.get_text(root, "name"));
-        let space = metadata.and_then(|metadata| document.get_text(metadata, "namespace"));
-        match (kind, space, named) {
-            (Some(kind), Some(space), Some(name)) => format!("{kind}/{space}/{name}"),
-            (Some(kind), None, Some(name)) => format!("{kind}/{name}"),
-            (None, _, Some(name)) => name.to_owned(),
-            (_, _, None) if several => format!("document {}", at + 1),
-            (_, _, None) => "document 1".to_owned(),
-        }
-    };
-    let names = document.roots().iter().enumerate().map(|(at, root)| {
-        let name = name(at, *root);
-        let count = seen.entry(name.clone()).or_default();
-        *count += 1;
-        let name = if *count == 1 { name } else { format!("{name} ({count})") };
-        (name, *root)
-    });
-    names.collect()
 }

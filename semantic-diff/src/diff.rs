@@ -1,7 +1,7 @@
 //! The semantic diff of a set of files.
 
 use crate::compare::{self, Edit};
-use crate::document::{Aliases, Broken, Budget, Document, Lines};
+use crate::document::{Aliases, Broken, Budget, Document, Lines, NodeId};
 use crate::hunks::{Coverage, Hunk, Reach, hunks};
 use crate::subject::{Subject, subject};
 use crate::words::{code, counted, sentence, singular};
@@ -165,8 +165,8 @@ fn whole(file: &FilePair<'_>, bytes: &[u8], operation: SemanticOperation) -> Sem
                 let count = document.items(value).count();
                 let named =
                     document.items(value).next().is_some_and(|item| document.get(item, "name").is_some());
-                (count > 0 && named)
-                    .then(|| counted(count, &singular(document.text(key).unwrap_or_default())))
+                let noun = singular(document.text(key)?)?;
+                (count > 0 && named).then(|| counted(count, &noun))
             });
             let lists: Vec<String> = lists.take(4).collect();
             if !lists.is_empty() {
@@ -182,6 +182,15 @@ fn whole(file: &FilePair<'_>, bytes: &[u8], operation: SemanticOperation) -> Sem
     }
     if let Some(Err(broken)) = &read {
         change.details.insert("problem".to_owned(), problem(broken));
+    }
+    let twice = document.and_then(|document| {
+        let key = document.roots().iter().find_map(|root| document.duplicate_key(None, *root))?;
+        Some((document, key))
+    });
+    if let Some((document, key)) = twice {
+        let (name, line) = (code(document.text(key).unwrap_or_default()), document.lines(key).start);
+        change.description.push_str(&format!(", with the duplicate key {name} (line {line})"));
+        change.details.insert("problem".to_owned(), duplicate(document, key));
     }
     change
 }
@@ -233,6 +242,12 @@ fn line_counts(hunks: &[Hunk]) -> String {
     let added: usize = hunks.iter().map(|hunk| hunk.after.len()).sum();
     let removed: usize = hunks.iter().map(|hunk| hunk.before.len()).sum();
     format!("{} added and {removed} removed in {}", counted(added, "line"), counted(hunks.len(), "place"))
+}
+
+fn duplicate(document: &Document<'_>, key: NodeId) -> Value {
+    let (line, column) = document.position(key);
+    let message = format!("duplicate key {}", code(document.text(key).unwrap_or_default()));
+    json!({"line": line, "column": column, "message": message})
 }
 
 fn problem(broken: &Broken) -> Value {
@@ -301,7 +316,7 @@ fn structured(
 /// The lines that an edit is about: those of the whole list for a move within it, on both sides.
 fn reach(edit: &Edit, base: &Document<'_>, head: &Document<'_>) -> Reach {
     if let Some((old, new)) = edit.around {
-        return Reach { base: Some(base.lines(old)), head: Some(head.lines(new)) };
+        return Reach { base: Some(old), head: Some(new) };
     }
     Reach { base: edit.base.map(|spot| spot.lines(base)), head: edit.head.map(|spot| spot.lines(head)) }
 }
@@ -341,6 +356,9 @@ fn told(
     if let Some(from) = &edit.from {
         details.insert("from".to_owned(), json!(from.to_string()));
     }
+    if let Some((document, _, key)) = edit.duplicate(base, head).filter(|_| edit.head.is_some()) {
+        details.insert("problem".to_owned(), duplicate(document, key));
+    }
     if let Some((from, to)) = edit.order {
         details.insert("from".to_owned(), json!(from));
         details.insert("to".to_owned(), json!(to));
@@ -349,7 +367,6 @@ fn told(
         // The text of the node is the same; what made it another stands in this hunk.
         details.insert("ranges".to_owned(), json!([both_ranges(hunk)]));
     } else if let Some((old, new)) = edit.around {
-        let (old, new) = (base.lines(old), head.lines(new));
         details.insert(
             "ranges".to_owned(),
             json!([{"base": [old.start, old.end], "head": [new.start, new.end]}]),

@@ -7,12 +7,14 @@ use crate::{KeyPath, SemanticOperation, Step};
 
 /// A text in backticks, on one line and not too long.
 pub(crate) fn code(text: &str) -> String {
+    let cut = if text.chars().nth(80).is_some() { "…" } else { "" };
+    format!("`{}{cut}`", harmless(text.chars().take(80)))
+}
+
+/// Characters as they may stand in code.
+fn harmless(text: impl Iterator<Item = char>) -> String {
     let mut shown = String::new();
-    for (count, c) in text.chars().enumerate() {
-        if count == 80 {
-            shown.push('…');
-            break;
-        }
+    for c in text {
         match c {
             '\n' => shown.push('⏎'),
             // Would end the code, or hide what stands there.
@@ -21,7 +23,7 @@ pub(crate) fn code(text: &str) -> String {
             c => shown.push(c),
         }
     }
-    format!("`{shown}`")
+    shown
 }
 
 /// True for characters that change the order of others or cannot be seen.
@@ -64,6 +66,17 @@ pub(crate) fn value(document: &Document<'_>, id: NodeId) -> String {
     }
 }
 
+/// What an item without a name begins with, such as "`uses: actions/cache@v4` …".
+fn glance(document: &Document<'_>, id: NodeId) -> String {
+    let first = document.entries(id).next();
+    let shown = first.and_then(|(key, value)| Some((document.text(key)?, document.text(value)?)));
+    match (shown, document.entries(id).nth(1)) {
+        (Some((key, text)), None) => code(&format!("{key}: {text}")),
+        (Some((key, text)), Some(_)) => format!("{} …", code(&format!("{key}: {text}"))),
+        (None, _) => value(document, id),
+    }
+}
+
 /// A number of things, such as "1 line" or "2 lines".
 pub(crate) fn counted(count: usize, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
@@ -75,18 +88,28 @@ pub(crate) fn sentence(subject: &Subject, edit: &Edit, base: &Document<'_>, head
         None => plainly(edit, base, head),
         Some(_) => in_domain_words(edit, base, head),
     };
-    match &subject.title {
+    let said = match &subject.title {
         Some(title) => format!("{title}: {said}"),
         None => said,
-    }
+    };
+    let told = edit.duplicate(base, head).map(|(document, spot, key)| {
+        let line = document.lines(key).start;
+        let name = code(document.text(key).unwrap_or_default());
+        if spot.key == Some(key) {
+            format!(", a duplicate key (line {line})")
+        } else {
+            format!(", with the duplicate key {name} (line {line})")
+        }
+    });
+    said + &told.unwrap_or_default()
 }
 
 /// In terms of keys: "`spec.replicas`: `1` -> `2`".
 fn plainly(edit: &Edit, base: &Document<'_>, head: &Document<'_>) -> String {
     let path = if edit.path.is_root() { "the whole file".to_owned() } else { code_path(&edit.path) };
     match edit.operation {
-        SemanticOperation::Added => format!("added {path}{}", told(head, edit.head)),
-        SemanticOperation::Removed => format!("removed {path}{}", told(base, edit.base)),
+        SemanticOperation::Added => format!("added {path}{}", told(&edit.path, head, edit.head)),
+        SemanticOperation::Removed => format!("removed {path}{}", told(&edit.path, base, edit.base)),
         SemanticOperation::Modified => format!("{path}: {}", arrow(edit, base, head)),
         SemanticOperation::Moved => match (&edit.from, edit.order) {
             (Some(from), _) => format!("moved {} to {path}", code_path(from)),
@@ -97,13 +120,14 @@ fn plainly(edit: &Edit, base: &Document<'_>, head: &Document<'_>) -> String {
 }
 
 fn code_path(path: &KeyPath) -> String {
-    let text = path.to_string();
     // A path is never cut: it is what a person looks for.
-    if text.chars().count() <= 80 { code(&text) } else { format!("`{}`", text.replace(['`', '\n'], "'")) }
+    format!("`{}`", harmless(path.to_string().chars()))
 }
 
-fn told(document: &Document<'_>, spot: Option<Spot>) -> String {
+fn told(path: &KeyPath, document: &Document<'_>, spot: Option<Spot>) -> String {
+    let nameless = matches!(path.steps().last(), Some(Step::Index(_)));
     spot.map_or_else(String::new, |spot| match document.kind(spot.value) {
+        Kind::Mapping if nameless => format!(": {}", glance(document, spot.value)),
         Kind::Scalar | Kind::Sequence | Kind::Alias => format!(": {}", value(document, spot.value)),
         Kind::Mapping => format!(" ({})", value(document, spot.value)),
     })
@@ -153,19 +177,29 @@ fn place(path: &KeyPath) -> Place {
 /// What an item of the list is called that the path has come to; the list's key is used up.
 fn noun(place: &mut Place) -> String {
     let Some(Step::Key(key)) = place.rest.steps().last().cloned() else { return "item".to_owned() };
-    place.rest.pop();
+    let noun = singular(&key);
+    if noun.is_some() {
+        place.rest.pop();
+    }
     if !place.rest.is_root() {
         let around = place.rest.to_string();
         place.things.push(code(&around));
         place.rest = KeyPath::root();
     }
-    singular(&key)
+    noun.unwrap_or_else(|| "item".to_owned())
 }
 
-/// What one item of a list with this key is called.
-pub(crate) fn singular(list: &str) -> String {
+/// What one item of a list with this key is called; none where the key is no word to use in a sentence.
+pub(crate) fn singular(list: &str) -> Option<String> {
     let word = list.replace(['_', '-'], " ");
-    match word.as_str() {
+    if word.is_empty() || word.len() > 80 || !word.chars().all(|c| c.is_alphanumeric() || c == ' ') {
+        return None;
+    }
+    Some(in_singular(&word))
+}
+
+fn in_singular(word: &str) -> String {
+    match word {
         _ if word.ends_with("ies") && word.len() > 4 => format!("{}y", &word[..word.len() - 3]),
         _ if word.ends_with("sses") || word.ends_with("xes") => word[..word.len() - 2].to_owned(),
         _ if word.ends_with('s') && !word.ends_with("ss") && word.len() > 3 => {
@@ -209,18 +243,21 @@ fn in_domain_words(edit: &Edit, base: &Document<'_>, head: &Document<'_>) -> Str
     match (rest, place.things.split_last()) {
         // The difference is a key.
         (Some(rest), around) => {
-            let said = format!("{verb} {rest}{}", told(document, Some(spot)));
+            let said = format!("{verb} {rest}{}", told(&edit.path, document, Some(spot)));
             if around.is_some() { format!("{things}: {said}") } else { said }
         }
         // The difference is a thing.
         (None, Some((thing, around))) => {
             let said = match &place.item {
+                Some(noun) if document.kind(spot.value) == Kind::Mapping => {
+                    format!("{verb} {noun} {}", glance(document, spot.value))
+                }
                 Some(noun) => format!("{verb} {noun} {}", value(document, spot.value)),
-                None => format!("{verb} {thing}{}", portrait(document, spot.value)),
+                None => format!("{verb} {thing}{}", portrait(&edit.path, document, spot.value)),
             };
             if around.is_empty() { said } else { format!("{}: {said}", around.join(", ")) }
         }
-        (None, None) => format!("{verb}{}", told(document, Some(spot))),
+        (None, None) => format!("{verb}{}", told(&edit.path, document, Some(spot))),
     }
 }
 
@@ -260,8 +297,12 @@ fn moved(edit: &Edit, here: &Place, rest: Option<String>, head: &Document<'_>) -
 }
 
 /// What is worth knowing of a new or lost thing at a glance, in brackets.
-fn portrait(document: &Document<'_>, id: NodeId) -> String {
-    let text = |key: &str| document.get_text(id, key);
+fn portrait(path: &KeyPath, document: &Document<'_>, id: NodeId) -> String {
+    let identity = match path.steps().last() {
+        Some(Step::Item { key, .. }) => key.as_str(),
+        Some(Step::Document(_) | Step::Key(_) | Step::Index(_)) | None => "",
+    };
+    let text = |key: &str| if key == identity { None } else { document.get_text(id, key) };
     let mut parts: Vec<String> = Vec::new();
     if let (Some(method), Some(path)) = (text("method"), text("path")) {
         parts.push(code(&format!("{method} {path}")));

@@ -56,6 +56,7 @@ impl<'t> Document<'t> {
         let mut document = builder.document;
         document.problems.sort_by_key(|problem| (problem.line, problem.column));
         document.problems.truncate(MAX_PROBLEMS);
+        document.duplicates.sort_unstable();
         match read {
             Ok(()) => Ok(document),
             Err(problem) => Err(Broken { problem: *problem, before: document.problems }),
@@ -97,10 +98,12 @@ pub(super) struct Builder<'t> {
 impl<'t> Builder<'t> {
     fn new(bytes: usize) -> Self {
         let document = Document {
-            nodes: Vec::with_capacity(bytes / 12 + 4),
+            // As many as there can well be: growing would move them all, and memory that is not used costs nothing.
+            nodes: Vec::with_capacity((bytes / 8).min(MAX_NODES as usize) + 4),
             roots: Vec::new(),
             tags: HashMap::new(),
             problems: Vec::new(),
+            duplicates: Vec::new(),
         };
         Self { document, open: Vec::new(), anchors: HashMap::new(), expanded: 0, keys: Vec::new() }
     }
@@ -215,6 +218,7 @@ impl<'t> Builder<'t> {
             let place = Place { lines: node.lines, column: node.column };
             let mut path = self.path(id);
             path.push_key(&name);
+            self.document.duplicates.push(key);
             self.problem_at(place, Some(path), format!("duplicate key `{name}`"));
         }
         self.keys = keys;

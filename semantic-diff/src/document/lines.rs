@@ -11,7 +11,7 @@ impl LineNumbers {
         let bytes = text.as_bytes();
         let lone = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
         let mut by_parser = Vec::new();
-        if memchr_iter(b'\r', bytes).any(lone) {
+        if bytes.contains(&b'\r') && memchr_iter(b'\r', bytes).any(lone) {
             let mut line = 1;
             by_parser.extend([1, 1]);
             for (at, byte) in bytes.iter().enumerate() {

@@ -75,6 +75,8 @@ pub struct Document<'t> {
     /// The tags of the few nodes that have one.
     pub(super) tags: HashMap<NodeId, String>,
     pub(super) problems: Vec<Problem>,
+    /// Keys that stand in their mapping already, of as many as problems are told.
+    pub(super) duplicates: Vec<NodeId>,
 }
 
 impl std::fmt::Debug for Document<'_> {
@@ -108,6 +110,13 @@ impl Document<'_> {
     /// What is wrong although it can be read.
     pub fn into_problems(self) -> Vec<Problem> {
         self.problems
+    }
+
+    /// The first key, of those of a node and below it, that its mapping has already; the node's own key counts too.
+    pub fn duplicate_key(&self, key: Option<NodeId>, value: NodeId) -> Option<NodeId> {
+        let (start, end) = (key.unwrap_or(value), self.nodes[value.at()].end);
+        let first = self.duplicates.partition_point(|duplicate| *duplicate < start);
+        self.duplicates.get(first).copied().filter(|duplicate| duplicate.0 < end)
     }
 
     /// What the node is.

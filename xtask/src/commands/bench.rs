@@ -12,6 +12,7 @@ cargo xtask bench NAME [ARGS…]
 Builds a bench, optimised, and runs it. Each prints one JSON object per configuration, a line each, on standard output.
 
     compose      composing releases, against git's own merges      e.g. --files 5000 --changesets 500
+    diff         semantic diffs, against difftastic, which is installed below target/ if need be, and `git diff`
     store        batches and reads of the store, on both backends
     distribute   from a deployment's commit to the last worker that applied it
 
@@ -25,8 +26,9 @@ struct Bench {
     needs_servers: bool,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench { name: "compose", package: "conman-git", example: "bench_compose", needs_servers: false },
+    Bench { name: "diff", package: "conman-git", example: "bench_diff", needs_servers: false },
     Bench { name: "store", package: "conman-store", example: "bench_store", needs_servers: true },
     Bench {
         name: "distribute",

@@ -2,14 +2,20 @@
 
 use crate::commands::arguments::asks_for_help;
 use crate::commands::cargo::cargo;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{During as _, Failure, Outcome};
+use crate::test::install;
 use crate::{paths, shell};
+
+const CARGO_FUZZ: &str = "0.13.1";
 
 const HELP: &str = "\
 cargo xtask fuzz [TARGET [ARGS…]]
 
 Runs a fuzz target of fuzz/fuzz_targets until it finds something or Ctrl-C; without a target, lists them. The arguments
-go to the fuzzer, for instance -max_total_time=60. Needs cargo-fuzz (`cargo install cargo-fuzz --locked`).";
+go to the fuzzer, for instance -max_total_time=60. cargo-fuzz is installed below target/ if it is not there.
+
+It begins with the files of fuzz/corpus, which `cargo xtask test` tries as well, and keeps what it learns below target/.
+What it finds goes to fuzz/artifacts: mend it, and put the file into the corpus under a name that says what it is.";
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     if asks_for_help(arguments) {
@@ -32,8 +38,18 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
             targets.join(", ")
         )));
     }
+    if shell::read(cargo().args(["fuzz", "--version"])).is_err() {
+        install("cargo-fuzz", CARGO_FUZZ, &[])?;
+    }
+    // The first folder is the one that is written to.
+    let built = paths::target().join("fuzz");
+    let learned = built.join("corpus").join(target);
+    std::fs::create_dir_all(&learned).during(|| format!("cannot make {}", learned.display()))?;
+    let mut command = cargo();
     // The sanitizers' flags are unstable, and the toolchain is the stable one.
-    shell::run(cargo().env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target, "--"]).args(rest))
+    command.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", "--target-dir"]).arg(&built).arg(target);
+    command.arg(&learned).arg(paths::root().join("fuzz/corpus").join(target)).arg("--").args(rest);
+    shell::run(&mut command)
 }
 
 fn targets() -> Vec<String> {

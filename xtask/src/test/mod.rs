@@ -6,4 +6,5 @@ mod setup;
 mod steps;
 
 pub(crate) use selection::Selection;
+pub(crate) use setup::install;
 pub(crate) use steps::Run;

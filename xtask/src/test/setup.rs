@@ -50,7 +50,7 @@ fn has(subcommand: &str) -> bool {
 
 /// Installs a cargo subcommand for this checkout. Unoptimised: compiling these tools well takes minutes, and they run
 /// for seconds.
-fn install(package: &str, version: &str, features: &[&str]) -> Outcome<()> {
+pub(crate) fn install(package: &str, version: &str, features: &[&str]) -> Outcome<()> {
     let mut command = cargo();
     // Built in a folder of its own: its dependencies are none of ours.
     command.env_remove("CARGO_TARGET_DIR");

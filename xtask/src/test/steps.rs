@@ -60,7 +60,7 @@ impl Run {
     fn step(&mut self, step: Step, counts: &mut Counts) -> Outcome<Option<String>> {
         match step {
             Step::Setup => set_up(&self.selection).map(|()| None),
-            Step::Format => shell::run(cargo().args(["fmt", "--all", "--", "--check"])).map(|()| None),
+            Step::Format => format().map(|()| None),
             Step::Tidy => tidy::run().map(|()| None),
             Step::Deny => deny(),
             Step::Clippy => clippy().map(|()| None),
@@ -106,6 +106,12 @@ impl Run {
         // Tests that fail because a server died under them are better explained by the server.
         servers.check().and(outcome)
     }
+}
+
+/// Checks the format of the workspace, and of the fuzz targets, which are none of its members.
+fn format() -> Outcome<()> {
+    shell::run(cargo().args(["fmt", "--all", "--", "--check"]))?;
+    shell::run(cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--", "--check"]))
 }
 
 fn doc(counts: &mut Counts) -> Outcome<()> {

@@ -60,11 +60,13 @@ const ROOMS: [Room; 13] = [
 ];
 
 /// What development may use besides: tests watch one room's effect through another's eyes.
-const DEV_ARROWS: [(&str, &[&str]); 2] = [
+const DEV_ARROWS: [(&str, &[&str]); 3] = [
     // A worker is tested against what a deployment really writes.
     ("worker", &["distribution"]),
     // The same, from the other side: what is written reaches a real worker.
     ("distribution", &["worker"]),
+    // What differs between two trees is measured up to the words for it.
+    ("git", &["semantic-diff"]),
 ];
 
 struct Room {

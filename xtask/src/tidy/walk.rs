@@ -32,10 +32,12 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<TextFile>) -> Outcome<()
         };
         let kind = entry.file_type().during(reading)?;
         let path = format!("{prefix}{name}");
+        // `.git` is a file in a second work tree.
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
         if kind.is_dir() {
-            if !SKIPPED.contains(&name.as_str()) {
-                collect(&entry.path(), &format!("{path}/"), files)?;
-            }
+            collect(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file() {
             // Files that are not text are images and the like, and editors' passing files may be gone already.
             if let Ok(text) = std::fs::read_to_string(entry.path()) {
