@@ -6,6 +6,7 @@
 use crate::change::{Change, Letter};
 use crate::changesets::step;
 use crate::compose::release_link;
+use crate::diffs::Comparison;
 use crate::error::{CHANGED_MEANWHILE, Error, Result};
 use crate::job_context::JobContext;
 use crate::releases::{FullRelease, assemble, set_status};
@@ -25,7 +26,12 @@ use conman_git::Advance;
 use conman_store::collections::{RELEASE_PUBLISHING, RELEASE_PUBLISHING_BY_APP};
 use conman_store::{Query, Versioned};
 use fail::fail_point;
+use semantic_diff::SemanticChange;
 use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The most files that the notes name.
+const MAX_NOTED_FILES: usize = 100;
 
 impl Workflow {
     /// Publishes a composed release; a job.
@@ -87,8 +93,11 @@ impl Workflow {
         let at = self.now().await?;
         let tag = next_tag(&app.doc, at);
         let publisher: Versioned<User> = self.load("user", published_by).await?;
-        let notes =
-            if release.notes.trim().is_empty() { self.notes(&full).await? } else { release.notes.clone() };
+        let notes = if release.notes.trim().is_empty() {
+            self.notes(&full, candidate).await?
+        } else {
+            release.notes.clone()
+        };
         let tagger = Signature::new(
             publisher.doc.name.as_str(),
             publisher.doc.email.as_str(),
@@ -260,8 +269,8 @@ impl Workflow {
         Ok(())
     }
 
-    /// Notes from the members: one line each.
-    async fn notes(&self, full: &FullRelease) -> Result<String> {
+    /// Notes from the members, one line each, and from what they change together.
+    async fn notes(&self, full: &FullRelease, candidate: &Candidate) -> Result<String> {
         let mut notes = String::new();
         for member in merged(full) {
             let changeset: Versioned<Changeset> = self.load("changeset", member.doc.changeset_id).await?;
@@ -269,8 +278,36 @@ impl Workflow {
             let author = names.get(&changeset.doc.author_id).map_or("somebody", String::as_str);
             notes.push_str(&format!("- #{} {} ({author})\n", changeset.doc.number, changeset.doc.title));
         }
+        let app_id = full.release.doc.app_id;
+        let comparison = Comparison {
+            app_id,
+            from: self.tree_of(&self.repository(app_id), candidate.base).await?,
+            to: candidate.tree,
+            base: candidate.base.to_string(),
+            head: candidate.commit.to_string(),
+        };
+        notes.push_str(&told_by_file(&self.semantic_diff(&comparison).await?.changes));
         Ok(notes)
     }
+}
+
+/// A line per file with what happened in it. Values are left out: notes go out by mail.
+fn told_by_file(changes: &[SemanticChange]) -> String {
+    let by_file: Vec<&[SemanticChange]> = changes.chunk_by(|a, b| a.file_path == b.file_path).collect();
+    let mut text = String::new();
+    for changes in by_file.iter().take(MAX_NOTED_FILES) {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for change in *changes {
+            let cosmetic = change.details.get("cosmetic").is_some_and(|value| value == true);
+            *counts.entry(if cosmetic { "only in form" } else { change.operation.name() }).or_default() += 1;
+        }
+        let counts: Vec<String> = counts.into_iter().map(|(word, count)| format!("{count} {word}")).collect();
+        text.push_str(&format!("- `{}`: {}\n", changes[0].file_path, counts.join(", ")));
+    }
+    if by_file.len() > MAX_NOTED_FILES {
+        text.push_str(&format!("- and {} files more\n", by_file.len() - MAX_NOTED_FILES));
+    }
+    if text.is_empty() { text } else { format!("\nWhat changed:\n\n{text}") }
 }
 
 fn merged(full: &FullRelease) -> impl Iterator<Item = &Versioned<ReleaseMember>> {

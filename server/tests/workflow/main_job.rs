@@ -41,10 +41,9 @@ async fn an_edit_reaches_production(h: &Harness) {
     assert_eq!(h.git(&["rev-parse", "main"]), tagged);
     assert_eq!(published["commit"].as_str(), Some(tagged.as_str()));
     assert_eq!(h.git(&["show", "main:pages/list.yml"]), page.trim());
-    assert!(
-        published["notes"].as_str().unwrap().contains("#1 Shorten the footer (Ana)"),
-        "{}",
-        published["notes"]
+    assert_eq!(
+        published["notes"],
+        "- #1 Shorten the footer (Ana)\n\nWhat changed:\n\n- `pages/list.yml`: 1 modified\n"
     );
     let released = h.author().sees(&change).await;
     assert_eq!((&released["state"], released["release_tag"].as_str()), (&json!("released"), Some(tag)));
