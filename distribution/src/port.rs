@@ -3,7 +3,8 @@
 use crate::changes::Changes;
 use crate::error::DistributionError;
 use crate::model::{
-    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
+    WorkerSession,
 };
 use crate::{postgres, sqlite};
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::{ContentHash, Snapshot};
 use std::sync::Arc;
 
-/// The names of the fault points in [`Distribution::activate`], armed with the feature `failpoints`.
+/// The names of the fault points in [`Distribution::activate`] and [`Distribution::activate_parameters`], armed with the feature `failpoints`.
 ///
 /// Both lie on the way of a first application only: before the commit nothing is there, after it everything is, and
 /// the caller has not been answered.
@@ -41,6 +42,15 @@ pub trait Distribution: Send + Sync {
     /// Once per source id: a second call, also a concurrent one, changes nothing. After an error that
     /// [is transient](DistributionError::is_transient) the outcome is unknown; calling again settles it.
     async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError>;
+
+    /// Makes other values of parameters active, in one transaction with their history row and their notification.
+    ///
+    /// The release, its files and its catalog stay. Once per source id, as [`Distribution::activate`]; refused with
+    /// [`DistributionError::WrongBase`] where another version is active than the one that the change is based on.
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError>;
 
     /// Says what an environment runs; `None` before its first activation.
     async fn active(

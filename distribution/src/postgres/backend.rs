@@ -4,7 +4,8 @@ use super::{activate, listen, read, report, setup};
 use crate::changes::{Changes, Hub};
 use crate::error::DistributionError;
 use crate::model::{
-    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
+    WorkerSession,
 };
 use crate::port::Distribution;
 use async_trait::async_trait;
@@ -52,6 +53,13 @@ impl Distribution for Postgres {
     async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError> {
         activation.check()?;
         activate::activate(&mut self.pool.get().await?, &activation).await
+    }
+
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError> {
+        activate::activate_parameters(&mut self.pool.get().await?, &activation).await
     }
 
     async fn active(

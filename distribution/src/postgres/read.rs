@@ -46,16 +46,34 @@ pub(super) async fn active(
         )
         .await?;
     let row = client.query_opt(&statement, &[&app.uuid(), &environment.uuid()]).await?;
-    row.map(|row| {
-        ActiveColumns {
-            environment_name: row.get("environment_name"),
-            provenance: provenance(&row),
-            updated_by: row.get("updated_by"),
-            updated_at: instant(&row, "updated_at"),
-        }
-        .active(app, environment)
-    })
-    .transpose()
+    row.map(|row| active_of(&row, app, environment)).transpose()
+}
+
+/// Locks the environment's row until the transaction ends, and reads it with the catalog's rules; `None` without one.
+pub(super) async fn lock_active(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Option<(ActiveConfig, String)>, DistributionError> {
+    let rows = query(
+        client,
+        "SELECT version, release_tag, release_commit, tree_id, profile_revision, environment_name,
+                updated_by, updated_at, catalog_rules::text AS catalog_rules
+         FROM conman.active_config WHERE app_id = $1 AND environment_id = $2 FOR UPDATE",
+        &[&app.uuid(), &environment.uuid()],
+    )
+    .await?;
+    rows.first().map(|row| Ok((active_of(row, app, environment)?, row.get("catalog_rules")))).transpose()
+}
+
+fn active_of(row: &Row, app: AppId, environment: EnvironmentId) -> Result<ActiveConfig, DistributionError> {
+    ActiveColumns {
+        environment_name: row.get("environment_name"),
+        provenance: provenance(row),
+        updated_by: row.get("updated_by"),
+        updated_at: instant(row, "updated_at"),
+    }
+    .active(app, environment)
 }
 
 pub(super) async fn entries(

@@ -4,7 +4,8 @@ use super::{activate, read, setup};
 use crate::changes::{Changes, Hub};
 use crate::error::DistributionError;
 use crate::model::{
-    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
+    WorkerSession,
 };
 use crate::port::Distribution;
 use async_trait::async_trait;
@@ -99,6 +100,13 @@ impl Distribution for Sqlite {
     async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError> {
         activation.check()?;
         self.write(move |connection, hub| activate::activate(connection, hub, &activation)).await
+    }
+
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError> {
+        self.write(move |connection, hub| activate::activate_parameters(connection, hub, &activation)).await
     }
 
     async fn active(

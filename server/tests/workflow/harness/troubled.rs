@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use conman_distribution::{
     Activated, Activation, ActiveConfig, Changes, Distribution, DistributionError, HistoryPage, HistoryRow,
-    WorkerReport, WorkerSession,
+    ParameterActivation, WorkerReport, WorkerSession,
 };
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::{ContentHash, Snapshot};
@@ -37,6 +37,14 @@ impl Troubled {
     pub(crate) fn new(inner: Arc<dyn Distribution>, trouble: Trouble, writes: bool) -> Arc<Self> {
         Arc::new(Self { inner, trouble, writes, broken: AtomicU32::new(0), reached: Notify::new() })
     }
+
+    async fn fails(&self) -> Result<Activated, DistributionError> {
+        self.reached.notify_one();
+        match self.trouble {
+            Trouble::Stalls => std::future::pending().await,
+            Trouble::Breaks(_) => Err(DistributionError::Url { reason: "the line is cut".to_owned() }),
+        }
+    }
 }
 
 #[async_trait]
@@ -58,11 +66,22 @@ impl Distribution for Troubled {
         if self.writes {
             self.inner.activate(activation).await?;
         }
-        self.reached.notify_one();
-        match self.trouble {
-            Trouble::Stalls => std::future::pending().await,
-            Trouble::Breaks(_) => Err(DistributionError::Url { reason: "the line is cut".to_owned() }),
+        self.fails().await
+    }
+
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError> {
+        if let Trouble::Breaks(times) = self.trouble
+            && self.broken.fetch_add(1, Ordering::Relaxed) >= times
+        {
+            return self.inner.activate_parameters(activation).await;
         }
+        if self.writes {
+            self.inner.activate_parameters(activation).await?;
+        }
+        self.fails().await
     }
 
     async fn active(
