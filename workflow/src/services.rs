@@ -8,9 +8,11 @@ use conman_distribution::Distribution;
 use conman_domain::Timestamp;
 use conman_domain::access::Membership;
 use conman_domain::app::App;
-use conman_domain::id::AppId;
+use conman_domain::id::{AppId, EnvironmentId};
 use conman_git::{Repositories, Repository};
 use conman_store::{Document, Query, Store, Versioned};
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -35,6 +37,8 @@ struct Parts {
     accounts: crate::accounts::Guard,
     mailer: Option<Arc<dyn Mailer>>,
     jobs_added: Notify,
+    /// In which order this process changes parameters of an environment.
+    turns: Mutex<HashMap<EnvironmentId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl std::fmt::Debug for Workflow {
@@ -53,7 +57,17 @@ impl Workflow {
         settings: Settings,
     ) -> Self {
         let (accounts, jobs_added) = (crate::accounts::Guard::default(), Notify::new());
-        Self(Arc::new(Parts { store, repositories, distribution, settings, accounts, mailer, jobs_added }))
+        let turns = Mutex::default();
+        Self(Arc::new(Parts {
+            store,
+            repositories,
+            distribution,
+            settings,
+            accounts,
+            mailer,
+            jobs_added,
+            turns,
+        }))
     }
 
     /// The workflow's memory.
@@ -84,6 +98,11 @@ impl Workflow {
     /// What guards passwords: how many are hashed at once, how many attempts there may be.
     pub(crate) fn guard(&self) -> &crate::accounts::Guard {
         &self.0.accounts
+    }
+
+    /// What whoever changes an environment's parameters in this process holds while they do.
+    pub(crate) fn turn(&self, environment: EnvironmentId) -> Arc<tokio::sync::Mutex<()>> {
+        self.0.turns.lock().entry(environment).or_default().clone()
     }
 
     /// Now, by the store's clock.

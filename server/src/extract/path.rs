@@ -5,6 +5,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use conman_domain::id;
+use conman_domain::name::ParameterName;
 use std::str::FromStr;
 
 /// An id out of the path. What is no id names nothing: 404.
@@ -41,6 +42,11 @@ parameters! {
     ProfileId = "profileId", "runtime profile";
     DeploymentId = "deploymentId", "deployment";
     JobId = "jobId", "job";
+}
+
+impl PathParameter for ParameterName {
+    const NAME: &'static str = "name";
+    const WHAT: &'static str = "value";
 }
 
 impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {

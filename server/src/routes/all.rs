@@ -2,7 +2,7 @@
 
 use super::{
     accounts, apps, audit, auth, changesets, comments, deployments, environments, invites, jobs, me, members,
-    password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
+    parameters, password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +20,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(service_tokens::routes())
         .merge(apps::routes())
         .merge(environments::routes())
+        .merge(parameters::routes())
         .merge(workspaces::routes())
         .merge(sync::routes())
         .merge(changesets::routes())

@@ -2,7 +2,7 @@
 
 use super::deployments::DeploymentBody;
 use super::shared::{List, Paging};
-use super::views::{People, allowed};
+use super::views::{EditorBody, allowed};
 use crate::etag::Tagged;
 use crate::extract::{AppMember, JsonBody, PathId, QueryOf, RequiredIfMatch};
 use crate::problem::{Answer, Problem};
@@ -377,7 +377,7 @@ struct ProfileRevisionBody {
     revision: u32,
     #[schema(value_type = BTreeMap<String, Value>)]
     env_vars: Values,
-    changed_by: super::views::PersonBody,
+    changed_by: EditorBody,
     reason: String,
     #[schema(format = DateTime)]
     changed_at: String,
@@ -394,14 +394,12 @@ async fn list_profile_revisions(
     PathId(id): PathId<ProfileId>,
 ) -> Answer<Json<ProfileRevisions>> {
     let revisions = state.workflow.profile_revisions(&member, id).await?;
-    let ids: Vec<_> = revisions.iter().map(|revision| revision.changed_by).collect();
-    let people = People::of(&state, &ids).await?;
     let data = revisions
         .into_iter()
         .map(|revision| ProfileRevisionBody {
             revision: revision.revision,
             env_vars: revision.env_vars,
-            changed_by: people.person(revision.changed_by),
+            changed_by: EditorBody::from(&revision.changed_by),
             reason: revision.reason,
             changed_at: revision.changed_at.to_string(),
         })

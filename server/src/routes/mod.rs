@@ -15,6 +15,7 @@ mod invites;
 mod jobs;
 mod me;
 mod members;
+mod parameters;
 mod password;
 mod releases;
 mod revisions;

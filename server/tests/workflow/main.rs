@@ -22,4 +22,5 @@ mod races;
 mod record;
 mod reviewing;
 mod runners;
+mod saving;
 mod syncing;
