@@ -9,8 +9,11 @@ use crate::model::{
 use crate::{postgres, sqlite};
 use async_trait::async_trait;
 use bytes::Bytes;
+use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
-use conman_domain::snapshot::{ContentHash, Snapshot};
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The names of the fault points in [`Distribution::activate`] and [`Distribution::activate_parameters`], armed with the feature `failpoints`.
@@ -82,6 +85,40 @@ pub trait Distribution: Send + Sync {
         page: u32,
         limit: u32,
     ) -> Result<HistoryPage, DistributionError>;
+
+    /// Finds the history row of a version.
+    async fn history_row(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<HistoryRow>, DistributionError>;
+
+    /// Finds the history row of the version that was active at an instant; `None` before the first.
+    async fn history_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        at: Timestamp,
+    ) -> Result<Option<HistoryRow>, DistributionError>;
+
+    /// Reads the history rows that changed one parameter, oldest first; pages as in [`Distribution::history`].
+    async fn history_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError>;
+
+    /// Reads every parameter as it was at a version; `None` if the environment never ran that version.
+    async fn parameters_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError>;
 
     /// Finds the history row of a source id: there exactly if that activation was applied.
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError>;

@@ -1,6 +1,6 @@
 //! One activation, one transaction.
 
-use super::read;
+use super::{history, read};
 use crate::changes::ConfigChanged;
 use crate::decode::{self, json_of, word_of};
 use crate::diff::{self, DeclarationChanges, FileChanges, ParameterChanges};
@@ -54,7 +54,7 @@ pub(super) async fn activate(
         client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
     // From here on this environment is ours. READ COMMITTED: what the previous owner wrote is seen below.
     let base = lock_environment(&transaction, activation).await?;
-    if let Some(row) = read::history_of(&transaction, &activation.source_id).await? {
+    if let Some(row) = history::history_of(&transaction, &activation.source_id).await? {
         return row.applied_before(
             activation.app_id,
             activation.environment_id,
@@ -95,7 +95,7 @@ pub(super) async fn activate_parameters(
     let (app, environment) = (activation.app_id, activation.environment_id);
     // As above: from here on this environment is ours.
     let locked = read::lock_active(&transaction, app, environment).await?;
-    if let Some(row) = read::history_of(&transaction, &activation.source_id).await? {
+    if let Some(row) = history::history_of(&transaction, &activation.source_id).await? {
         return row.applied_before(app, environment, activation.config_version);
     }
     let Some((active, rules)) = locked else {

@@ -1,6 +1,6 @@
 //! Everything that writes.
 
-use super::read;
+use super::{history, read};
 use crate::changes::{ConfigChanged, Hub};
 use crate::decode::{json_of, parameter_name, word_of};
 use crate::diff::{self, DeclarationChanges, FileChanges, ParameterChanges};
@@ -35,7 +35,7 @@ pub(super) fn activate(
     let (app, environment) = (activation.app_id, activation.environment_id);
     // IMMEDIATE: the file's write lock stands in for the lock on the environment's row.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(row) = read::history_of(&transaction, &activation.source_id)? {
+    if let Some(row) = history::history_of(&transaction, &activation.source_id)? {
         return row.applied_before(app, environment, activation.provenance.config_version);
     }
     let base = read::active(&transaction, app, environment)?
@@ -71,7 +71,7 @@ pub(super) fn activate_parameters(
 ) -> Result<Activated, DistributionError> {
     let (app, environment) = (activation.app_id, activation.environment_id);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(row) = read::history_of(&transaction, &activation.source_id)? {
+    if let Some(row) = history::history_of(&transaction, &activation.source_id)? {
         return row.applied_before(app, environment, activation.config_version);
     }
     let Some(active) = read::active(&transaction, app, environment)? else {

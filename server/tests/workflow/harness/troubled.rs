@@ -6,8 +6,11 @@ use conman_distribution::{
     Activated, Activation, ActiveConfig, Changes, Distribution, DistributionError, HistoryPage, HistoryRow,
     ParameterActivation, WorkerReport, WorkerSession,
 };
+use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
-use conman_domain::snapshot::{ContentHash, Snapshot};
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
@@ -117,6 +120,44 @@ impl Distribution for Troubled {
         limit: u32,
     ) -> Result<HistoryPage, DistributionError> {
         self.inner.history(app, environment, page, limit).await
+    }
+
+    async fn history_row(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        self.inner.history_row(app, environment, version).await
+    }
+
+    async fn history_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        at: Timestamp,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        self.inner.history_at(app, environment, at).await
+    }
+
+    async fn history_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError> {
+        self.inner.history_of_parameter(app, environment, name, page, limit).await
+    }
+
+    async fn parameters_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError> {
+        self.inner.parameters_at(app, environment, version).await
     }
 
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError> {
