@@ -131,6 +131,7 @@ impl Workflow {
         save: &ParameterSave,
     ) -> Result<Changed> {
         editor.reaches(environment)?;
+        self.environment_of(editor.app_id(), environment).await?;
         check_wish(&save.changes, save.reason.as_deref())?;
         // Savers of one process wait in turn rather than losing races; those of others are met by the store.
         let turn = self.turn(environment);

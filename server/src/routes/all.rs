@@ -1,8 +1,8 @@
 //! All routes together.
 
 use super::{
-    accounts, apps, audit, auth, changesets, comments, deployments, environments, invites, jobs, me, members,
-    parameters, password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
+    accounts, apps, audit, auth, changesets, comments, deployments, environments, history, invites, jobs, me,
+    members, parameters, password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,6 +21,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(apps::routes())
         .merge(environments::routes())
         .merge(parameters::routes())
+        .merge(history::routes())
         .merge(workspaces::routes())
         .merge(sync::routes())
         .merge(changesets::routes())

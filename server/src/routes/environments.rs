@@ -1,10 +1,9 @@
 //! Environments, the profiles they are built from, and what they run.
 
 use super::deployments::DeploymentBody;
-use super::shared::{List, Paging};
 use super::views::{EditorBody, allowed};
 use crate::etag::Tagged;
-use crate::extract::{AppMember, JsonBody, PathId, QueryOf, RequiredIfMatch};
+use crate::extract::{AppMember, JsonBody, PathId, RequiredIfMatch};
 use crate::problem::{Answer, Problem};
 use crate::state::AppState;
 use axum::Json;
@@ -31,7 +30,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_environments, set_environments))
         .routes(routes!(get_environment_config))
-        .routes(routes!(get_environment_history))
         .routes(routes!(list_workers))
         .routes(routes!(list_profiles))
         .routes(routes!(get_profile, update_profile))
@@ -238,23 +236,6 @@ async fn get_environment_config(
     let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "the environment runs nothing yet");
     let snapshot = snapshot.ok_or_else(none)?;
     Ok(Json(snapshot.into()))
-}
-
-/// Lists an environment's config versions, newest first.
-#[utoipa::path(get, path = "/api/apps/{appId}/environments/{envId}/history", operation_id = "get_environment_history",
-    tag = "environments",
-    params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment"), Paging),
-    responses((status = 200, description = "The versions", body = List<Value>)))]
-async fn get_environment_history(
-    State(state): State<AppState>,
-    member: AppMember,
-    PathId(id): PathId<EnvironmentId>,
-    QueryOf(paging): QueryOf<Paging>,
-) -> Answer<Json<List<Value>>> {
-    let environment = state.workflow.environment(&member, id).await?;
-    let history = state.workflow.history(environment.doc.app_id, id, paging.page()).await?;
-    let data = history.rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect();
-    Ok(Json(List::of(paging.page(), history.total.into(), data)))
 }
 
 /// The worker sessions of an environment.

@@ -11,6 +11,7 @@ mod comments;
 mod deployments;
 mod diffs;
 mod environments;
+mod history;
 mod invites;
 mod jobs;
 mod me;

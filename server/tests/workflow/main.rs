@@ -24,3 +24,4 @@ mod reviewing;
 mod runners;
 mod saving;
 mod syncing;
+mod time_travel;
