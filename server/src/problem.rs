@@ -71,6 +71,10 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// Marks an answer whose body is the refusal already, in a form of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnForm;
+
 impl Problem {
     /// Makes a problem with a code of its own.
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {

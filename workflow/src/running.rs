@@ -5,25 +5,12 @@ use crate::services::Workflow;
 use bytes::Bytes;
 use conman_distribution::{WorkerReport, WorkerSession};
 use conman_domain::id::{AppId, EnvironmentId};
-use conman_domain::name::ParameterName;
 use conman_domain::snapshot::{ContentHash, Snapshot};
-use conman_domain::value::Value;
 
 impl Workflow {
     /// The whole configuration that an environment runs; none before its first deployment.
     pub async fn snapshot(&self, app_id: AppId, environment: EnvironmentId) -> Result<Option<Snapshot>> {
         Ok(self.distribution().snapshot(app_id, environment).await?)
-    }
-
-    /// The value of a parameter that an environment runs; none where it runs none of that name.
-    pub async fn parameter_value(
-        &self,
-        app_id: AppId,
-        environment: EnvironmentId,
-        name: &ParameterName,
-    ) -> Result<Option<Value>> {
-        let snapshot = self.distribution().snapshot(app_id, environment).await?;
-        Ok(snapshot.and_then(|snapshot| snapshot.parameters.get(name).map(|found| found.value.clone())))
     }
 
     /// The config version that an environment runs; none before its first deployment.

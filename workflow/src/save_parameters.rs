@@ -2,7 +2,7 @@
 
 use crate::actor::Page;
 use crate::editor::Editor;
-use crate::error::{Error, FieldProblem, Rejection, Result};
+use crate::error::{CHANGED_MEANWHILE, Error, FieldProblem, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::parameters::Present;
 use crate::services::Workflow;
@@ -184,12 +184,16 @@ impl Workflow {
         change.insert(&draft);
         let (before, after) = told(&present, &changed, &decision, save.reason.as_deref());
         change.audit("parameter_draft", draft.id, "parameters.saved", before, after);
-        self.commit(change).await.map_err(|error| match error.conflict_code() {
-            // Another server decided at the same moment; it is finished first.
-            Some("not_unique") => Error::conflict(crate::error::CHANGED_MEANWHILE, error.to_string()),
-            _ => error,
-        })?;
+        self.commit(change).await.map_err(met)?;
         Ok(Decided::As(draft.id))
+    }
+}
+
+/// Another server may decide at the same moment: that is looked at again, after the other's decision was finished.
+pub(crate) fn met(error: Error) -> Error {
+    match error.conflict_code() {
+        Some("not_unique") => Error::conflict(CHANGED_MEANWHILE, error.to_string()),
+        _ => error,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::actor::{Actor, Member};
 use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
 use crate::mail::Mailer;
+use crate::read_config::ValuesInMemory;
 use conman_distribution::Distribution;
 use conman_domain::Timestamp;
 use conman_domain::access::Membership;
@@ -39,6 +40,8 @@ struct Parts {
     jobs_added: Notify,
     /// In which order this process changes parameters of an environment.
     turns: Mutex<HashMap<EnvironmentId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Values as they were read last.
+    values: Mutex<ValuesInMemory>,
 }
 
 impl std::fmt::Debug for Workflow {
@@ -57,7 +60,7 @@ impl Workflow {
         settings: Settings,
     ) -> Self {
         let (accounts, jobs_added) = (crate::accounts::Guard::default(), Notify::new());
-        let turns = Mutex::default();
+        let (turns, values) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Parts {
             store,
             repositories,
@@ -67,6 +70,7 @@ impl Workflow {
             mailer,
             jobs_added,
             turns,
+            values,
         }))
     }
 
@@ -103,6 +107,10 @@ impl Workflow {
     /// What whoever changes an environment's parameters in this process holds while they do.
     pub(crate) fn turn(&self, environment: EnvironmentId) -> Arc<tokio::sync::Mutex<()>> {
         self.0.turns.lock().entry(environment).or_default().clone()
+    }
+
+    pub(crate) fn values_in_memory(&self) -> &Mutex<ValuesInMemory> {
+        &self.0.values
     }
 
     /// Now, by the store's clock.

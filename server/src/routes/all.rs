@@ -1,8 +1,9 @@
 //! All routes together.
 
 use super::{
-    accounts, apps, audit, auth, changesets, comments, deployments, environments, history, invites, jobs, me,
-    members, parameters, password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
+    accounts, apps, audit, auth, changesets, comments, deployments, environments, history, invites,
+    jobs, me, members, parameters, password, releases, revisions, service_tokens, sync, tokens, values,
+    worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -31,5 +32,6 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(deployments::routes())
         .merge(jobs::routes())
         .merge(audit::routes())
+        .merge(values::routes())
         .merge(worker::routes())
 }

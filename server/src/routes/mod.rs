@@ -24,6 +24,7 @@ mod service_tokens;
 pub mod shared;
 mod sync;
 mod tokens;
+mod values;
 mod views;
 mod worker;
 mod workspaces;

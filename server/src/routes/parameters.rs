@@ -107,8 +107,8 @@ async fn get_config_value(
     PathId(name): PathId<ParameterName>,
 ) -> Answer<String> {
     let environment = state.workflow.environment(&member, id).await?;
-    let value = state.workflow.parameter_value(environment.doc.app_id, id, &name).await?;
-    value.as_ref().map(plain_text).ok_or_else(no_value)
+    let config = state.workflow.config_values(environment.doc.app_id, id).await?;
+    config.values.get(&name).map(plain_text).ok_or_else(no_value)
 }
 
 /// One new value.

@@ -25,3 +25,4 @@ mod runners;
 mod saving;
 mod syncing;
 mod time_travel;
+mod values;
