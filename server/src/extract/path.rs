@@ -41,6 +41,7 @@ parameters! {
     EnvironmentId = "envId", "environment";
     ProfileId = "profileId", "runtime profile";
     DeploymentId = "deploymentId", "deployment";
+    DraftId = "draftId", "draft";
     JobId = "jobId", "job";
 }
 

@@ -1,7 +1,7 @@
 //! All routes together.
 
 use super::{
-    accounts, apps, audit, auth, changesets, comments, deployments, environments, history, invites,
+    accounts, apps, audit, auth, changesets, comments, deployments, drafts, environments, history, invites,
     jobs, me, members, parameters, password, releases, revisions, service_tokens, sync, tokens, values,
     worker, workspaces,
 };
@@ -22,6 +22,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(apps::routes())
         .merge(environments::routes())
         .merge(parameters::routes())
+        .merge(drafts::routes())
         .merge(history::routes())
         .merge(workspaces::routes())
         .merge(sync::routes())

@@ -10,6 +10,7 @@ mod changesets;
 mod comments;
 mod deployments;
 mod diffs;
+mod drafts;
 mod environments;
 mod history;
 mod invites;

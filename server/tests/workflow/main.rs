@@ -12,6 +12,7 @@ mod comments;
 mod composing;
 mod deploying;
 mod diffs;
+mod drafting;
 mod editing;
 mod hostile;
 mod jobs;

@@ -103,6 +103,8 @@ async fn row_15_ids_of_another_app_do_not_exist(h: &Harness) {
     let release = h.released(&[("pages/r.yml", "name: r\n")]).await;
     let deployment = h.deploys(&release, "dev").await;
     let mut own = one_of_everything(h, &h.admin(), &session).await;
+    let draft = h.draft_of_beds(&h.admin(), &own["envId"]).await;
+    own.insert("draftId".to_owned(), draft);
     own.insert("deploymentId".to_owned(), deployment["id"].as_str().unwrap().to_owned());
     let other = another_app(h).await;
     let others = one_of_everything(h, &other, &session).await;
