@@ -1,7 +1,7 @@
 //! What can go wrong.
 
 use conman_domain::name::ParameterName;
-use conman_domain::snapshot::ContentHash;
+use conman_domain::snapshot::{ConfigVersion, ContentHash};
 use std::fmt;
 
 /// Tells why the distribution database did not do as asked.
@@ -48,6 +48,12 @@ pub enum DistributionError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A change of parameters is based on another version than the active one.
+    #[error("the change is not based on the active version, which is {active}")]
+    WrongBase {
+        /// The active version; 0 if there is none.
+        active: ConfigVersion,
+    },
     /// A source id was used before for another environment or version.
     #[error("the source id was used before, for another environment or version")]
     SourceIdReused,
@@ -78,6 +84,7 @@ impl DistributionError {
             | Self::Open { .. }
             | Self::Schema { .. }
             | Self::MissingBlobs(_)
+            | Self::WrongBase { .. }
             | Self::Invalid { .. }
             | Self::SourceIdReused
             | Self::Corrupt { .. } => false,

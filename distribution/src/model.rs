@@ -1,5 +1,6 @@
 //! What goes in and what comes out.
 
+use crate::decode::json_of;
 use crate::error::DistributionError;
 use conman_domain::Timestamp;
 use conman_domain::catalog::Catalog;
@@ -43,26 +44,125 @@ pub struct Activation {
     pub reason: Option<String>,
 }
 
+/// Asks for other values of an environment's parameters; release, files and catalog stay as they are.
+///
+/// The config version was decided by the store, and so was the version that it is based on: nothing else may have
+/// become active in between.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterActivation {
+    /// Names the decision behind this: a save's or a draft's id. Applied at most once, ever.
+    pub source_id: String,
+    /// The app.
+    pub app_id: AppId,
+    /// The environment.
+    pub environment_id: EnvironmentId,
+    /// The version that must be active.
+    pub base_version: ConfigVersion,
+    /// The version to become active.
+    pub config_version: ConfigVersion,
+    /// The revision of the environment's profile that the values come from.
+    pub profile_revision: u32,
+    /// What kind of change this is.
+    pub kind: ChangeKind,
+    /// Every parameter with its resolved value.
+    pub parameters: BTreeMap<ParameterName, SnapshotParameter>,
+    /// Who changed it, as people know them; never empty.
+    pub changed_by: String,
+    /// Who approved it, where that was asked for.
+    pub approved_by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What every config version has, whatever it changes.
+#[derive(Debug)]
+pub(crate) struct NewVersion<'a> {
+    pub(crate) source_id: &'a str,
+    pub(crate) app_id: AppId,
+    pub(crate) environment_id: EnvironmentId,
+    pub(crate) environment_name: &'a EnvironmentName,
+    pub(crate) provenance: Provenance,
+    /// The catalog's rules as a JSON list of texts.
+    pub(crate) rules: String,
+    pub(crate) kind: ChangeKind,
+    pub(crate) changed_by: &'a str,
+    pub(crate) approved_by: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
+}
+
 impl Activation {
+    /// Refuses what no database should be asked to hold.
+    pub(crate) fn check(&self) -> Result<(), DistributionError> {
+        self.version().check()
+    }
+
+    /// What it has as every version has it.
+    pub(crate) fn version(&self) -> NewVersion<'_> {
+        let rules: Vec<String> = self.catalog.rules.iter().map(ToString::to_string).collect();
+        NewVersion {
+            source_id: &self.source_id,
+            app_id: self.app_id,
+            environment_id: self.environment_id,
+            environment_name: &self.environment_name,
+            provenance: self.provenance.clone(),
+            rules: json_of(&rules),
+            kind: self.kind,
+            changed_by: &self.changed_by,
+            approved_by: self.approved_by.as_deref(),
+            reason: self.reason.as_deref(),
+        }
+    }
+}
+
+impl ParameterActivation {
+    /// The version that it makes of what is active, whose rules stay.
+    pub(crate) fn version<'a>(&'a self, active: &'a ActiveConfig, rules: String) -> NewVersion<'a> {
+        let provenance = Provenance {
+            profile_revision: self.profile_revision,
+            config_version: self.config_version,
+            ..active.provenance.clone()
+        };
+        NewVersion {
+            source_id: &self.source_id,
+            app_id: self.app_id,
+            environment_id: self.environment_id,
+            environment_name: &active.environment_name,
+            provenance,
+            rules,
+            kind: self.kind,
+            changed_by: &self.changed_by,
+            approved_by: self.approved_by.as_deref(),
+            reason: self.reason.as_deref(),
+        }
+    }
+
+    /// Says whether it may follow on what is active: `None` if it may.
+    pub(crate) fn follows(&self, active: ConfigVersion) -> Result<Option<Activated>, DistributionError> {
+        if active >= self.config_version {
+            Ok(Some(Activated::Superseded { active }))
+        } else if active == self.base_version {
+            Ok(None)
+        } else {
+            Err(DistributionError::WrongBase { active })
+        }
+    }
+}
+
+impl NewVersion<'_> {
     /// Refuses what no database should be asked to hold.
     pub(crate) fn check(&self) -> Result<(), DistributionError> {
         let reason = if self.source_id.is_empty() {
             "its source id is empty"
         } else if self.changed_by.is_empty() {
             "it does not say who changed it"
-        } else if self.approved_by.as_deref() == Some("") {
+        } else if self.approved_by == Some("") {
             "the approver's name is empty"
         } else if self.provenance.config_version == ConfigVersion::default() {
             "config versions count from 1"
-        } else if [
-            Some(&self.source_id),
-            Some(&self.changed_by),
-            self.approved_by.as_ref(),
-            self.reason.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        .any(|text| text.contains('\0'))
+        } else if [Some(self.source_id), Some(self.changed_by), self.approved_by, self.reason]
+            .into_iter()
+            .flatten()
+            .any(|text| text.contains('\0'))
         {
             "a text has a NUL"
         } else {
@@ -70,14 +170,19 @@ impl Activation {
         };
         Err(DistributionError::Invalid { reason })
     }
+}
 
-    /// The answer when history has a row of this source id.
-    pub(crate) fn already_applied(&self, row: &HistoryRow) -> Result<Activated, DistributionError> {
-        let same = row.app_id == self.app_id
-            && row.environment_id == self.environment_id
-            && row.provenance.config_version == self.provenance.config_version;
-        if same {
-            Ok(Activated::AlreadyApplied { at: row.at })
+impl HistoryRow {
+    /// The answer to an activation whose source id this row has.
+    pub(crate) fn applied_before(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Activated, DistributionError> {
+        let place = (self.app_id, self.environment_id, self.provenance.config_version);
+        if place == (app, environment, version) {
+            Ok(Activated::AlreadyApplied { at: self.at })
         } else {
             Err(DistributionError::SourceIdReused)
         }

@@ -3,16 +3,20 @@
 use crate::changes::Changes;
 use crate::error::DistributionError;
 use crate::model::{
-    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
+    WorkerSession,
 };
 use crate::{postgres, sqlite};
 use async_trait::async_trait;
 use bytes::Bytes;
+use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
-use conman_domain::snapshot::{ContentHash, Snapshot};
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The names of the fault points in [`Distribution::activate`], armed with the feature `failpoints`.
+/// The names of the fault points in [`Distribution::activate`] and [`Distribution::activate_parameters`], armed with the feature `failpoints`.
 ///
 /// Both lie on the way of a first application only: before the commit nothing is there, after it everything is, and
 /// the caller has not been answered.
@@ -41,6 +45,15 @@ pub trait Distribution: Send + Sync {
     /// Once per source id: a second call, also a concurrent one, changes nothing. After an error that
     /// [is transient](DistributionError::is_transient) the outcome is unknown; calling again settles it.
     async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError>;
+
+    /// Makes other values of parameters active, in one transaction with their history row and their notification.
+    ///
+    /// The release, its files and its catalog stay. Once per source id, as [`Distribution::activate`]; refused with
+    /// [`DistributionError::WrongBase`] where another version is active than the one that the change is based on.
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError>;
 
     /// Says what an environment runs; `None` before its first activation.
     async fn active(
@@ -72,6 +85,40 @@ pub trait Distribution: Send + Sync {
         page: u32,
         limit: u32,
     ) -> Result<HistoryPage, DistributionError>;
+
+    /// Finds the history row of a version.
+    async fn history_row(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<HistoryRow>, DistributionError>;
+
+    /// Finds the history row of the version that was active at an instant; `None` before the first.
+    async fn history_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        at: Timestamp,
+    ) -> Result<Option<HistoryRow>, DistributionError>;
+
+    /// Reads the history rows that changed one parameter, oldest first; pages as in [`Distribution::history`].
+    async fn history_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError>;
+
+    /// Reads every parameter as it was at a version; `None` if the environment never ran that version.
+    async fn parameters_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError>;
 
     /// Finds the history row of a source id: there exactly if that activation was applied.
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError>;

@@ -176,6 +176,8 @@ pub struct CatalogProblem {
 pub struct ValueProblem {
     /// The parameter.
     pub name: ParameterName,
+    /// The other parameter, where a rule between two does not hold.
+    pub other: Option<ParameterName>,
     /// What is wrong, and what would be right.
     pub message: String,
 }
@@ -248,13 +250,19 @@ impl Catalog {
         if problems.is_empty() { Ok(catalog) } else { Err(problems) }
     }
 
+    /// The variables that are values of parameters; the others are plain variables.
+    pub fn own_values(&self, variables: &Values) -> Values {
+        let of_parameters = |(name, _): &(&ParameterName, &Value)| self.parameters.contains_key(*name);
+        variables.iter().filter(of_parameters).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// The value of every parameter: the environment's own, else the default. Parameters with neither are left out.
     ///
     /// All problems are told at once: unknown names, wrong types, bounds, missing values, broken rules.
     pub fn resolve(&self, own: &Values) -> Result<Values, Vec<ValueProblem>> {
         let mut problems = Vec::new();
         let mut problem = |name: &ParameterName, message: String| {
-            problems.push(ValueProblem { name: name.clone(), message })
+            problems.push(ValueProblem { name: name.clone(), other: None, message })
         };
         for name in own.keys().filter(|name| !self.parameters.contains_key(*name)) {
             problem(name, "the catalog has no such parameter".to_owned());
@@ -276,7 +284,9 @@ impl Catalog {
         }
         for rule in &self.rules {
             if rule.holds(self, &resolved) == Some(false) {
-                problem(&rule.left, format!("the rule `{rule}` does not hold"));
+                let other = rule.names().nth(1).cloned();
+                let message = format!("the rule `{rule}` does not hold");
+                problems.push(ValueProblem { name: rule.left.clone(), other, message });
             }
         }
         if problems.is_empty() { Ok(resolved) } else { Err(problems) }

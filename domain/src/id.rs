@@ -91,6 +91,8 @@ ids! {
     ProfileId = "runtime profile";
     /// Names a deployment.
     DeploymentId = "deployment";
+    /// Names a draft of parameters, which may be a save.
+    DraftId = "draft";
     /// Names a job.
     JobId = "job";
     /// Names a mail in the outbox.

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod catalog;
 pub mod changeset;
 pub mod deployment;
+pub mod draft;
 pub mod environment;
 pub mod git;
 pub mod id;
@@ -24,6 +25,7 @@ pub mod snapshot;
 pub mod state;
 pub mod time;
 pub mod value;
+pub mod value_change;
 pub mod workspace;
 pub mod yaml;
 

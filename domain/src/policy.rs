@@ -4,8 +4,10 @@
 //! same functions say yes, so that a client neither hides what would be allowed nor offers what would be refused.
 
 use crate::access::Role;
+use crate::audit::AuditActor;
 use crate::changeset::{Changeset, ChangesetStatus, Comment};
 use crate::deployment::{Deployment, DeploymentStatus};
+use crate::draft::{DraftStatus, ParameterDraft};
 use crate::environment::Environment;
 use crate::id::UserId;
 use crate::job::Job;
@@ -157,6 +159,15 @@ actions! {
         Promote = "promote",
         /// Put a release that it ran before on it again.
         RollBack = "rollback",
+        /// Save values of parameters that are not critical, and submit drafts of those that are.
+        SaveParameters = "save_parameters",
+    }
+    /// What can be done with a draft of parameters.
+    DraftAction {
+        /// Have it applied.
+        Approve = "approve",
+        /// Refuse it for good.
+        Reject = "reject",
     }
     /// What can be done with a job.
     JobAction {
@@ -309,10 +320,19 @@ pub fn environment(
     before: Option<&Environment>,
     action: EnvironmentAction,
 ) -> Result<(), Denied> {
-    at_least(viewer, Role::ConfigManager)?;
+    at_least(
+        viewer,
+        match action {
+            EnvironmentAction::Deploy | EnvironmentAction::Promote | EnvironmentAction::RollBack => {
+                Role::ConfigManager
+            }
+            EnvironmentAction::SaveParameters => Role::Reviewer,
+        },
+    )?;
     let name = &environment.name;
     let running = environment.running.as_ref().map(|running| running.release_id);
     match (action, before) {
+        (EnvironmentAction::SaveParameters, _) => has_parameters(environment),
         (EnvironmentAction::Deploy, _) => Ok(()),
         (EnvironmentAction::Promote, None) => {
             wrong_state(format!("`{name}` is the first stage; deploy a release to it"))
@@ -327,6 +347,33 @@ pub fn environment(
         (EnvironmentAction::RollBack, _) if running.is_some() => Ok(()),
         (EnvironmentAction::RollBack, _) => {
             wrong_state(format!("`{name}` has run nothing that it could go back to"))
+        }
+    }
+}
+
+/// Decides what a program may do that shows a service token of this environment: save what is not critical.
+pub fn program(environment: &Environment) -> Result<(), Denied> {
+    has_parameters(environment)
+}
+
+fn has_parameters(environment: &Environment) -> Result<(), Denied> {
+    match environment.running {
+        Some(_) => Ok(()),
+        None => wrong_state(format!("`{}` runs nothing yet, and so has no parameters", environment.name)),
+    }
+}
+
+/// Decides about a draft of parameters: whoever edited it leaves it to somebody else.
+pub fn draft(viewer: Viewer, draft: &ParameterDraft, action: DraftAction) -> Result<(), Denied> {
+    at_least(viewer, Role::Reviewer)?;
+    let own = matches!(draft.edited_by, AuditActor::User { user_id, .. } if user_id == viewer.user_id);
+    match (action, &draft.status) {
+        (DraftAction::Approve | DraftAction::Reject, _) if own => {
+            forbidden("you have edited this draft; somebody else decides on it")
+        }
+        (DraftAction::Approve | DraftAction::Reject, DraftStatus::PendingApproval) => Ok(()),
+        (DraftAction::Approve | DraftAction::Reject, status) => {
+            wrong_state(format!("a draft that is {} waits for no decision", status.name()))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Runtime profiles: an environment's blueprint. Here its typed variables, from which parameters take their values.
 
+use crate::audit::AuditActor;
 use crate::catalog::Values;
-use crate::id::{AppId, ProfileId, UserId};
+use crate::id::{AppId, ProfileId};
 use crate::name::EnvironmentName;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ pub struct ProfileRevision {
     /// The variables then.
     pub env_vars: Values,
     /// Who made it.
-    pub changed_by: UserId,
+    pub changed_by: AuditActor,
     /// Why, as typed.
     pub reason: String,
     /// When.

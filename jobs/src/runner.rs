@@ -45,7 +45,7 @@ impl RunnerConfig {
     }
 }
 
-/// How often decided publications are looked for, besides at start.
+/// How often decided publications and changes of parameters are looked for, besides at start.
 const REPLAY_EVERY: Duration = Duration::from_secs(30);
 /// The longest wait before a broken job is tried again.
 const LONGEST_BACKOFF: TimeDelta = TimeDelta::minutes(5);
@@ -99,6 +99,11 @@ impl Runner {
             Ok(0) => {}
             Ok(finished) => tracing::info!(finished, "finished decided publications"),
             Err(error) => tracing::warn!(%error, "decided publications could not be looked for"),
+        }
+        match self.workflow.finish_drafts().await {
+            Ok(0) => {}
+            Ok(finished) => tracing::info!(finished, "finished decided changes of parameters"),
+            Err(error) => tracing::warn!(%error, "decided changes of parameters could not be looked for"),
         }
     }
 

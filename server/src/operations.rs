@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use conman_domain::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -17,7 +19,11 @@ use utoipa_axum::routes;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz)).routes(routes!(metrics))
+    OpenApiRouter::new()
+        .routes(routes!(livez))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+        .routes(routes!(health))
 }
 
 /// Whether the server can serve.
@@ -59,6 +65,36 @@ async fn readyz(State(state): State<AppState>) -> Response {
     let ready = checks.iter().all(|check| check.ok) && !state.stopping.is_cancelled();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, checks })).into_response()
+}
+
+/// How programs are told whether the server can serve.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `healthy` or `unhealthy`.
+    status: &'static str,
+    #[schema(format = DateTime)]
+    timestamp: String,
+    /// `ok` or `down` by component.
+    checks: BTreeMap<&'static str, &'static str>,
+}
+
+/// Says whether the components that values come from answer.
+#[utoipa::path(get, path = "/v1/health", operation_id = "v1_health", tag = "values", security(()),
+    responses((status = 200, description = "Healthy", body = Health), (status = 503, description = "Unhealthy", body = Health)))]
+async fn health(State(state): State<AppState>) -> Response {
+    let (store, distribution) = tokio::join!(
+        check("store", state.workflow.store().ping()),
+        check("distribution", state.workflow.distribution().ping()),
+    );
+    let healthy = store.ok && distribution.ok;
+    let word = |check: Check| (check.name, if check.ok { "ok" } else { "down" });
+    let body = Health {
+        status: if healthy { "healthy" } else { "unhealthy" },
+        timestamp: Timestamp::new(chrono::Utc::now()).to_string(),
+        checks: [word(store), word(distribution)].into(),
+    };
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
 }
 
 async fn check<T, E: StdError>(name: &'static str, ping: impl Future<Output = Result<T, E>>) -> Check {

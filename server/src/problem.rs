@@ -71,6 +71,10 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// Marks an answer whose body is the refusal already, in a form of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnForm;
+
 impl Problem {
     /// Makes a problem with a code of its own.
     pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
@@ -168,8 +172,13 @@ impl Problem {
         let text = rejection.to_string();
         match rejection {
             Rejection::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", text),
+            Rejection::Gone(_) => Self::new(StatusCode::GONE, "gone", text),
             Rejection::Unauthenticated(_) => Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", text),
             Rejection::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", text),
+            Rejection::ApprovalRequired(names) => {
+                let details = serde_json::json!({"parameters": names});
+                Self::new(StatusCode::FORBIDDEN, "approval_required", text).with_details(details)
+            }
             Rejection::Invalid(problems) => {
                 let field = |FieldProblem { pointer, message }| FieldError { pointer, message };
                 Self::invalid(problems.into_iter().map(field).collect())

@@ -10,6 +10,7 @@ use conman_domain::changeset::{
     Changeset, ChangesetStatus, Comment, CommentRevision, Review, RevisionRecord,
 };
 use conman_domain::deployment::{Deployment, DeploymentStatus};
+use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
 use conman_domain::job::{Job, JobLog};
 use conman_domain::mail::Mail;
@@ -148,7 +149,7 @@ collections! {
         /// One profile per name and app.
         PROFILE_BY_NAME = Index::on("by_name", &["app_id", "name"]).unique();
     }
-    RUNTIME_PROFILE_REVISIONS = "runtime_profile_revisions" for ProfileRevision, id |r| format!("{}:{}", r.profile_id, r.revision), {
+    RUNTIME_PROFILE_REVISIONS = "runtime_profile_revisions" for ProfileRevision, id |r| profile_revision_id(r.profile_id, r.revision), {
         /// A profile's revisions.
         PROFILE_REVISION_BY_PROFILE = Index::on("by_profile", &["profile_id", "revision"]).unique();
     }
@@ -163,6 +164,16 @@ collections! {
         DEPLOYMENT_ACTIVE = Index::on("active", &["environment_id"]).unique().only_where("status.state", &DeploymentStatus::ACTIVE);
         /// Decided and unfinished deployments of all apps.
         DEPLOYMENT_RUNNING = Index::on("running", &["created_at"]).only_where("status.state", &["running"]);
+    }
+    PARAMETER_DRAFTS = "parameter_drafts" for ParameterDraft, id |d| d.id.to_string(), {
+        /// An environment's drafts.
+        DRAFT_BY_ENVIRONMENT = Index::on("by_environment", &["environment_id", "created_at"]);
+        /// An environment's drafts in a state.
+        DRAFT_BY_STATE = Index::on("by_state", &["environment_id", "status.state", "created_at"]);
+        /// One decided draft per environment at a time is not active yet.
+        DRAFT_APPROVED = Index::on("approved", &["environment_id"]).unique().only_where("status.state", &["approved"]);
+        /// Decided drafts of all apps that are not active yet.
+        DRAFT_UNFINISHED = Index::on("unfinished", &["created_at"]).only_where("status.state", &["approved"]);
     }
     JOBS = "jobs" for Job, id |j| j.id.to_string(), {
         /// Jobs whose time has come.
@@ -203,6 +214,11 @@ collections! {
 /// The id of a changeset's revision.
 pub fn revision_id(changeset_id: conman_domain::id::ChangesetId, number: u32) -> String {
     format!("{changeset_id}:{number}")
+}
+
+/// The id of a profile's revision.
+pub fn profile_revision_id(profile_id: conman_domain::id::ProfileId, revision: u32) -> String {
+    format!("{profile_id}:{revision}")
 }
 
 /// The id of a changeset's place in a release.

@@ -1,4 +1,4 @@
-//! The real server, killed at every step of composing, publishing and deploying, at any moment of a busy day, and cut
+//! The real server, killed at every step of composing, publishing, deploying and saving, at any moment of a busy day, and cut
 //! off from its databases: after a restart the three memories agree, and nothing that was acknowledged is lost.
 //!
 //! Each test runs on the embedded default and on MongoDB with PostgreSQL. `CONMAN_BIN_FAILPOINTS` names the binary with
@@ -52,6 +52,7 @@ on_both! {
     composing_survives_a_kill_at_each_fault_point => points::kill_at_each(crate::points::Step::Compose);
     publishing_survives_a_kill_at_each_fault_point => points::kill_at_each(crate::points::Step::Publish);
     deploying_survives_a_kill_at_each_fault_point => points::kill_at_each(crate::points::Step::Deploy);
+    saving_survives_a_kill_at_each_fault_point => points::kill_at_each(crate::points::Step::Save);
     a_busy_server_survives_kills_at_any_moment => busy::kill_at_random();
 }
 

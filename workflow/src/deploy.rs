@@ -33,6 +33,17 @@ impl Workflow {
         environment: EnvironmentId,
         release: ReleaseId,
     ) -> Result<Versioned<Deployment>> {
+        // Somebody may save parameters of the environment at the same moment, again and again.
+        let id = retrying(|| self.insert_deployment(member, environment, release)).await?;
+        self.load("deployment", id).await
+    }
+
+    async fn insert_deployment(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        release: ReleaseId,
+    ) -> Result<DeploymentId> {
         member.may(AppAction::Deploy)?;
         let full = self.release(member, release).await?;
         policy::release(member.viewer(), &full.release.doc, ReleaseAction::Deploy)?;
@@ -85,7 +96,7 @@ impl Workflow {
             ),
             _ => error,
         })?;
-        self.load("deployment", deployment.id).await
+        Ok(deployment.id)
     }
 
     /// Asks for what the stage before runs to be put on an environment.

@@ -14,6 +14,7 @@ use conman_domain::policy::AppAction;
 use conman_domain::profile::{ProfileRevision, RuntimeProfile};
 use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value::Value;
+use conman_domain::value_change::unkept;
 use conman_store::collections::{ENVIRONMENT_BY_POSITION, PROFILE_BY_NAME, PROFILE_REVISION_BY_PROFILE};
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
@@ -253,22 +254,9 @@ fn revision_of(profile: &RuntimeProfile, member: &Member, reason: String, at: Ti
         app_id: profile.app_id,
         revision: profile.revision,
         env_vars: profile.env_vars.clone(),
-        changed_by: member.actor.user_id,
+        changed_by: member.actor.audited(),
         reason,
         changed_at: at,
-    }
-}
-
-/// Why a value would not come back exactly as it is, if it would not.
-fn unkept(value: &Value) -> Option<&'static str> {
-    match value {
-        Value::Number(number) if number.is_u64() && !number.is_i64() => {
-            Some("a whole number is at most 2^63 - 1; write it as text")
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        Value::Array(items) => items.iter().find_map(unkept),
-        Value::Object(fields) if fields.keys().any(|key| key.contains('\0')) => Some("a key holds NUL"),
-        Value::Object(fields) => fields.values().find_map(unkept),
     }
 }
 

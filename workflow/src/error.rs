@@ -1,6 +1,7 @@
 //! What a use case answers when it does not do what was asked: the answer is no, or something broke.
 
 use conman_domain::IllegalTransition;
+use conman_domain::name::ParameterName;
 use conman_domain::path::InvalidPath;
 use conman_domain::policy::{Denied, DeniedKind};
 use conman_store::{CommitError, StoreError, Version};
@@ -26,12 +27,18 @@ pub enum Rejection {
     /// There is no such thing, or not for this person.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// There was such a thing, and it was deleted.
+    #[error("{0}")]
+    Gone(&'static str),
     /// Nobody is signed in, or the credentials are wrong.
     #[error("{0}")]
     Unauthenticated(&'static str),
     /// This person may not.
     #[error("{0}")]
     Forbidden(String),
+    /// These parameters are critical: somebody else has to approve.
+    #[error("a change of critical parameters needs an approval; submit a draft: {}", names(.0))]
+    ApprovalRequired(Vec<ParameterName>),
     /// What was sent is wrong, field by field.
     #[error("{}", list(.0))]
     Invalid(Vec<FieldProblem>),
@@ -78,6 +85,10 @@ pub struct Errored {
     /// What went wrong.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+fn names(names: &[ParameterName]) -> String {
+    names.iter().map(ParameterName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn list(problems: &[FieldProblem]) -> String {

@@ -1,9 +1,9 @@
 //! Fault points: places at which a test kills the process, armed with the feature `failpoints`.
 //!
-//! They lie before and after each step of composing, publishing and deploying. Without the feature they are nothing.
+//! They lie before and after each step of composing, publishing, deploying and saving. Without the feature they are nothing.
 
 /// The fault points of this crate. Those of the distribution database are listed beside them there.
-pub const FAULT_POINTS: [&str; 19] = [
+pub const FAULT_POINTS: [&str; 25] = [
     "compose.before_git",
     "compose.after_git",
     "compose.before_finish",
@@ -23,4 +23,10 @@ pub const FAULT_POINTS: [&str; 19] = [
     "deploy.after_activate",
     "deploy.before_finish",
     "deploy.after_finish",
+    "save.before_decision",
+    "save.after_decision",
+    "save.before_activate",
+    "save.after_activate",
+    "save.before_finish",
+    "save.after_finish",
 ];

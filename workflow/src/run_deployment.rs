@@ -7,7 +7,7 @@ use crate::job_context::JobContext;
 use crate::releases::set_status;
 use crate::services::Workflow;
 use crate::support::retrying;
-use crate::validation::{own_values, value_finding};
+use crate::validation::value_finding;
 use bytes::Bytes;
 use conman_distribution::{Activated, Activation, HistoryRow};
 use conman_domain::access::Role;
@@ -21,6 +21,7 @@ use conman_domain::name::ParameterName;
 use conman_domain::profile::RuntimeProfile;
 use conman_domain::release::{Publication, Release, ReleaseEvent};
 use conman_domain::snapshot::{ChangeKind, ConfigVersion, ContentHash, Provenance, SnapshotParameter};
+use conman_domain::value_change::snapshot_parameters;
 use conman_store::Versioned;
 use fail::fail_point;
 use serde_json::json;
@@ -102,7 +103,8 @@ impl Workflow {
                 "the deployment has not the approvals that it needs",
             ));
         }
-        let environment = self.environment_of(deployment.app_id, deployment.environment_id).await?;
+        // What was saved before has its place before it.
+        let environment = self.settled(deployment.app_id, deployment.environment_id).await?;
         // What the stage before runs may have changed since it was asked for.
         let kind = self.kind_of(&environment.doc, deployment.release_id).await?;
         if kind == DeploymentKind::SkipStage && deployment.approvals_required < SKIP_STAGE_APPROVALS {
@@ -147,22 +149,14 @@ impl Workflow {
             }
         };
         let profile: Versioned<RuntimeProfile> = self.load("runtime profile", environment.profile_id).await?;
-        let values = match catalog.resolve(&own_values(&catalog, &profile.doc)) {
-            Ok(values) => values,
+        let parameters = match snapshot_parameters(&catalog, &profile.doc.env_vars) {
+            Ok(parameters) => parameters,
             Err(problems) => {
                 let told: Vec<String> =
                     problems.iter().map(|p| value_finding(&environment.name, p).message).collect();
                 return Ok(Err(told.join("; ")));
             }
         };
-        let mut parameters = BTreeMap::new();
-        for (name, value) in values {
-            if let Some(declared) = catalog.parameters.get(&name) {
-                let (kind, category, hot_reloadable) =
-                    (declared.kind, declared.category, declared.hot_reloadable);
-                parameters.insert(name, SnapshotParameter { value, kind, category, hot_reloadable });
-            }
-        }
         let (publication, profile_revision) = (publication.clone(), profile.doc.revision);
         Ok(Ok(Resolved { publication, catalog, parameters, profile_revision }))
     }

@@ -1,10 +1,9 @@
 //! What environments run, and what their workers say: reads and reports of the distribution database.
 
-use crate::actor::Page;
 use crate::error::Result;
 use crate::services::Workflow;
 use bytes::Bytes;
-use conman_distribution::{HistoryPage, WorkerReport, WorkerSession};
+use conman_distribution::{WorkerReport, WorkerSession};
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::{ContentHash, Snapshot};
 
@@ -18,16 +17,6 @@ impl Workflow {
     pub async fn active_version(&self, app_id: AppId, environment: EnvironmentId) -> Result<Option<u32>> {
         let active = self.distribution().active(app_id, environment).await?;
         Ok(active.map(|active| active.provenance.config_version.0))
-    }
-
-    /// An environment's config versions, newest first.
-    pub async fn history(
-        &self,
-        app_id: AppId,
-        environment: EnvironmentId,
-        page: Page,
-    ) -> Result<HistoryPage> {
-        Ok(self.distribution().history(app_id, environment, page.page, page.limit).await?)
     }
 
     /// A file's content by its hash, as far as the environment runs it or did lately.

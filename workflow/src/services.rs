@@ -5,13 +5,16 @@ use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
 use crate::mail::Mailer;
 use crate::models::Models;
+use crate::read_config::ValuesInMemory;
 use conman_distribution::Distribution;
 use conman_domain::Timestamp;
 use conman_domain::access::Membership;
 use conman_domain::app::App;
-use conman_domain::id::AppId;
+use conman_domain::id::{AppId, EnvironmentId};
 use conman_git::{Repositories, Repository};
 use conman_store::{Document, Query, Store, Versioned};
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -37,6 +40,10 @@ struct Parts {
     models: Models,
     mailer: Option<Arc<dyn Mailer>>,
     jobs_added: Notify,
+    /// In which order this process changes parameters of an environment.
+    turns: Mutex<HashMap<EnvironmentId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Values as they were read last.
+    values: Mutex<ValuesInMemory>,
 }
 
 impl std::fmt::Debug for Workflow {
@@ -56,6 +63,7 @@ impl Workflow {
     ) -> Self {
         let (accounts, models) = (crate::accounts::Guard::default(), Models::default());
         let jobs_added = Notify::new();
+        let (turns, values) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Parts {
             store,
             repositories,
@@ -65,6 +73,8 @@ impl Workflow {
             models,
             mailer,
             jobs_added,
+            turns,
+            values,
         }))
     }
 
@@ -101,6 +111,15 @@ impl Workflow {
     /// What guards passwords: how many are hashed at once, how many attempts there may be.
     pub(crate) fn guard(&self) -> &crate::accounts::Guard {
         &self.0.accounts
+    }
+
+    /// What whoever changes an environment's parameters in this process holds while they do.
+    pub(crate) fn turn(&self, environment: EnvironmentId) -> Arc<tokio::sync::Mutex<()>> {
+        self.0.turns.lock().entry(environment).or_default().clone()
+    }
+
+    pub(crate) fn values_in_memory(&self) -> &Mutex<ValuesInMemory> {
+        &self.0.values
     }
 
     /// Now, by the store's clock.

@@ -5,7 +5,7 @@ use crate::services::Workflow;
 use conman_domain::RepoPath;
 use conman_domain::TreeId;
 use conman_domain::app::{App, BlockedPaths};
-use conman_domain::catalog::{Catalog, Values};
+use conman_domain::catalog::Catalog;
 use conman_domain::changeset::Finding;
 use conman_domain::name::EnvironmentName;
 use conman_domain::profile::RuntimeProfile;
@@ -90,7 +90,7 @@ impl Workflow {
         let mut findings = Vec::new();
         for environment in self.environments(app.id).await? {
             let profile = self.load::<RuntimeProfile>("runtime profile", environment.doc.profile_id).await?;
-            if let Err(problems) = catalog.resolve(&own_values(catalog, &profile.doc)) {
+            if let Err(problems) = catalog.resolve(&catalog.own_values(&profile.doc.env_vars)) {
                 findings.extend(
                     problems.into_iter().map(|problem| value_finding(&environment.doc.name, &problem)),
                 );
@@ -103,16 +103,6 @@ impl Workflow {
 /// What makes a finding the same, wherever in its file it stands.
 fn identity(finding: &Finding) -> (String, Option<RepoPath>, String) {
     (finding.rule.clone(), finding.path.clone(), finding.message.clone())
-}
-
-/// The profile's variables that are values of parameters; the others are plain variables.
-pub(crate) fn own_values(catalog: &Catalog, profile: &RuntimeProfile) -> Values {
-    profile
-        .env_vars
-        .iter()
-        .filter(|(name, _)| catalog.parameters.contains_key(*name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 pub(crate) fn value_finding(

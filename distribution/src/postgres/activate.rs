@@ -1,11 +1,11 @@
 //! One activation, one transaction.
 
-use super::read;
+use super::{history, read};
 use crate::changes::ConfigChanged;
 use crate::decode::{self, json_of, word_of};
 use crate::diff::{self, DeclarationChanges, FileChanges, ParameterChanges};
 use crate::error::DistributionError;
-use crate::model::{Activated, Activation};
+use crate::model::{Activated, Activation, NewVersion, ParameterActivation};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use conman_domain::Timestamp;
@@ -54,8 +54,12 @@ pub(super) async fn activate(
         client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
     // From here on this environment is ours. READ COMMITTED: what the previous owner wrote is seen below.
     let base = lock_environment(&transaction, activation).await?;
-    if let Some(row) = read::history_of(&transaction, &activation.source_id).await? {
-        return activation.already_applied(&row);
+    if let Some(row) = history::history_of(&transaction, &activation.source_id).await? {
+        return row.applied_before(
+            activation.app_id,
+            activation.environment_id,
+            activation.provenance.config_version,
+        );
     }
     if base >= activation.provenance.config_version {
         return Ok(Activated::Superseded { active: base });
@@ -72,17 +76,58 @@ pub(super) async fn activate(
     let declarations = diff::declarations(&rows, &referred_to, &activation.catalog)
         .map_err(|_| DistributionError::Invalid { reason: "its catalog is not JSON" })?;
 
-    let at = write_active(&transaction, activation).await?;
-    write_entries(&transaction, activation, &parameters).await?;
-    write_files(&transaction, activation, &files).await?;
-    write_catalog(&transaction, activation, &declarations, at).await?;
-    write_history(&transaction, activation, base, &parameters, &files, at).await?;
-    notify(&transaction, activation, parameters).await?;
+    let version = activation.version();
+    let at = write_active(&transaction, &version).await?;
+    write_entries(&transaction, &version, &parameters).await?;
+    write_files(&transaction, &version, &files).await?;
+    write_catalog(&transaction, &version, &declarations, at).await?;
+    write_history(&transaction, &version, base, &parameters, &files, at).await?;
+    commit(transaction, &version, parameters).await?;
+    Ok(Activated::Applied { at: Timestamp::new(at) })
+}
+
+pub(super) async fn activate_parameters(
+    client: &mut Object,
+    activation: &ParameterActivation,
+) -> Result<Activated, DistributionError> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
+    let (app, environment) = (activation.app_id, activation.environment_id);
+    // As above: from here on this environment is ours.
+    let locked = read::lock_active(&transaction, app, environment).await?;
+    if let Some(row) = history::history_of(&transaction, &activation.source_id).await? {
+        return row.applied_before(app, environment, activation.config_version);
+    }
+    let Some((active, rules)) = locked else {
+        return Err(DistributionError::WrongBase { active: ConfigVersion::default() });
+    };
+    let base = active.provenance.config_version;
+    if let Some(superseded) = activation.follows(base)? {
+        return Ok(superseded);
+    }
+    let version = activation.version(&active, rules);
+    version.check()?;
+    let entries = read::entries(&transaction, app, environment).await?;
+    let parameters = diff::parameters(&entries, &activation.parameters);
+    let at = write_active(&transaction, &version).await?;
+    write_entries(&transaction, &version, &parameters).await?;
+    write_history(&transaction, &version, base, &parameters, &FileChanges::new(), at).await?;
+    commit(transaction, &version, parameters).await?;
+    Ok(Activated::Applied { at: Timestamp::new(at) })
+}
+
+/// Commits together with the notification.
+async fn commit(
+    transaction: Transaction<'_>,
+    version: &NewVersion<'_>,
+    parameters: ParameterChanges,
+) -> Result<(), DistributionError> {
+    notify(&transaction, version, parameters).await?;
     fail::fail_point!("distribution.activate.before_commit");
-    tracing::debug!(event = "config_change_commit", version = activation.provenance.config_version.0);
+    tracing::debug!(event = "config_change_commit", version = version.provenance.config_version.0);
     transaction.commit().await?;
     fail::fail_point!("distribution.activate.after_commit");
-    Ok(Activated::Applied { at: Timestamp::new(at) })
+    Ok(())
 }
 
 /// Locks the environment's row, which is made at first, and tells the active version: 0 if there is none yet.
@@ -135,10 +180,9 @@ async fn refuse_missing_blobs(
 
 async fn write_active(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
 ) -> Result<DateTime<Utc>, DistributionError> {
-    let provenance = &activation.provenance;
-    let rules: Vec<String> = activation.catalog.rules.iter().map(ToString::to_string).collect();
+    let provenance = &version.provenance;
     let row = query_one(
         transaction,
         "UPDATE conman.active_config SET environment_name = $3, version = $4, release_tag = $5,
@@ -146,16 +190,16 @@ async fn write_active(
                 updated_by = $10, updated_at = date_trunc('milliseconds', clock_timestamp())
              WHERE app_id = $1 AND environment_id = $2 RETURNING updated_at",
         &[
-            &activation.app_id.uuid(),
-            &activation.environment_id.uuid(),
-            &activation.environment_name.as_str(),
+            &version.app_id.uuid(),
+            &version.environment_id.uuid(),
+            &version.environment_name.as_str(),
             &i64::from(provenance.config_version.0),
             &provenance.release_tag.as_str(),
             &provenance.release_commit.to_string(),
             &provenance.tree_id.to_string(),
             &i64::from(provenance.profile_revision),
-            &json_of(&rules),
-            &activation.changed_by,
+            &version.rules,
+            &version.changed_by,
         ],
     )
     .await?;
@@ -164,10 +208,10 @@ async fn write_active(
 
 async fn write_entries(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     changes: &ParameterChanges,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (activation.app_id.uuid(), activation.environment_id.uuid());
+    let (app, environment) = (version.app_id.uuid(), version.environment_id.uuid());
     let (mut names, mut kinds, mut values, mut categories, mut hot, mut gone) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (name, change) in changes {
@@ -205,7 +249,7 @@ async fn write_entries(
             &[
                 &app,
                 &environment,
-                &i64::from(activation.provenance.config_version.0),
+                &i64::from(version.provenance.config_version.0),
                 &names,
                 &kinds,
                 &values,
@@ -220,10 +264,10 @@ async fn write_entries(
 
 async fn write_files(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     changes: &FileChanges,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (activation.app_id.uuid(), activation.environment_id.uuid());
+    let (app, environment) = (version.app_id.uuid(), version.environment_id.uuid());
     let (mut paths, mut hashes, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     for (path, change) in changes {
         match &change.after {
@@ -250,7 +294,7 @@ async fn write_files(
                  SELECT $1, $2, $3, path, hash FROM unnest($4::text[], $5::text[]) AS new (path, hash)
                  ON CONFLICT (app_id, environment_id, path)
                  DO UPDATE SET changed_in = excluded.changed_in, hash = excluded.hash",
-            &[&app, &environment, &i64::from(activation.provenance.config_version.0), &paths, &hashes],
+            &[&app, &environment, &i64::from(version.provenance.config_version.0), &paths, &hashes],
         )
         .await?;
     }
@@ -259,15 +303,15 @@ async fn write_files(
 
 async fn write_catalog(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     changes: &DeclarationChanges,
     at: DateTime<Utc>,
 ) -> Result<(), DistributionError> {
     if changes.is_empty() {
         return Ok(());
     }
-    let (app, environment) = (activation.app_id.uuid(), activation.environment_id.uuid());
-    let version = i64::from(activation.provenance.config_version.0);
+    let (app, environment) = (version.app_id.uuid(), version.environment_id.uuid());
+    let number = i64::from(version.provenance.config_version.0);
     let (mut names, mut before, mut after, mut deprecated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (name, change) in changes {
         names.push(name.as_str());
@@ -284,7 +328,7 @@ async fn write_catalog(
              WHERE after IS NOT NULL
              ON CONFLICT (app_id, environment_id, name) DO UPDATE SET changed_in = excluded.changed_in,
                 declaration = excluded.declaration, deprecated = excluded.deprecated",
-        &[&app, &environment, &version, &names, &after, &deprecated],
+        &[&app, &environment, &number, &names, &after, &deprecated],
     )
     .await?;
     execute(
@@ -300,7 +344,7 @@ async fn write_catalog(
                 (app_id, environment_id, version, changed_by, at, name, before, after)
              SELECT $1, $2, $3, $4, $5, name, before::json, after::json
              FROM unnest($6::text[], $7::text[], $8::text[]) AS change (name, before, after)",
-        &[&app, &environment, &version, &activation.changed_by, &at, &names, &before, &after],
+        &[&app, &environment, &number, &version.changed_by, &at, &names, &before, &after],
     )
     .await?;
     Ok(())
@@ -308,13 +352,13 @@ async fn write_catalog(
 
 async fn write_history(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     base: ConfigVersion,
     parameters: &ParameterChanges,
     files: &FileChanges,
     at: DateTime<Utc>,
 ) -> Result<(), DistributionError> {
-    let (provenance, counts) = (&activation.provenance, diff::count(files));
+    let (provenance, counts) = (&version.provenance, diff::count(files));
     let written = execute(
         transaction,
         "INSERT INTO conman.config_history (app_id, environment_id, environment_name, version, base_version,
@@ -323,13 +367,13 @@ async fn write_history(
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13::text::json,
                 $14, $15, $16, $17, $18, $19, $20)",
         &[
-            &activation.app_id.uuid(),
-            &activation.environment_id.uuid(),
-            &activation.environment_name.as_str(),
+            &version.app_id.uuid(),
+            &version.environment_id.uuid(),
+            &version.environment_name.as_str(),
             &i64::from(provenance.config_version.0),
             &i64::from(base.0),
-            &activation.source_id,
-            &word_of(&activation.kind),
+            &version.source_id,
+            &word_of(&version.kind),
             &provenance.release_tag.as_str(),
             &provenance.release_commit.to_string(),
             &provenance.tree_id.to_string(),
@@ -339,9 +383,9 @@ async fn write_history(
             &i64::from(counts.added),
             &i64::from(counts.changed),
             &i64::from(counts.removed),
-            &activation.changed_by,
-            &activation.approved_by,
-            &activation.reason,
+            &version.changed_by,
+            &version.approved_by,
+            &version.reason,
             &at,
         ],
     )
@@ -358,13 +402,13 @@ async fn write_history(
 /// Joins the notification to the transaction: it goes out with the commit or not at all.
 async fn notify(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     parameters: ParameterChanges,
 ) -> Result<(), DistributionError> {
     let change = ConfigChanged {
-        app_id: activation.app_id,
-        environment_id: activation.environment_id,
-        version: activation.provenance.config_version,
+        app_id: version.app_id,
+        environment_id: version.environment_id,
+        version: version.provenance.config_version,
         changed: parameters.into_keys().collect(),
         truncated: false,
     };

@@ -1,17 +1,21 @@
 //! The port over PostgreSQL.
 
-use super::{activate, listen, read, report, setup};
+use super::{activate, history, listen, read, report, setup};
 use crate::changes::{Changes, Hub};
 use crate::error::DistributionError;
 use crate::model::{
-    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
+    WorkerSession,
 };
 use crate::port::Distribution;
 use async_trait::async_trait;
 use bytes::Bytes;
+use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
-use conman_domain::snapshot::{ContentHash, Snapshot};
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
 use deadpool_postgres::Pool;
+use std::collections::BTreeMap;
 use tokio::task::JoinHandle;
 
 #[derive(Debug)]
@@ -54,6 +58,13 @@ impl Distribution for Postgres {
         activate::activate(&mut self.pool.get().await?, &activation).await
     }
 
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError> {
+        activate::activate_parameters(&mut self.pool.get().await?, &activation).await
+    }
+
     async fn active(
         &self,
         app: AppId,
@@ -86,11 +97,49 @@ impl Distribution for Postgres {
         page: u32,
         limit: u32,
     ) -> Result<HistoryPage, DistributionError> {
-        read::history(&mut self.pool.get().await?, app, environment, page, limit).await
+        history::history(&mut self.pool.get().await?, app, environment, page, limit).await
+    }
+
+    async fn history_row(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        history::history_row(&self.pool.get().await?, app, environment, version).await
+    }
+
+    async fn history_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        at: Timestamp,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        history::history_at(&self.pool.get().await?, app, environment, at).await
+    }
+
+    async fn history_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError> {
+        history::history_of_parameter(&mut self.pool.get().await?, app, environment, name, page, limit).await
+    }
+
+    async fn parameters_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError> {
+        history::parameters_at(&mut self.pool.get().await?, app, environment, version).await
     }
 
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError> {
-        read::history_of(&self.pool.get().await?, source_id).await
+        history::history_of(&self.pool.get().await?, source_id).await
     }
 
     fn subscribe(&self) -> Changes {

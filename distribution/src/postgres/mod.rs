@@ -5,6 +5,7 @@
 mod activate;
 mod backend;
 pub(crate) mod databases;
+mod history;
 mod listen;
 mod read;
 mod report;

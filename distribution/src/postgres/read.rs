@@ -1,11 +1,9 @@
 //! Everything that only reads.
 
-use crate::decode::{
-    self, ActiveColumns, EntryColumns, HistoryColumns, ProvenanceColumns, parameter_name, repo_path, small,
-};
+use crate::decode::{self, ActiveColumns, EntryColumns, ProvenanceColumns, parameter_name, repo_path};
 use crate::error::DistributionError;
-use crate::model::{ActiveConfig, HistoryPage, HistoryRow};
-use crate::port::{MAX_PAGE, RECENT_VERSIONS};
+use crate::model::ActiveConfig;
+use crate::port::RECENT_VERSIONS;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use conman_domain::Timestamp;
@@ -15,8 +13,8 @@ use conman_domain::path::RepoPath;
 use conman_domain::snapshot::{ContentHash, Snapshot, SnapshotParameter};
 use deadpool_postgres::{GenericClient, Object};
 use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{IsolationLevel, Row};
 
 /// Reads five columns that begin at `version`.
 pub(super) fn provenance(row: &Row) -> ProvenanceColumns {
@@ -46,16 +44,34 @@ pub(super) async fn active(
         )
         .await?;
     let row = client.query_opt(&statement, &[&app.uuid(), &environment.uuid()]).await?;
-    row.map(|row| {
-        ActiveColumns {
-            environment_name: row.get("environment_name"),
-            provenance: provenance(&row),
-            updated_by: row.get("updated_by"),
-            updated_at: instant(&row, "updated_at"),
-        }
-        .active(app, environment)
-    })
-    .transpose()
+    row.map(|row| active_of(&row, app, environment)).transpose()
+}
+
+/// Locks the environment's row until the transaction ends, and reads it with the catalog's rules; `None` without one.
+pub(super) async fn lock_active(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Option<(ActiveConfig, String)>, DistributionError> {
+    let rows = query(
+        client,
+        "SELECT version, release_tag, release_commit, tree_id, profile_revision, environment_name,
+                updated_by, updated_at, catalog_rules::text AS catalog_rules
+         FROM conman.active_config WHERE app_id = $1 AND environment_id = $2 FOR UPDATE",
+        &[&app.uuid(), &environment.uuid()],
+    )
+    .await?;
+    rows.first().map(|row| Ok((active_of(row, app, environment)?, row.get("catalog_rules")))).transpose()
+}
+
+fn active_of(row: &Row, app: AppId, environment: EnvironmentId) -> Result<ActiveConfig, DistributionError> {
+    ActiveColumns {
+        environment_name: row.get("environment_name"),
+        provenance: provenance(row),
+        updated_by: row.get("updated_by"),
+        updated_at: instant(row, "updated_at"),
+    }
+    .active(app, environment)
 }
 
 pub(super) async fn entries(
@@ -170,79 +186,6 @@ pub(super) async fn file(
     let row =
         client.query_opt(&statement, &[&app.uuid(), &environment.uuid(), &hash.as_str(), &recent]).await?;
     Ok(row.map(|row| Bytes::from(row.get::<_, Vec<u8>>(0))))
-}
-
-const HISTORY: &str = "SELECT version, release_tag, release_commit, tree_id, profile_revision, app_id,
-    environment_id, environment_name, base_version, source_id, kind, parameters::text AS parameters, files_added,
-    files_changed, files_removed, changed_by, approved_by, reason, at FROM conman.config_history";
-
-async fn history_rows(
-    client: &impl GenericClient,
-    condition: &str,
-    values: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<HistoryRow>, DistributionError> {
-    let rows = query(client, &format!("{HISTORY} WHERE {condition}"), values).await?;
-    rows.iter()
-        .map(|row| {
-            HistoryColumns {
-                app_id: row.get("app_id"),
-                environment_id: row.get("environment_id"),
-                environment_name: row.get("environment_name"),
-                provenance: provenance(row),
-                base_version: row.get("base_version"),
-                source_id: row.get("source_id"),
-                kind: row.get("kind"),
-                parameters: row.get("parameters"),
-                files: [row.get("files_added"), row.get("files_changed"), row.get("files_removed")],
-                changed_by: row.get("changed_by"),
-                approved_by: row.get("approved_by"),
-                reason: row.get("reason"),
-                at: instant(row, "at"),
-            }
-            .row()
-        })
-        .collect()
-}
-
-pub(super) async fn history(
-    client: &mut Object,
-    app: AppId,
-    environment: EnvironmentId,
-    page: u32,
-    limit: u32,
-) -> Result<HistoryPage, DistributionError> {
-    // Both queries as of one instant, so that the total fits the rows.
-    let transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true)
-        .start()
-        .await?;
-    let (app, environment) = (app.uuid(), environment.uuid());
-    let total: i64 = transaction
-        .query_one(
-            "SELECT count(*) FROM conman.config_history WHERE app_id = $1 AND environment_id = $2",
-            &[&app, &environment],
-        )
-        .await?
-        .get(0);
-    let limit = i64::from(limit.clamp(1, MAX_PAGE));
-    let offset = i64::from(page.max(1) - 1) * limit;
-    let rows = history_rows(
-        &transaction,
-        "app_id = $1 AND environment_id = $2 ORDER BY version DESC LIMIT $3 OFFSET $4",
-        &[&app, &environment, &limit, &offset],
-    )
-    .await?;
-    transaction.commit().await?;
-    Ok(HistoryPage { rows, total: small(total)? })
-}
-
-pub(super) async fn history_of(
-    client: &impl GenericClient,
-    source_id: &str,
-) -> Result<Option<HistoryRow>, DistributionError> {
-    Ok(history_rows(client, "source_id = $1", &[&source_id]).await?.pop())
 }
 
 /// The catalog's rows as JSON.

@@ -1,11 +1,11 @@
 //! Everything that writes.
 
-use super::read;
+use super::{history, read};
 use crate::changes::{ConfigChanged, Hub};
 use crate::decode::{json_of, parameter_name, word_of};
 use crate::diff::{self, DeclarationChanges, FileChanges, ParameterChanges};
 use crate::error::DistributionError;
-use crate::model::{Activated, Activation, WorkerReport};
+use crate::model::{Activated, Activation, NewVersion, ParameterActivation, WorkerReport};
 use bytes::Bytes;
 use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
@@ -35,8 +35,8 @@ pub(super) fn activate(
     let (app, environment) = (activation.app_id, activation.environment_id);
     // IMMEDIATE: the file's write lock stands in for the lock on the environment's row.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(row) = read::history_of(&transaction, &activation.source_id)? {
-        return activation.already_applied(&row);
+    if let Some(row) = history::history_of(&transaction, &activation.source_id)? {
+        return row.applied_before(app, environment, activation.provenance.config_version);
     }
     let base = read::active(&transaction, app, environment)?
         .map_or(ConfigVersion::default(), |active| active.provenance.config_version);
@@ -54,22 +54,67 @@ pub(super) fn activate(
     let declarations = diff::declarations(&rows, &referred_to, &activation.catalog)
         .map_err(|_| DistributionError::Invalid { reason: "its catalog is not JSON" })?;
 
-    let at = write_active(&transaction, activation)?;
-    write_entries(&transaction, activation, &parameters)?;
-    write_files(&transaction, activation, &files)?;
-    write_catalog(&transaction, activation, &declarations, at)?;
-    write_history(&transaction, activation, base, &parameters, &files, at)?;
+    let version = activation.version();
+    let at = write_active(&transaction, &version)?;
+    write_entries(&transaction, &version, &parameters)?;
+    write_files(&transaction, &version, &files)?;
+    write_catalog(&transaction, &version, &declarations, at)?;
+    write_history(&transaction, &version, base, &parameters, &files, at)?;
+    commit(transaction, hub, &version, parameters)?;
+    Ok(Activated::Applied { at })
+}
+
+pub(super) fn activate_parameters(
+    connection: &mut Connection,
+    hub: &Hub,
+    activation: &ParameterActivation,
+) -> Result<Activated, DistributionError> {
+    let (app, environment) = (activation.app_id, activation.environment_id);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let Some(row) = history::history_of(&transaction, &activation.source_id)? {
+        return row.applied_before(app, environment, activation.config_version);
+    }
+    let Some(active) = read::active(&transaction, app, environment)? else {
+        return Err(DistributionError::WrongBase { active: ConfigVersion::default() });
+    };
+    let base = active.provenance.config_version;
+    if let Some(superseded) = activation.follows(base)? {
+        return Ok(superseded);
+    }
+    let rules = transaction.query_row(
+        "SELECT catalog_rules FROM active_config WHERE app_id = ?1 AND environment_id = ?2",
+        params![app.to_string(), environment.to_string()],
+        |row| row.get(0),
+    )?;
+    let version = activation.version(&active, rules);
+    version.check()?;
+    let parameters =
+        diff::parameters(&read::entries(&transaction, app, environment)?, &activation.parameters);
+    let at = write_active(&transaction, &version)?;
+    write_entries(&transaction, &version, &parameters)?;
+    write_history(&transaction, &version, base, &parameters, &FileChanges::new(), at)?;
+    commit(transaction, hub, &version, parameters)?;
+    Ok(Activated::Applied { at })
+}
+
+/// Commits, and then tells of it.
+fn commit(
+    transaction: Transaction<'_>,
+    hub: &Hub,
+    version: &NewVersion<'_>,
+    parameters: ParameterChanges,
+) -> Result<(), DistributionError> {
     fail::fail_point!("distribution.activate.before_commit");
     transaction.commit()?;
     hub.tell(ConfigChanged {
-        app_id: app,
-        environment_id: environment,
-        version: activation.provenance.config_version,
+        app_id: version.app_id,
+        environment_id: version.environment_id,
+        version: version.provenance.config_version,
         changed: parameters.into_keys().collect(),
         truncated: false,
     });
     fail::fail_point!("distribution.activate.after_commit");
-    Ok(Activated::Applied { at })
+    Ok(())
 }
 
 fn refuse_missing_blobs(transaction: &Transaction<'_>, files: &FileChanges) -> Result<(), DistributionError> {
@@ -124,10 +169,9 @@ fn referred_to(
 
 fn write_active(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
 ) -> Result<Timestamp, DistributionError> {
-    let provenance = &activation.provenance;
-    let rules: Vec<String> = activation.catalog.rules.iter().map(ToString::to_string).collect();
+    let provenance = &version.provenance;
     let millis: i64 = transaction.query_row(
         "INSERT INTO active_config (app_id, environment_id, environment_name, version, release_tag, release_commit,
             tree_id, profile_revision, catalog_rules, updated_by, updated_at)
@@ -139,16 +183,16 @@ fn write_active(
             updated_by = excluded.updated_by, updated_at = excluded.updated_at
          RETURNING updated_at",
         params![
-            activation.app_id.to_string(),
-            activation.environment_id.to_string(),
-            activation.environment_name.as_str(),
+            version.app_id.to_string(),
+            version.environment_id.to_string(),
+            version.environment_name.as_str(),
             provenance.config_version.0,
             provenance.release_tag.as_str(),
             provenance.release_commit.to_string(),
             provenance.tree_id.to_string(),
             provenance.profile_revision,
-            json_of(&rules),
-            activation.changed_by,
+            version.rules,
+            version.changed_by,
         ],
         |row| row.get(0),
     )?;
@@ -157,10 +201,10 @@ fn write_active(
 
 fn write_entries(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     changes: &ParameterChanges,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (activation.app_id.to_string(), activation.environment_id.to_string());
+    let (app, environment) = (version.app_id.to_string(), version.environment_id.to_string());
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO active_config_entries
             (app_id, environment_id, name, type, value, category, hot_reloadable, changed_in)
@@ -182,7 +226,7 @@ fn write_entries(
                 parameter.value.to_string(),
                 parameter.category.as_ref().map(word_of),
                 parameter.hot_reloadable,
-                activation.provenance.config_version.0,
+                version.provenance.config_version.0,
             ])?,
             None => delete.execute(params![app, environment, name.as_str()])?,
         };
@@ -192,10 +236,10 @@ fn write_entries(
 
 fn write_files(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     changes: &FileChanges,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (activation.app_id.to_string(), activation.environment_id.to_string());
+    let (app, environment) = (version.app_id.to_string(), version.environment_id.to_string());
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO active_config_files (app_id, environment_id, path, hash, changed_in)
          VALUES (?1, ?2, ?3, ?4, ?5)
@@ -212,7 +256,7 @@ fn write_files(
                 environment,
                 path.as_str(),
                 hash.as_str(),
-                activation.provenance.config_version.0,
+                version.provenance.config_version.0,
             ])?,
             None => delete.execute(params![app, environment, path.as_str()])?,
         };
@@ -222,12 +266,12 @@ fn write_files(
 
 fn write_catalog(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     changes: &DeclarationChanges,
     at: Timestamp,
 ) -> Result<(), DistributionError> {
-    let (app, environment) = (activation.app_id.to_string(), activation.environment_id.to_string());
-    let version = activation.provenance.config_version.0;
+    let (app, environment) = (version.app_id.to_string(), version.environment_id.to_string());
+    let number = version.provenance.config_version.0;
     let mut upsert = transaction.prepare_cached(
         "INSERT INTO variable_catalog (app_id, environment_id, name, declaration, deprecated, changed_in)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -250,18 +294,18 @@ fn write_catalog(
                 name.as_str(),
                 declaration,
                 change.deprecated,
-                version
+                number
             ])?,
             None => delete.execute(params![app, environment, name.as_str()])?,
         };
         record.execute(params![
             app,
             environment,
-            version,
+            number,
             name.as_str(),
             change.before,
             change.after,
-            activation.changed_by,
+            version.changed_by,
             at.millis(),
         ])?;
     }
@@ -270,26 +314,26 @@ fn write_catalog(
 
 fn write_history(
     transaction: &Transaction<'_>,
-    activation: &Activation,
+    version: &NewVersion<'_>,
     base: ConfigVersion,
     parameters: &ParameterChanges,
     files: &FileChanges,
     at: Timestamp,
 ) -> Result<(), DistributionError> {
-    let (provenance, counts) = (&activation.provenance, diff::count(files));
+    let (provenance, counts) = (&version.provenance, diff::count(files));
     transaction.execute(
         "INSERT INTO config_history (app_id, environment_id, environment_name, version, base_version, source_id,
             kind, release_tag, release_commit, tree_id, profile_revision, parameters, files, files_added,
             files_changed, files_removed, changed_by, approved_by, reason, at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
         params![
-            activation.app_id.to_string(),
-            activation.environment_id.to_string(),
-            activation.environment_name.as_str(),
+            version.app_id.to_string(),
+            version.environment_id.to_string(),
+            version.environment_name.as_str(),
             provenance.config_version.0,
             base.0,
-            activation.source_id,
-            word_of(&activation.kind),
+            version.source_id,
+            word_of(&version.kind),
             provenance.release_tag.as_str(),
             provenance.release_commit.to_string(),
             provenance.tree_id.to_string(),
@@ -299,9 +343,9 @@ fn write_history(
             counts.added,
             counts.changed,
             counts.removed,
-            activation.changed_by,
-            activation.approved_by,
-            activation.reason,
+            version.changed_by,
+            version.approved_by,
+            version.reason,
             at.millis(),
         ],
     )?;

@@ -1,18 +1,22 @@
 //! The port over SQLite.
 
-use super::{activate, read, setup};
+use super::{activate, history, read, setup};
 use crate::changes::{Changes, Hub};
 use crate::error::DistributionError;
 use crate::model::{
-    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
+    WorkerSession,
 };
 use crate::port::Distribution;
 use async_trait::async_trait;
 use bytes::Bytes;
+use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
-use conman_domain::snapshot::{ContentHash, Snapshot};
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,6 +105,13 @@ impl Distribution for Sqlite {
         self.write(move |connection, hub| activate::activate(connection, hub, &activation)).await
     }
 
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError> {
+        self.write(move |connection, hub| activate::activate_parameters(connection, hub, &activation)).await
+    }
+
     async fn active(
         &self,
         app: AppId,
@@ -134,12 +145,54 @@ impl Distribution for Sqlite {
         page: u32,
         limit: u32,
     ) -> Result<HistoryPage, DistributionError> {
-        self.read(move |connection| read::history(connection, app, environment, page, limit)).await
+        self.read(move |connection| history::history(connection, app, environment, page, limit)).await
+    }
+
+    async fn history_row(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        self.read(move |connection| history::history_row(connection, app, environment, version)).await
+    }
+
+    async fn history_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        at: Timestamp,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        self.read(move |connection| history::history_at(connection, app, environment, at)).await
+    }
+
+    async fn history_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError> {
+        let name = name.clone();
+        self.read(move |connection| {
+            history::history_of_parameter(connection, app, environment, &name, page, limit)
+        })
+        .await
+    }
+
+    async fn parameters_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError> {
+        self.read(move |connection| history::parameters_at(connection, app, environment, version)).await
     }
 
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError> {
         let source_id = source_id.to_owned();
-        self.read(move |connection| read::history_of(connection, &source_id)).await
+        self.read(move |connection| history::history_of(connection, &source_id)).await
     }
 
     fn subscribe(&self) -> Changes {

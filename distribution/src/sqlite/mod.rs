@@ -5,6 +5,7 @@
 
 mod activate;
 mod backend;
+mod history;
 mod read;
 mod setup;
 

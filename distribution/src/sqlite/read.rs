@@ -1,26 +1,25 @@
 //! Everything that only reads.
 
 use crate::decode::{
-    ActiveColumns, EntryColumns, HistoryColumns, ProvenanceColumns, SessionColumns, corrupt, repo_path,
-    small, version,
+    ActiveColumns, EntryColumns, ProvenanceColumns, SessionColumns, corrupt, repo_path, version,
 };
 use crate::error::DistributionError;
-use crate::model::{ActiveConfig, HistoryPage, HistoryRow, WorkerSession};
-use crate::port::{MAX_PAGE, RECENT_VERSIONS};
+use crate::model::{ActiveConfig, WorkerSession};
+use crate::port::RECENT_VERSIONS;
 use bytes::Bytes;
 use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::name::ParameterName;
 use conman_domain::path::RepoPath;
 use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const PROVENANCE: &str = "version, release_tag, release_commit, tree_id, profile_revision";
 
 /// Reads the five columns of [`PROVENANCE`], which come first.
-fn provenance(row: &Row<'_>) -> rusqlite::Result<ProvenanceColumns> {
+pub(super) fn provenance(row: &Row<'_>) -> rusqlite::Result<ProvenanceColumns> {
     Ok(ProvenanceColumns {
         version: row.get(0)?,
         release_tag: row.get(1)?,
@@ -30,7 +29,7 @@ fn provenance(row: &Row<'_>) -> rusqlite::Result<ProvenanceColumns> {
     })
 }
 
-fn uuid(text: &str) -> Result<Uuid, DistributionError> {
+pub(super) fn uuid(text: &str) -> Result<Uuid, DistributionError> {
     Uuid::try_parse(text).map_err(|_| corrupt("an id"))
 }
 
@@ -169,73 +168,6 @@ pub(super) fn file(
         })
         .optional()?;
     Ok(content.map(Bytes::from))
-}
-
-const HISTORY: &str =
-    "version, release_tag, release_commit, tree_id, profile_revision, app_id, environment_id,
-    environment_name, base_version, source_id, kind, parameters, files_added, files_changed, files_removed,
-    changed_by, approved_by, reason, at";
-
-fn history_rows(
-    connection: &Connection,
-    condition: &str,
-    values: &[&dyn ToSql],
-) -> Result<Vec<HistoryRow>, DistributionError> {
-    let sql = format!("SELECT {HISTORY} FROM config_history WHERE {condition}");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(values)?;
-    let mut history = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (app, environment): (String, String) = (row.get(5)?, row.get(6)?);
-        let columns = HistoryColumns {
-            app_id: uuid(&app)?,
-            environment_id: uuid(&environment)?,
-            environment_name: row.get(7)?,
-            provenance: provenance(row)?,
-            base_version: row.get(8)?,
-            source_id: row.get(9)?,
-            kind: row.get(10)?,
-            parameters: row.get(11)?,
-            files: [row.get(12)?, row.get(13)?, row.get(14)?],
-            changed_by: row.get(15)?,
-            approved_by: row.get(16)?,
-            reason: row.get(17)?,
-            at: Timestamp::from_millis(row.get(18)?),
-        };
-        history.push(columns.row()?);
-    }
-    Ok(history)
-}
-
-pub(super) fn history(
-    connection: &mut Connection,
-    app: AppId,
-    environment: EnvironmentId,
-    page: u32,
-    limit: u32,
-) -> Result<HistoryPage, DistributionError> {
-    let transaction = connection.transaction()?;
-    let (app, environment) = (app.to_string(), environment.to_string());
-    let total: i64 = transaction.query_row(
-        "SELECT count(*) FROM config_history WHERE app_id = ?1 AND environment_id = ?2",
-        params![app, environment],
-        |row| row.get(0),
-    )?;
-    let limit = i64::from(limit.clamp(1, MAX_PAGE));
-    let offset = i64::from(page.max(1) - 1) * limit;
-    let rows = history_rows(
-        &transaction,
-        "app_id = ?1 AND environment_id = ?2 ORDER BY version DESC LIMIT ?3 OFFSET ?4",
-        &[&app, &environment, &limit, &offset],
-    )?;
-    Ok(HistoryPage { rows, total: small(total)? })
-}
-
-pub(super) fn history_of(
-    connection: &Connection,
-    source_id: &str,
-) -> Result<Option<HistoryRow>, DistributionError> {
-    Ok(history_rows(connection, "source_id = ?1", &[&source_id])?.pop())
 }
 
 pub(super) fn workers(

@@ -1,10 +1,11 @@
 //! Ids in paths.
 
-use crate::problem::Problem;
+use crate::problem::{FieldError, Problem};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use conman_domain::id;
+use conman_domain::name::ParameterName;
+use conman_domain::{Timestamp, id};
 use std::str::FromStr;
 
 /// An id out of the path. What is no id names nothing: 404.
@@ -40,7 +41,35 @@ parameters! {
     EnvironmentId = "envId", "environment";
     ProfileId = "profileId", "runtime profile";
     DeploymentId = "deploymentId", "deployment";
+    DraftId = "draftId", "draft";
     JobId = "jobId", "job";
+}
+
+impl PathParameter for ParameterName {
+    const NAME: &'static str = "name";
+    const WHAT: &'static str = "value";
+}
+
+/// An instant out of the path, in ISO 8601 with an offset; anything else is refused with 400.
+#[derive(Debug, Clone, Copy)]
+pub struct PathInstant(pub Timestamp);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathInstant {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let missing = || Problem::of_status(StatusCode::NOT_FOUND);
+        let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| missing())?;
+        let (name, text) = parameters.iter().find(|(name, _)| *name == "timestamp").ok_or_else(missing)?;
+        instant(name, text).map(Self)
+    }
+}
+
+/// An instant that a client named, in ISO 8601 with an offset.
+pub fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    let message = "an instant in ISO 8601 with an offset is expected, e.g. 2026-03-21T14:00:00Z".to_owned();
+    let wrong = FieldError { pointer: format!("/{name}"), message };
+    Timestamp::parse(text).ok_or_else(|| Problem::invalid(vec![wrong]))
 }
 
 impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {

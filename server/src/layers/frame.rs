@@ -2,7 +2,7 @@
 
 use super::client::{Peer, client_address};
 use super::user_agent::user_agent;
-use crate::problem::Problem;
+use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -101,7 +101,8 @@ fn has_own_body(response: &Response) -> bool {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    response.status() == StatusCode::SERVICE_UNAVAILABLE && kind.starts_with("application/json")
+    response.extensions().get::<OwnForm>().is_some()
+        || response.status() == StatusCode::SERVICE_UNAVAILABLE && kind.starts_with("application/json")
         || kind.starts_with("application/x-git-")
 }
 

@@ -1,8 +1,9 @@
 //! All routes together.
 
 use super::{
-    accounts, analysis, apps, audit, auth, changesets, comments, deployments, environments, invites, jobs,
-    me, members, password, releases, revisions, service_tokens, sync, tokens, worker, workspaces,
+    accounts, analysis, apps, audit, auth, changesets, comments, deployments, drafts, environments, history,
+    invites, jobs, me, members, parameters, password, releases, revisions, service_tokens, sync, tokens,
+    values, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +21,9 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(service_tokens::routes())
         .merge(apps::routes())
         .merge(environments::routes())
+        .merge(parameters::routes())
+        .merge(drafts::routes())
+        .merge(history::routes())
         .merge(workspaces::routes())
         .merge(sync::routes())
         .merge(changesets::routes())
@@ -30,5 +34,6 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(deployments::routes())
         .merge(jobs::routes())
         .merge(audit::routes())
+        .merge(values::routes())
         .merge(worker::routes())
 }

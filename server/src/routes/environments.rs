@@ -1,10 +1,9 @@
 //! Environments, the profiles they are built from, and what they run.
 
 use super::deployments::DeploymentBody;
-use super::shared::{List, Paging};
-use super::views::{People, allowed};
+use super::views::{EditorBody, allowed};
 use crate::etag::Tagged;
-use crate::extract::{AppMember, JsonBody, PathId, QueryOf, RequiredIfMatch};
+use crate::extract::{AppMember, JsonBody, PathId, RequiredIfMatch};
 use crate::problem::{Answer, Problem};
 use crate::state::AppState;
 use axum::Json;
@@ -31,7 +30,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_environments, set_environments))
         .routes(routes!(get_environment_config))
-        .routes(routes!(get_environment_history))
         .routes(routes!(list_workers))
         .routes(routes!(list_profiles))
         .routes(routes!(get_profile, update_profile))
@@ -240,23 +238,6 @@ async fn get_environment_config(
     Ok(Json(snapshot.into()))
 }
 
-/// Lists an environment's config versions, newest first.
-#[utoipa::path(get, path = "/api/apps/{appId}/environments/{envId}/history", operation_id = "get_environment_history",
-    tag = "environments",
-    params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment"), Paging),
-    responses((status = 200, description = "The versions", body = List<Value>)))]
-async fn get_environment_history(
-    State(state): State<AppState>,
-    member: AppMember,
-    PathId(id): PathId<EnvironmentId>,
-    QueryOf(paging): QueryOf<Paging>,
-) -> Answer<Json<List<Value>>> {
-    let environment = state.workflow.environment(&member, id).await?;
-    let history = state.workflow.history(environment.doc.app_id, id, paging.page()).await?;
-    let data = history.rows.iter().map(|row| serde_json::to_value(row).unwrap_or_default()).collect();
-    Ok(Json(List::of(paging.page(), history.total.into(), data)))
-}
-
 /// The worker sessions of an environment.
 #[derive(Debug, Serialize, ToSchema)]
 struct Workers {
@@ -377,7 +358,7 @@ struct ProfileRevisionBody {
     revision: u32,
     #[schema(value_type = BTreeMap<String, Value>)]
     env_vars: Values,
-    changed_by: super::views::PersonBody,
+    changed_by: EditorBody,
     reason: String,
     #[schema(format = DateTime)]
     changed_at: String,
@@ -394,14 +375,12 @@ async fn list_profile_revisions(
     PathId(id): PathId<ProfileId>,
 ) -> Answer<Json<ProfileRevisions>> {
     let revisions = state.workflow.profile_revisions(&member, id).await?;
-    let ids: Vec<_> = revisions.iter().map(|revision| revision.changed_by).collect();
-    let people = People::of(&state, &ids).await?;
     let data = revisions
         .into_iter()
         .map(|revision| ProfileRevisionBody {
             revision: revision.revision,
             env_vars: revision.env_vars,
-            changed_by: people.person(revision.changed_by),
+            changed_by: EditorBody::from(&revision.changed_by),
             reason: revision.reason,
             changed_at: revision.changed_at.to_string(),
         })

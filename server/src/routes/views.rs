@@ -2,6 +2,7 @@
 
 use crate::problem::Answer;
 use crate::state::AppState;
+use conman_domain::audit::AuditActor;
 use conman_domain::changeset::{Approval, Collision, Finding, Severity};
 use conman_domain::id::UserId;
 use conman_domain::policy::Denied;
@@ -18,6 +19,28 @@ pub(super) struct PersonBody {
     id: Uuid,
     /// Empty for an account that is gone.
     name: String,
+}
+
+/// Who changed something: a person, a program with a service token, or the server.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Editor)]
+pub(super) struct EditorBody {
+    /// `user`, `service` or `server`.
+    kind: &'static str,
+    /// The account, for a person.
+    id: Option<Uuid>,
+    name: String,
+}
+
+impl From<&AuditActor> for EditorBody {
+    fn from(actor: &AuditActor) -> Self {
+        let (kind, id, name) = match actor {
+            AuditActor::User { user_id, name } => ("user", Some(user_id.uuid()), name.clone()),
+            AuditActor::Service { name } => ("service", None, name.clone()),
+            AuditActor::System | AuditActor::Anonymous => ("server", None, String::new()),
+        };
+        Self { kind, id, name }
+    }
 }
 
 /// The names of the people whom an answer shows.

@@ -22,7 +22,12 @@ pub(crate) enum Reached {
     Requested,
     /// It runs on the environment.
     Deployed,
+    /// A value was saved on top of it.
+    Saved,
 }
+
+/// The value that is saved, which nobody else saves.
+const SAVED: u32 = 77;
 
 /// A release and what the server has acknowledged of it so far.
 #[derive(Debug)]
@@ -84,6 +89,9 @@ impl<'a> Journey<'a> {
                 }
                 "published" | "deployed_partial" | "deployed_full" => {
                     self.deploys(people, &release).await?;
+                    if self.reached >= Reached::Deployed && target == Reached::Saved {
+                        self.saves(people).await?;
+                    }
                     return Ok((self.reached >= target).then_some(()));
                 }
                 other => bail!("the release came to be {other}: {release}"),
@@ -109,6 +117,18 @@ impl<'a> Journey<'a> {
         }
         ensure!(self.reached >= before, "{before:?} was acknowledged, and {:?} is left", self.reached);
         Ok(())
+    }
+
+    /// Reads the release as soon as the server has come so far with it, without asking it to go on.
+    ///
+    /// A save that was decided is finished behind everybody's back, so that there is nothing to wait for but itself.
+    pub(crate) async fn stands_at(&mut self, people: &People, expected: Reached) -> Result<Reached> {
+        if expected == Reached::Saved {
+            until("the save to be finished", async || Ok(self.has_saved(people).await?.then_some(())))
+                .await?;
+            self.reached = Reached::Saved;
+        }
+        self.stands(people).await
     }
 
     /// Reads the release as far as the server has come with it, without asking it to go on.
@@ -154,6 +174,23 @@ impl<'a> Journey<'a> {
         let failed = jobs.iter().find(|job| matches!(job["state"].as_str(), Some("failed" | "canceled")));
         ensure!(failed.is_none(), "a job failed: {failed:?}");
         Ok(jobs.iter().any(|job| matches!(job["state"].as_str(), Some("queued" | "running"))))
+    }
+
+    async fn saves(&mut self, people: &People) -> Result<()> {
+        if !self.has_saved(people).await? {
+            let path = self.lab.path(&format!("/environments/{}/config", self.environment));
+            let config = people.reviewer.get(&path).await?;
+            let wish = json!({"base_version": config["config_version"], "values": {"batch_size": SAVED}});
+            people.reviewer.post(&format!("{path}/save"), wish).await?;
+        }
+        self.reached = Reached::Saved;
+        Ok(())
+    }
+
+    async fn has_saved(&self, people: &People) -> Result<bool> {
+        let path = self.lab.path(&format!("/environments/{}/config", self.environment));
+        let config = people.reviewer.get(&path).await?;
+        Ok(config["parameters"]["batch_size"]["value"] == SAVED)
     }
 
     async fn deploys(&mut self, people: &People, release: &Value) -> Result<()> {
@@ -203,7 +240,7 @@ impl<'a> Journey<'a> {
             other => bail!("the deployment came to be {other}: {deployment}"),
         };
         ensure!(
-            reached >= self.reached,
+            reached >= self.reached.min(Reached::Deployed),
             "{:?} was acknowledged, and it is not so any more: {deployment}",
             self.reached
         );

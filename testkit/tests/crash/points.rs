@@ -1,4 +1,4 @@
-//! A kill at each fault point of composing, publishing and deploying.
+//! A kill at each fault point of composing, publishing, deploying and saving.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
@@ -23,16 +23,24 @@ const DEATH: Duration = Duration::from_secs(20);
 const AT_ONCE: usize = 10;
 
 /// The points that a server passes again right after its start when it was killed there.
-const REPLAYED: [&str; 4] =
-    ["publish.before_tag", "publish.after_tag", "publish.after_branch", "publish.before_finish"];
+const REPLAYED: [&str; 7] = [
+    "publish.before_tag",
+    "publish.after_tag",
+    "publish.after_branch",
+    "publish.before_finish",
+    "save.before_activate",
+    "save.after_activate",
+    "save.before_finish",
+];
 
 /// What a fault point interrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
     Compose,
     Publish,
-    /// Also what is new here and neither of the others.
+    /// Also what is new here and none of the others.
     Deploy,
+    Save,
 }
 
 impl Step {
@@ -40,6 +48,7 @@ impl Step {
         match point.split('.').next() {
             Some("compose") => Self::Compose,
             Some("publish") => Self::Publish,
+            Some("save") => Self::Save,
             Some(_) | None => Self::Deploy,
         }
     }
@@ -50,6 +59,7 @@ impl Step {
             Self::Compose => Reached::Composed,
             Self::Publish => Reached::Published,
             Self::Deploy => Reached::Deployed,
+            Self::Save => Reached::Saved,
         }
     }
 
@@ -144,8 +154,10 @@ async fn kill_at(prepared: &Prepared, point: &str) -> Result<()> {
     let people = lab.people(&server)?;
     lab.settles(&people).await?;
     journey.is_kept(&people).await?;
-    let stands = journey.stands(&people).await?;
-    ensure!(stands == step.done(), "after the restart the release stands at {stands:?}");
+    // What a person asked for and was not decided is not done; everything else is brought to its end.
+    let done = if point == "save.before_decision" { Reached::Deployed } else { step.done() };
+    let stands = journey.stands_at(&people, done).await?;
+    ensure!(stands == done, "after the restart the release stands at {stands:?}");
     stop(&mut server).await?;
     let (records, _) = memories::check(&place).await.context("after the restart")?;
     check_first(&records, step, stands)?;
@@ -164,7 +176,7 @@ async fn kill_at(prepared: &Prepared, point: &str) -> Result<()> {
 /// Plays the release until the server dies at its armed fault point, and not before.
 async fn dies(server: &mut ConmanProcess, lab: &Lab, journey: &mut Journey<'_>, step: Step) -> Result<()> {
     let people = lab.people(server)?;
-    match journey.goes_on(&people).await {
+    match journey.goes_to(&people, step.done().max(Reached::Deployed)).await {
         Ok(()) => {
             // What lies behind the last thing that a person sees may be a moment later.
             let waited = server.ended(DEATH).await;

@@ -27,6 +27,8 @@ pub struct Program {
     pub app_id: AppId,
     /// The only environment that the program may follow.
     pub environment_id: EnvironmentId,
+    /// Where its request came from.
+    pub context: RequestContext,
 }
 
 /// Who shows a token.
@@ -74,6 +76,7 @@ impl Workflow {
                     name: token.name.clone(),
                     app_id: *app_id,
                     environment_id: *environment_id,
+                    context,
                 }))
             }
             TokenPurpose::PasswordReset { .. } | TokenPurpose::FirstSetup => None,

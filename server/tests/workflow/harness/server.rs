@@ -65,12 +65,14 @@ pub(crate) struct Harness {
     pub(crate) environments: BTreeMap<String, String>,
     on: On,
     store_url: StoreUrl,
+    distribution_url: String,
     repositories: Repositories,
     people: BTreeMap<&'static str, Person>,
     runners: Mutex<Vec<RunnerTask>>,
     /// Failed jobs that the test announced: type to count.
     failures: Mutex<BTreeMap<String, usize>>,
     shutdown: CancellationToken,
+    others: Mutex<Vec<JoinHandle<()>>>,
     server: JoinHandle<()>,
     folder: tempfile::TempDir,
     _databases: (Option<MongoDatabase>, Option<PostgresDatabase>),
@@ -126,11 +128,13 @@ impl Harness {
             environments: BTreeMap::new(),
             on,
             store_url,
+            distribution_url,
             repositories,
             people: BTreeMap::new(),
             runners: Mutex::new(Vec::new()),
             failures: Mutex::new(BTreeMap::new()),
             shutdown,
+            others: Mutex::new(Vec::new()),
             server,
             folder,
             _databases: databases,
@@ -303,6 +307,22 @@ impl Harness {
         Workflow::new(store, self.repositories.clone(), distribution, None, settings())
     }
 
+    /// Starts another server over the same memories, and answers its address. It stops with the first.
+    pub(crate) async fn starts_another_server(&self) -> String {
+        let distribution = match self.on {
+            On::Team => conman_distribution::open(&self.distribution_url).await.expect("it opens twice"),
+            // One process at a time has the embedded database open.
+            On::Embedded => self.workflow.distribution().clone(),
+        };
+        let workflow = self.another_server(distribution).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let state = AppState::new(workflow, Config::new(self.folder.path().join("repositories")));
+        let server = tokio::spawn(run(listener, state, self.shutdown.clone()));
+        self.others.lock().push(server);
+        url
+    }
+
     /// Starts a job runner.
     pub(crate) fn runs(&self, workflow: &Workflow, name: &str, lease: Duration) -> RunnerTask {
         let config = RunnerConfig { lease, poll: Duration::from_millis(100), ..RunnerConfig::named(name) };
@@ -399,6 +419,9 @@ impl Harness {
             runner.stops().await;
         }
         self.shutdown.cancel();
+        for server in std::mem::take(&mut *self.others.lock()) {
+            server.await.expect("another server stops in an orderly way");
+        }
         self.server.await.expect("the server stops in an orderly way");
     }
 

@@ -4,10 +4,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use conman_distribution::{
     Activated, Activation, ActiveConfig, Changes, Distribution, DistributionError, HistoryPage, HistoryRow,
-    WorkerReport, WorkerSession,
+    ParameterActivation, WorkerReport, WorkerSession,
 };
+use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
-use conman_domain::snapshot::{ContentHash, Snapshot};
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
@@ -37,6 +40,14 @@ impl Troubled {
     pub(crate) fn new(inner: Arc<dyn Distribution>, trouble: Trouble, writes: bool) -> Arc<Self> {
         Arc::new(Self { inner, trouble, writes, broken: AtomicU32::new(0), reached: Notify::new() })
     }
+
+    async fn fails(&self) -> Result<Activated, DistributionError> {
+        self.reached.notify_one();
+        match self.trouble {
+            Trouble::Stalls => std::future::pending().await,
+            Trouble::Breaks(_) => Err(DistributionError::Url { reason: "the line is cut".to_owned() }),
+        }
+    }
 }
 
 #[async_trait]
@@ -58,11 +69,22 @@ impl Distribution for Troubled {
         if self.writes {
             self.inner.activate(activation).await?;
         }
-        self.reached.notify_one();
-        match self.trouble {
-            Trouble::Stalls => std::future::pending().await,
-            Trouble::Breaks(_) => Err(DistributionError::Url { reason: "the line is cut".to_owned() }),
+        self.fails().await
+    }
+
+    async fn activate_parameters(
+        &self,
+        activation: ParameterActivation,
+    ) -> Result<Activated, DistributionError> {
+        if let Trouble::Breaks(times) = self.trouble
+            && self.broken.fetch_add(1, Ordering::Relaxed) >= times
+        {
+            return self.inner.activate_parameters(activation).await;
         }
+        if self.writes {
+            self.inner.activate_parameters(activation).await?;
+        }
+        self.fails().await
     }
 
     async fn active(
@@ -98,6 +120,44 @@ impl Distribution for Troubled {
         limit: u32,
     ) -> Result<HistoryPage, DistributionError> {
         self.inner.history(app, environment, page, limit).await
+    }
+
+    async fn history_row(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        self.inner.history_row(app, environment, version).await
+    }
+
+    async fn history_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        at: Timestamp,
+    ) -> Result<Option<HistoryRow>, DistributionError> {
+        self.inner.history_at(app, environment, at).await
+    }
+
+    async fn history_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        page: u32,
+        limit: u32,
+    ) -> Result<HistoryPage, DistributionError> {
+        self.inner.history_of_parameter(app, environment, name, page, limit).await
+    }
+
+    async fn parameters_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError> {
+        self.inner.parameters_at(app, environment, version).await
     }
 
     async fn history_of(&self, source_id: &str) -> Result<Option<HistoryRow>, DistributionError> {

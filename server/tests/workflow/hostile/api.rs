@@ -162,7 +162,12 @@ impl Operation {
     pub(super) fn filled(&self, ids: &BTreeMap<String, String>) -> String {
         let mut path = self.path.clone();
         for name in &self.in_path {
-            let id = ids.get(name).cloned().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+            let id = ids.get(name).cloned().unwrap_or_else(|| match name.as_str() {
+                // No ids: a parameter of the sample, and an instant at which everything has begun.
+                "name" => "beds".to_owned(),
+                "timestamp" => "2999-01-01T00:00:00Z".to_owned(),
+                _ => uuid::Uuid::now_v7().to_string(),
+            });
             path = path.replace(&format!("{{{name}}}"), &id);
         }
         let needed: Vec<String> = self

@@ -103,6 +103,8 @@ async fn row_15_ids_of_another_app_do_not_exist(h: &Harness) {
     let release = h.released(&[("pages/r.yml", "name: r\n")]).await;
     let deployment = h.deploys(&release, "dev").await;
     let mut own = one_of_everything(h, &h.admin(), &session).await;
+    let draft = h.draft_of_beds(&h.admin(), &own["envId"]).await;
+    own.insert("draftId".to_owned(), draft);
     own.insert("deploymentId".to_owned(), deployment["id"].as_str().unwrap().to_owned());
     let other = another_app(h).await;
     let others = one_of_everything(h, &other, &session).await;
@@ -115,7 +117,8 @@ async fn row_15_ids_of_another_app_do_not_exist(h: &Harness) {
     let (mut routes, mut names) = (0, BTreeMap::new());
     for operation in api.in_apps().filter(|o| o.in_path.len() > 1) {
         routes += 1;
-        let inner: Vec<&String> = operation.in_path.iter().filter(|name| *name != "appId").collect();
+        let inner: Vec<&String> =
+            operation.in_path.iter().filter(|name| name.ends_with("Id") && *name != "appId").collect();
         for name in &inner {
             assert!(own.contains_key(*name), "the test has no {name} for {}", operation.name());
             *names.entry((*name).clone()).or_insert(0) += 1;

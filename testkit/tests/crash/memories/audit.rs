@@ -64,15 +64,27 @@ const DEPLOYMENT: Machine = Machine {
     ],
 };
 
+const DRAFT: Machine = Machine {
+    entity: "parameter_draft",
+    enters: after,
+    follows: &[
+        ("", &["pending_approval", "approved"]),
+        ("pending_approval", &["approved", "rejected"]),
+        ("approved", &["active"]),
+    ],
+};
+
 pub(super) fn check(records: &Records, findings: &mut Findings) -> Result<()> {
     let changesets = records.changesets.iter().map(|c| (c.id.to_string(), serde_json::to_value(&c.status)));
     let releases = records.releases.iter().map(|(r, _)| (r.id.to_string(), serde_json::to_value(&r.status)));
     let deployments = records.deployments.iter().map(|d| (d.id.to_string(), serde_json::to_value(&d.status)));
+    let drafts = records.drafts.iter().map(|d| (d.id.to_string(), serde_json::to_value(&d.status)));
     let mut state_of = BTreeMap::new();
     for (machine, statuses) in [
         (CHANGESET, changesets.collect::<Vec<_>>()),
         (RELEASE, releases.collect()),
         (DEPLOYMENT, deployments.collect()),
+        (DRAFT, drafts.collect()),
     ] {
         state_of.clear();
         for (id, status) in statuses {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use conman_distribution::{Distribution, HistoryRow};
 use conman_domain::deployment::{Deployment, DeploymentStatus};
+use conman_domain::draft::DraftStatus;
 use conman_domain::environment::Environment;
 use conman_domain::snapshot::ConfigVersion;
 
@@ -70,7 +71,7 @@ fn check_row(
     Ok(())
 }
 
-/// What is active is the newest row of a history that holds each deployment once, and is what the release's commit holds.
+/// What is active is the newest row of a history that holds each deployment and each save once, and is what the release's commit holds.
 async fn check_environment(
     records: &Records,
     environment: &Environment,
@@ -93,7 +94,13 @@ async fn check_environment(
     let succeeded = records.deployments.iter().filter(|deployment| {
         deployment.environment_id == id && matches!(deployment.status, DeploymentStatus::Succeeded { .. })
     });
-    let expected: BTreeSet<String> = succeeded.map(|deployment| deployment.id.to_string()).collect();
+    let deployed: BTreeSet<String> = succeeded.map(|deployment| deployment.id.to_string()).collect();
+    let saved = records
+        .drafts
+        .iter()
+        .filter(|draft| draft.environment_id == id && matches!(draft.status, DraftStatus::Active { .. }));
+    let mut expected: BTreeSet<String> = saved.map(|draft| draft.id.to_string()).collect();
+    expected.extend(deployed.iter().cloned());
     findings.same(
         &format!("the sources of {name}'s history"),
         (rows.len(), sources),
@@ -106,7 +113,8 @@ async fn check_environment(
     let running = environment.running.as_ref();
     findings.same(&format!("what {name} runs"), running.map(|running| &running.provenance), provenance);
     let source = running.map(|running| running.deployment_id.to_string());
-    findings.same(&format!("whose work {name} runs"), source, newest.map(|row| row.source_id.clone()));
+    let release_of = rows.iter().map(|row| &row.source_id).find(|source| deployed.contains(*source));
+    findings.same(&format!("whose work {name} runs"), source, release_of.cloned());
     let at = running.map(|running| running.activated_at);
     findings.same(
         &format!("since when {name} runs it"),

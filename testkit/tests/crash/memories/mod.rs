@@ -2,6 +2,7 @@
 
 mod audit;
 mod deployments;
+mod drafts;
 mod git;
 mod releases;
 
@@ -13,13 +14,15 @@ use conman_domain::app::App;
 use conman_domain::audit::AuditEvent;
 use conman_domain::changeset::Changeset;
 use conman_domain::deployment::Deployment;
+use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
 use conman_domain::job::{Job, JobLog, JobStatus};
 use conman_domain::mail::Mail;
 use conman_domain::release::{Release, ReleaseMember};
 use conman_store::collections::{
-    APP_BY_SLUG, AUDIT_BY_APP, CHANGESET_BY_NUMBER, DEPLOYMENT_BY_APP, ENVIRONMENT_BY_POSITION, JOB_BY_APP,
-    JOB_DUE, JOB_LEASED, JOB_LOG_BY_JOB, MAIL_BY_TIME, MEMBER_BY_RELEASE, RELEASE_BY_APP,
+    APP_BY_SLUG, AUDIT_BY_APP, CHANGESET_BY_NUMBER, DEPLOYMENT_BY_APP, DRAFT_BY_ENVIRONMENT,
+    ENVIRONMENT_BY_POSITION, JOB_BY_APP, JOB_DUE, JOB_LEASED, JOB_LOG_BY_JOB, MAIL_BY_TIME,
+    MEMBER_BY_RELEASE, RELEASE_BY_APP,
 };
 use conman_store::{Document, Index, Query, Store};
 
@@ -34,6 +37,7 @@ pub(crate) struct Records {
     pub(crate) releases: Vec<(Release, Vec<ReleaseMember>)>,
     pub(crate) environments: Vec<Environment>,
     pub(crate) deployments: Vec<Deployment>,
+    pub(crate) drafts: Vec<ParameterDraft>,
     pub(crate) jobs: Vec<Job>,
     pub(crate) events: Vec<AuditEvent>,
     pub(crate) mails: Vec<Mail>,
@@ -93,6 +97,7 @@ async fn read(
     git::check_folder(place, findings)?;
     releases::check(&records, &repository, findings)?;
     deployments::check(&records, &repository, distribution, findings).await?;
+    drafts::check(&records, store, distribution, findings).await?;
     audit::check(&records, findings)?;
     Ok((records, repository))
 }
@@ -105,10 +110,16 @@ impl Records {
             let members = all(store, &MEMBER_BY_RELEASE, Some(release.id.to_string())).await?;
             releases.push((release, members));
         }
+        let environments = all::<Environment>(store, &ENVIRONMENT_BY_POSITION, id.clone()).await?;
+        let mut drafts = Vec::new();
+        for environment in &environments {
+            drafts.extend(all(store, &DRAFT_BY_ENVIRONMENT, Some(environment.id.to_string())).await?);
+        }
         Ok(Self {
             changesets: all(store, &CHANGESET_BY_NUMBER, id.clone()).await?,
             releases,
-            environments: all(store, &ENVIRONMENT_BY_POSITION, id.clone()).await?,
+            environments,
+            drafts,
             deployments: all(store, &DEPLOYMENT_BY_APP, id.clone()).await?,
             jobs: all(store, &JOB_BY_APP, id.clone()).await?,
             events: all(store, &AUDIT_BY_APP, id).await?,

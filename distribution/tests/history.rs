@@ -1,0 +1,169 @@
+//! What the history tells, against a replay of everything that was applied, on every backend.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
+#[expect(dead_code, reason = "the contract suite uses all of it")]
+mod support;
+
+use conman_distribution::{Activated, Distribution, HistoryRow, ParameterActivation};
+use conman_domain::Timestamp;
+use conman_domain::name::ParameterName;
+use conman_domain::snapshot::{ChangeKind, ConfigVersion, SnapshotParameter};
+use conman_domain::value::{ParameterType, Value};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+use std::collections::BTreeMap;
+use support::{Database, Place, on_postgres, on_sqlite};
+
+type Parameters = BTreeMap<ParameterName, SnapshotParameter>;
+
+/// One thing that happens to an environment.
+#[derive(Debug, Clone)]
+struct Step {
+    /// Whether a release is deployed; else parameters are changed.
+    deployed: bool,
+    /// How many versions are left out before it.
+    gap: u32,
+    parameters: Parameters,
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!(null)),
+        any::<i64>().prop_map(|n| json!(n)),
+        any::<f64>().prop_filter("JSON has no others", |n| n.is_finite()).prop_map(|n| json!(n)),
+        "\\PC{0,6}".prop_map(|text| json!(text)),
+        Just(json!({"a": [1, {"": null}]})),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let parameters = proptest::collection::btree_map("[a-d]", values(), 0..4).prop_map(|values| {
+        let whole = |value| SnapshotParameter {
+            value,
+            kind: ParameterType::Json,
+            category: None,
+            hot_reloadable: true,
+        };
+        values.into_iter().map(|(name, value)| (name.parse().unwrap(), whole(value))).collect()
+    });
+    let step = (any::<bool>(), 0..3_u32, parameters);
+    let step = step.prop_map(|(deployed, gap, parameters)| Step { deployed, gap, parameters });
+    proptest::collection::vec(step, 1..14)
+}
+
+/// What was applied, as the test remembers it: version, instant, parameters then.
+type Replay = Vec<(ConfigVersion, Timestamp, Parameters)>;
+
+async fn apply(port: &dyn Distribution, place: Place, steps: Vec<Step>) -> Replay {
+    let (mut replay, mut number) = (Replay::new(), 0);
+    for step in steps {
+        let base = replay.last().map_or(0, |(version, ..)| version.0);
+        number += 1 + step.gap;
+        let whole =
+            conman_distribution::Activation { parameters: step.parameters.clone(), ..place.version(number) };
+        let outcome = if step.deployed || base == 0 {
+            port.activate(whole).await.unwrap()
+        } else {
+            let change = ParameterActivation {
+                source_id: whole.source_id,
+                app_id: place.app,
+                environment_id: place.environment,
+                base_version: ConfigVersion(base),
+                config_version: ConfigVersion(number),
+                profile_revision: number,
+                kind: ChangeKind::Save,
+                parameters: whole.parameters,
+                changed_by: "ana".to_owned(),
+                approved_by: None,
+                reason: None,
+            };
+            port.activate_parameters(change).await.unwrap()
+        };
+        let Activated::Applied { at } = outcome else { panic!("{outcome:?}") };
+        replay.push((ConfigVersion(number), at, step.parameters));
+    }
+    replay
+}
+
+async fn told_as_it_was(port: &dyn Distribution, place: Place, replay: &Replay) {
+    let (app, environment) = (place.app, place.environment);
+    let last = replay.last().unwrap().0.0;
+    for number in 0..=last + 1 {
+        let version = ConfigVersion(number);
+        let expected = replay.iter().find(|(known, ..)| *known == version);
+        let row = port.history_row(app, environment, version).await.unwrap();
+        assert_eq!(row.map(|row| row.at), expected.map(|(_, at, _)| *at), "version {number}");
+        let parameters = port.parameters_at(app, environment, version).await.unwrap();
+        assert_eq!(parameters.as_ref(), expected.map(|(.., parameters)| parameters), "version {number}");
+    }
+    let instants = replay.iter().flat_map(|(_, at, _)| [-1, 0, 1].map(|delta| at.millis() + delta));
+    for millis in instants {
+        let at = Timestamp::from_millis(millis);
+        let expected = replay.iter().rev().find(|(_, began, _)| *began <= at).map(|(version, ..)| *version);
+        let row = port.history_at(app, environment, at).await.unwrap();
+        assert_eq!(row.map(|row| row.provenance.config_version), expected, "at {at}");
+    }
+    for name in ["a", "b", "c", "d"].map(|name| name.parse::<ParameterName>().unwrap()) {
+        let (mut before, mut expected) = (None, Vec::new());
+        for (version, _, parameters) in replay {
+            let after = parameters.get(&name).cloned();
+            if after != before {
+                expected.push((*version, before, after.clone()));
+            }
+            before = after;
+        }
+        let rows = all_of(port, place, &name).await;
+        let told: Vec<_> = rows
+            .into_iter()
+            .map(|mut row| {
+                let change = row.parameters.remove(&name).unwrap();
+                (row.provenance.config_version, change.before, change.after)
+            })
+            .collect();
+        assert_eq!(told, expected, "{name}");
+    }
+}
+
+/// All rows of a parameter, in pages of three.
+async fn all_of(port: &dyn Distribution, place: Place, name: &ParameterName) -> Vec<HistoryRow> {
+    let mut rows = Vec::new();
+    for page in 1.. {
+        let found = port.history_of_parameter(place.app, place.environment, name, page, 3).await.unwrap();
+        if found.rows.is_empty() {
+            assert_eq!(found.total as usize, rows.len());
+            break;
+        }
+        rows.extend(found.rows);
+    }
+    rows
+}
+
+async fn the_history_equals_a_replay(db: Database) {
+    let port = db.open().await;
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..if db.is_postgres() { 12 } else { 40 } {
+        let (place, other) = (Place::new(), Place::new());
+        let [these, those] = [(); 2].map(|()| steps().new_tree(&mut runner).unwrap().current());
+        // Another environment's history lies in between and never shows.
+        let replay = apply(port.as_ref(), place, these).await;
+        let others = apply(port.as_ref(), other, those).await;
+        told_as_it_was(port.as_ref(), place, &replay).await;
+        told_as_it_was(port.as_ref(), other, &others).await;
+    }
+    let nobody = Place::new();
+    let none = port.parameters_at(nobody.app, nobody.environment, ConfigVersion(1)).await.unwrap();
+    assert_eq!(none, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_equals_a_replay_on_postgres() {
+    on_postgres(the_history_equals_a_replay).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_equals_a_replay_on_sqlite() {
+    on_sqlite(the_history_equals_a_replay).await;
+}

@@ -1,0 +1,173 @@
+//! The plain routes for programs: values of the service token's environment, set, deleted, and as they were.
+
+use super::history::event;
+use super::parameters::{NewValue, base_of, no_value};
+use crate::extract::{CurrentProgram, IfMatch, JsonBody, PathId, PathInstant};
+use crate::problem::{OwnForm, Problem};
+use crate::state::AppState;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use conman_domain::name::ParameterName;
+use conman_domain::value::plain_text;
+use conman_domain::value_change::ValueChange;
+use conman_workflow::{Editor, Error, Page, ParameterSave, When};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_values))
+        .routes(routes!(get_value, set_value, delete_value))
+        .routes(routes!(value_history))
+        .routes(routes!(value_at))
+}
+
+/// A refusal of these routes: 404 and 410 are plain text, all others are problems.
+struct Refusal(Problem);
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = match self.0.status() {
+            StatusCode::NOT_FOUND => "Not Found",
+            StatusCode::GONE => "Gone",
+            _ => return self.0.into_response(),
+        };
+        let mut response = (self.0.status(), text).into_response();
+        response.extensions_mut().insert(OwnForm);
+        response
+    }
+}
+
+/// A value with its name.
+#[derive(Debug, Serialize, ToSchema)]
+struct NamedValue {
+    name: String,
+    value: Value,
+}
+
+/// Lists all values, by name.
+#[utoipa::path(get, path = "/v1/config", operation_id = "v1_list_values", tag = "values",
+    responses((status = 200, description = "The values", body = Vec<NamedValue>)))]
+async fn list_values(
+    State(state): State<AppState>,
+    CurrentProgram(program): CurrentProgram,
+) -> Result<Json<Vec<NamedValue>>, Refusal> {
+    let config = state.workflow.config_values(program.app_id, program.environment_id).await?;
+    let named =
+        |(name, value): (&ParameterName, &Value)| NamedValue { name: name.to_string(), value: value.clone() };
+    Ok(Json(config.values.iter().map(named).collect()))
+}
+
+/// Reads one value as plain text.
+#[utoipa::path(get, path = "/v1/config/{name}", operation_id = "v1_get_value", tag = "values",
+    params(("name" = String, Path, description = "The parameter")),
+    responses((status = 200, description = "The value", body = String, content_type = "text/plain"),
+        (status = 404, description = "`Not Found`", body = String, content_type = "text/plain")))]
+async fn get_value(
+    State(state): State<AppState>,
+    CurrentProgram(program): CurrentProgram,
+    name: Result<PathId<ParameterName>, Problem>,
+) -> Result<String, Refusal> {
+    let PathId(name) = name?;
+    let config = state.workflow.config_values(program.app_id, program.environment_id).await?;
+    config.values.get(&name).map(plain_text).ok_or_else(|| no_value().into())
+}
+
+/// Sets one value.
+#[utoipa::path(put, path = "/v1/config/{name}", operation_id = "v1_set_value", tag = "values",
+    params(("name" = String, Path, description = "The parameter"),
+        ("If-Match" = Option<String>, Header, description = "The config version that was looked at, as \"v3\"")),
+    request_body = NewValue,
+    responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"),
+        (status = 400, description = "A value that the catalog refuses"),
+        (status = 403, description = "A critical parameter needs a draft"),
+        (status = 409, description = "Another version runs by now, or nothing does")))]
+async fn set_value(
+    State(state): State<AppState>,
+    CurrentProgram(program): CurrentProgram,
+    name: Result<PathId<ParameterName>, Problem>,
+    IfMatch(base): IfMatch,
+    JsonBody(body): JsonBody<NewValue>,
+) -> Result<&'static str, Refusal> {
+    let PathId(name) = name?;
+    let changes = [(name, ValueChange::Set(body.value))].into();
+    let save = ParameterSave { base_version: base_of(base), changes, reason: None };
+    state.workflow.save_parameters(Editor::Program(&program), program.environment_id, &save).await?;
+    Ok("OK")
+}
+
+/// Takes the environment's own value away; the catalog's default counts then, and the history stays.
+#[utoipa::path(delete, path = "/v1/config/{name}", operation_id = "v1_delete_value", tag = "values",
+    params(("name" = String, Path, description = "The parameter"),
+        ("If-Match" = Option<String>, Header, description = "The config version that was looked at, as \"v3\"")),
+    responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"),
+        (status = 404, description = "There never was one", body = String, content_type = "text/plain"),
+        (status = 410, description = "It was deleted before", body = String, content_type = "text/plain")))]
+async fn delete_value(
+    State(state): State<AppState>,
+    CurrentProgram(program): CurrentProgram,
+    name: Result<PathId<ParameterName>, Problem>,
+    IfMatch(base): IfMatch,
+) -> Result<&'static str, Refusal> {
+    let PathId(name) = name?;
+    let editor = Editor::Program(&program);
+    state.workflow.delete_parameter(editor, program.environment_id, &name, base_of(base)).await?;
+    Ok("OK")
+}
+
+/// Lists what became of a value, oldest first.
+#[utoipa::path(get, path = "/v1/config/{name}/history", operation_id = "v1_value_history", tag = "values",
+    params(("name" = String, Path, description = "The parameter")),
+    responses((status = 200, description = "The events", body = Vec<Value>)))]
+async fn value_history(
+    State(state): State<AppState>,
+    CurrentProgram(program): CurrentProgram,
+    name: Result<PathId<ParameterName>, Problem>,
+) -> Result<Json<Vec<Value>>, Refusal> {
+    let Ok(PathId(name)) = name else { return Ok(Json(Vec::new())) };
+    let (app, environment) = (program.app_id, program.environment_id);
+    let (mut page, mut events) = (Page { page: 1, limit: Page::MAX_LIMIT }, Vec::new());
+    loop {
+        let found = state.workflow.parameter_history(app, environment, &name, page).await?;
+        events.extend(found.rows.iter().map(|row| event(&name, row)));
+        if found.rows.len() < page.limit as usize {
+            return Ok(Json(events));
+        }
+        page.page += 1;
+    }
+}
+
+/// Reads the value at an instant, as plain text.
+#[utoipa::path(get, path = "/v1/config/{name}/at/{timestamp}", operation_id = "v1_value_at", tag = "values",
+    params(("name" = String, Path, description = "The parameter"),
+        ("timestamp" = String, Path, description = "An instant, in ISO 8601")),
+    responses((status = 200, description = "The value then", body = String, content_type = "text/plain"),
+        (status = 400, description = "No instant"),
+        (status = 404, description = "Not there then", body = String, content_type = "text/plain")))]
+async fn value_at(
+    State(state): State<AppState>,
+    CurrentProgram(program): CurrentProgram,
+    name: Result<PathId<ParameterName>, Problem>,
+    PathInstant(at): PathInstant,
+) -> Result<String, Refusal> {
+    let PathId(name) = name?;
+    let then = state.workflow.config_then(program.app_id, program.environment_id, When::At(at)).await?;
+    then.parameters.get(&name).map(|found| plain_text(&found.value)).ok_or_else(|| no_value().into())
+}

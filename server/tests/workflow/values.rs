@@ -1,0 +1,196 @@
+//! The plain routes for programs, to the letter: status and body, by service token, over several servers.
+
+use crate::harness::Harness;
+use conman_domain::access::{Token, TokenHash, TokenPurpose};
+use conman_store::Batch;
+use conman_workflow::{fresh_id, random_token};
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+on_both! {
+    values_are_set_read_and_deleted_by_programs,
+    programs_stay_in_their_environment,
+    every_server_reads_what_was_answered_before,
+}
+
+/// A program with a service token, at one of the servers.
+#[derive(Clone)]
+struct Program {
+    server: String,
+    token: String,
+    client: reqwest::Client,
+}
+
+impl Program {
+    async fn of(h: &Harness, environment: &str) -> Self {
+        let (secret, at) = (random_token("csvc"), h.workflow.now().await.unwrap());
+        let token = Token {
+            id: fresh_id(),
+            purpose: TokenPurpose::Service {
+                app_id: h.app.parse().unwrap(),
+                environment_id: h.environments[environment].parse().unwrap(),
+                created_by: h.admin().id.parse().unwrap(),
+            },
+            name: "pump".parse().unwrap(),
+            token_hash: TokenHash::of(&secret),
+            created_at: at,
+            expires_at: None,
+            last_used_at: None,
+        };
+        h.workflow.store().commit(Batch::new().insert(&token)).await.unwrap();
+        Self { server: h.url.clone(), token: secret, client: h.admin().client.clone() }
+    }
+
+    async fn asks(&self, method: Method, path: &str, body: Option<Value>) -> (u16, String) {
+        let request =
+            self.client.request(method, format!("{}/v1{path}", self.server)).bearer_auth(&self.token);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    async fn gets(&self, path: &str) -> (u16, String) {
+        self.asks(Method::GET, path, None).await
+    }
+
+    async fn puts(&self, name: &str, value: Value) -> (u16, String) {
+        self.asks(Method::PUT, &format!("/config/{name}"), Some(json!({"value": value}))).await
+    }
+
+    async fn deletes(&self, name: &str) -> (u16, String) {
+        self.asks(Method::DELETE, &format!("/config/{name}"), None).await
+    }
+}
+
+fn plain(status: u16, text: &str) -> (u16, String) {
+    (status, text.to_owned())
+}
+
+#[track_caller]
+fn refused((status, text): (u16, String), expected: u16, code: &str) -> Value {
+    let problem: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status} {text}"));
+    assert_eq!((status, problem["code"].as_str()), (expected, Some(code)), "{text}");
+    problem
+}
+
+async fn values_are_set_read_and_deleted_by_programs(h: &Harness) {
+    let program = Program::of(h, "dev").await;
+    assert_eq!(program.gets("/config").await, plain(200, "[]"));
+    assert_eq!(program.gets("/config/beds").await, plain(404, "Not Found"));
+    assert_eq!(program.gets("/config/beds/history").await, plain(200, "[]"));
+    refused(program.puts("beds", json!(11)).await, 409, "wrong_state");
+    h.has_parameters().await;
+    let all = r#"[{"name":"beds","value":10},{"name":"dose","value":1},{"name":"high","value":9},{"name":"low","value":1},{"name":"mode","value":"day"}]"#;
+    assert_eq!(program.gets("/config").await, plain(200, all));
+    let before = h.workflow.now().await.unwrap();
+    assert_eq!(program.puts("mode", json!("night")).await, plain(200, "OK"));
+    assert_eq!(program.gets("/config/mode").await, plain(200, "night"));
+    assert_eq!(program.puts("note", json!({"b": 1.5, "a": [null, "x"]})).await, plain(200, "OK"));
+    let note: Value = serde_json::from_str(&program.gets("/config/note").await.1).unwrap();
+    assert_eq!(note, json!({"b": 1.5, "a": [null, "x"]}));
+    let told = refused(program.puts("beds", json!(0)).await, 400, "invalid");
+    assert_eq!(told["errors"][0]["pointer"], "/values/beds");
+    refused(program.puts("nothing", json!(0)).await, 400, "invalid");
+    refused(
+        program.asks(Method::PUT, "/config/beds", Some(json!({"value": 1, "state": "x"}))).await,
+        400,
+        "invalid",
+    );
+    refused(program.puts("dose", json!(2)).await, 403, "approval_required");
+    assert_eq!(program.deletes("beds").await, plain(404, "Not Found"));
+    assert_eq!(program.deletes("nothing").await, plain(404, "Not Found"));
+    assert_eq!(program.deletes("mode").await, plain(200, "OK"));
+    assert_eq!(program.gets("/config/mode").await, plain(200, "day"), "the catalog's default");
+    assert_eq!(program.deletes("mode").await, plain(410, "Gone"));
+    assert_eq!(program.deletes("note").await, plain(200, "OK"));
+    assert_eq!(program.gets("/config/note").await, plain(404, "Not Found"));
+    let (status, text) = program.gets("/config/note/history").await;
+    let events: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let types: Vec<_> = events.iter().map(|event| event["event_type"].as_str().unwrap()).collect();
+    assert_eq!((status, types), (200, vec!["ConfigValueSet", "ConfigValueDeleted"]));
+    for field in ["event_type", "data", "metadata", "created_at", "stream_version"] {
+        assert!(!events[0][field].is_null(), "{field}");
+    }
+    assert_eq!(events[1]["data"]["old_value"], note);
+    assert_eq!(events[0]["metadata"]["changed_by"], "pump (service token)");
+    let set_at = events[0]["data"]["timestamp"].as_str().unwrap();
+    let then = program.gets(&format!("/config/note/at/{set_at}")).await;
+    assert_eq!((then.0, serde_json::from_str::<Value>(&then.1).unwrap()), (200, note));
+    assert_eq!(program.gets(&format!("/config/note/at/{before}")).await, plain(404, "Not Found"));
+    refused(program.gets("/config/note/at/noon").await, 400, "invalid");
+    let audited: Vec<_> = h.all(&format!("/api/audit?app={}&action=parameters.saved", h.app)).await;
+    assert_eq!(audited[0]["actor"], "pump");
+    let (status, text) = program.gets("/health").await;
+    let health: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (status, &health["status"], &health["checks"]),
+        (200, &json!("healthy"), &json!({"store": "ok", "distribution": "ok"}))
+    );
+    assert!(health["timestamp"].is_string());
+}
+
+async fn programs_stay_in_their_environment(h: &Harness) {
+    h.has_parameters().await;
+    h.promotes("staging").await;
+    let (dev, staging) = (Program::of(h, "dev").await, Program::of(h, "staging").await);
+    assert_eq!(dev.puts("beds", json!(11)).await, plain(200, "OK"));
+    assert_eq!(staging.gets("/config/beds").await, plain(200, "10"));
+    for token in ["", "csvc_wrong", &h.admin().token] {
+        let other = Program { token: token.to_owned(), ..dev.clone() };
+        for (method, path) in [
+            (Method::GET, "/config"),
+            (Method::GET, "/config/beds"),
+            (Method::PUT, "/config/beds"),
+            (Method::DELETE, "/config/beds"),
+            (Method::GET, "/config/beds/history"),
+            (Method::GET, "/config/beds/at/2026-03-21T00:00:00Z"),
+        ] {
+            let body = (method == Method::PUT).then(|| json!({"value": 12}));
+            refused(other.asks(method, path, body).await, 401, "unauthenticated");
+        }
+    }
+    for path in ["/config", "/config/beds"] {
+        let path = h.config(path.strip_prefix("/config").unwrap());
+        let request = dev.client.get(format!("{}{path}", dev.server)).bearer_auth(&dev.token);
+        assert_eq!(
+            request.send().await.unwrap().status().as_u16(),
+            401,
+            "a program reads nothing of what people read"
+        );
+    }
+    assert_eq!(dev.gets("/config/beds").await, plain(200, "11"));
+}
+
+/// Whoever reads after an answer, at whichever server, reads what was answered or something newer.
+async fn every_server_reads_what_was_answered_before(h: &Harness) {
+    h.has_parameters().await;
+    let here = Program::of(h, "dev").await;
+    let there = Program { server: h.starts_another_server().await, ..here.clone() };
+    for round in 0..20 {
+        let (writer, reader) = if round % 2 == 0 { (&here, &there) } else { (&there, &here) };
+        assert_eq!(writer.puts("beds", json!(100 + round)).await, plain(200, "OK"));
+        assert_eq!(reader.gets("/config/beds").await, plain(200, &(100 + round).to_string()));
+        assert_eq!(writer.gets("/config/beds").await, plain(200, &(100 + round).to_string()));
+    }
+    // Readers at both see a value that only grows, while writers at both make it grow.
+    let writing = async {
+        for round in 0..20 {
+            let writer = if round % 2 == 0 { &here } else { &there };
+            assert_eq!(writer.puts("beds", json!(200 + round)).await, plain(200, "OK"));
+        }
+    };
+    let reading = join_all([&here, &there, &here, &there].map(|reader| async move {
+        let mut least = 0;
+        while least < 219 {
+            let (status, text) = reader.gets("/config/beds").await;
+            let seen: u64 = text.parse().unwrap();
+            assert!(status == 200 && seen >= least, "{seen} after {least}");
+            least = seen;
+        }
+    }));
+    tokio::join!(writing, reading);
+}

@@ -1,0 +1,220 @@
+//! Drafts of critical parameters: submitted by one person, decided on by another.
+
+use crate::actor::{Member, Page};
+use crate::change::{Change, Letter};
+use crate::deploy::environment_link;
+use crate::editor::Editor;
+use crate::error::{Error, Rejection, Result};
+use crate::fresh::fresh_id;
+use crate::save_parameters::{Saved, check_text, check_wish, invalid, met, told};
+use crate::services::Workflow;
+use crate::support::retrying;
+use conman_domain::access::Role;
+use conman_domain::audit::AuditActor;
+use conman_domain::draft::{DraftEvent, DraftStatus, ParameterDraft};
+use conman_domain::id::{DraftId, EnvironmentId};
+use conman_domain::policy::{self, DraftAction};
+use conman_domain::snapshot::{ChangeKind, ConfigVersion};
+use conman_domain::value_change::{ChangedValues, ValueChanges};
+use conman_store::collections::{DRAFT_BY_ENVIRONMENT, DRAFT_BY_STATE};
+use conman_store::{Query, Versioned};
+use serde_json::json;
+
+/// A wish to have values changed after somebody else approved.
+#[derive(Debug, Clone)]
+pub struct NewDraft {
+    /// The version whose values the editor saw.
+    pub base_version: ConfigVersion,
+    /// What is to change; at least one.
+    pub changes: ValueChanges,
+    /// Why; mandatory.
+    pub reason: String,
+}
+
+impl Workflow {
+    /// Submits a draft for approval, and tells those who can give it. Nothing that runs changes.
+    pub async fn submit_draft(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        wish: &NewDraft,
+    ) -> Result<Versioned<ParameterDraft>> {
+        self.environment(member, environment).await?;
+        check_wish(&wish.changes, Some(&wish.reason))?;
+        needed("/reason", &wish.reason)?;
+        let editor = Editor::Member(member);
+        let present = self.present(member.app_id(), environment, |found| editor.may_save(found)).await?;
+        present.expects(wish.base_version)?;
+        let changed = ChangedValues::of(&present.catalog, &present.profile.doc.env_vars, &wish.changes)
+            .map_err(|problems| invalid(&wish.changes, &problems))?;
+        if changed.is_empty() {
+            return Err(Error::invalid("/values", "the environment has these values already"));
+        }
+        let at = self.now().await?;
+        let draft = ParameterDraft {
+            id: fresh_id(),
+            app_id: member.app_id(),
+            environment_id: environment,
+            kind: ChangeKind::Draft,
+            base_version: wish.base_version,
+            changes: wish.changes.clone(),
+            reason: Some(wish.reason.clone()),
+            status: DraftStatus::Draft.next(DraftEvent::Submit)?,
+            edited_by: editor.audited(),
+            created_at: at,
+            updated_at: at,
+        };
+        let mut change = editor.change(at);
+        change.insert(&draft);
+        let found = &present.environment.doc;
+        let before =
+            json!({"environment": found.name, "config_version": wish.base_version, "values": changed.before});
+        let after = json!({"state": draft.status.name(), "values": changed.after, "reason": draft.reason});
+        change.audit("parameter_draft", draft.id, "draft.submitted", before, after);
+        let names: Vec<String> = changed.after.keys().map(ToString::to_string).collect();
+        let letter = Letter {
+            event: "draft.submitted",
+            subject: format!("Approval needed: {} on {}", names.join(", "), found.name),
+            text: format!("{} wants to change parameters of {}.", member.actor.name, found.name),
+            link: Some(format!("{}/drafts/{}", environment_link(found), draft.id)),
+        };
+        self.mail_members(&mut change, draft.app_id, Role::Reviewer, &letter).await?;
+        self.commit(change).await?;
+        self.load("draft", draft.id).await
+    }
+
+    /// An environment's drafts, saves among them, newest first; those in one state, if one is named.
+    pub async fn list_drafts(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        state: Option<&'static str>,
+        page: Page,
+    ) -> Result<(Vec<Versioned<ParameterDraft>>, u64)> {
+        let environment = self.environment(member, environment).await?.doc.id.to_string();
+        let query = match state {
+            Some(state) => Query::<ParameterDraft>::on(&DRAFT_BY_STATE).eq(environment).eq(state),
+            None => Query::on(&DRAFT_BY_ENVIRONMENT).eq(environment),
+        };
+        let query = query.descending().skip(page.skip()).limit(page.limit.into()).with_total();
+        let found = self.store().find(query).await?;
+        Ok((found.items, found.total))
+    }
+
+    /// One draft of an environment.
+    pub async fn draft(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        id: DraftId,
+    ) -> Result<Versioned<ParameterDraft>> {
+        let draft: Versioned<ParameterDraft> = self.load("draft", id).await?;
+        if draft.doc.app_id == member.app_id() && draft.doc.environment_id == environment {
+            Ok(draft)
+        } else {
+            Err(Rejection::NotFound("draft").into())
+        }
+    }
+
+    /// Approves somebody else's draft on the version whose values the approver saw beside it, and answers when it runs.
+    ///
+    /// Where another version runs by then, the approver is shown its values first.
+    pub async fn approve_draft(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        id: DraftId,
+        seen: ConfigVersion,
+    ) -> Result<Saved> {
+        let turn = self.turn(environment);
+        let _held = turn.lock().await;
+        retrying(|| self.decide_approval(member, environment, id, seen)).await?;
+        self.finish_draft(id).await
+    }
+
+    async fn decide_approval(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        id: DraftId,
+        seen: ConfigVersion,
+    ) -> Result<()> {
+        let before = self.draft(member, environment, id).await?;
+        policy::draft(member.viewer(), &before.doc, DraftAction::Approve)?;
+        let present = self.present(member.app_id(), environment, |_| Ok(())).await?;
+        present.expects(seen)?;
+        let changes = &before.doc.changes;
+        let changed = ChangedValues::of(&present.catalog, &present.profile.doc.env_vars, changes)
+            .map_err(|problems| invalid(changes, &problems))?;
+        let at = self.now().await?;
+        let mut change = Editor::Member(member).change(at);
+        let (editor, reason) = (before.doc.edited_by.clone(), before.doc.reason.clone());
+        let decision =
+            present.takes(&mut change, &changed, editor, reason.clone(), Some(member.actor.user_id));
+        let (mut was, is) = told(&present, &changed, &decision, reason.as_deref());
+        was["state"] = json!(before.doc.status.name());
+        change.audit("parameter_draft", id, "draft.approved", was, is);
+        let mut draft = before.doc.clone();
+        draft.status = draft.status.next(DraftEvent::Approve(decision))?;
+        draft.updated_at = at;
+        change.replace(&draft, before.version);
+        let name = &present.environment.doc.name;
+        let text = format!("{} approved your change of parameters of {name}.", member.actor.name);
+        let link = format!("{}/drafts/{id}", environment_link(&present.environment.doc));
+        self.tell_editor(&mut change, &draft, format!("Approved: parameters of {name}"), text, link).await?;
+        self.commit(change).await.map_err(met)
+    }
+
+    /// Refuses somebody else's draft for good, with a reason.
+    pub async fn reject_draft(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+        id: DraftId,
+        reason: &str,
+    ) -> Result<Versioned<ParameterDraft>> {
+        retrying(|| async {
+            let before = self.draft(member, environment, id).await?;
+            policy::draft(member.viewer(), &before.doc, DraftAction::Reject)?;
+            check_text("/reason", reason)?;
+            needed("/reason", reason)?;
+            let at = self.now().await?;
+            let mut change = Editor::Member(member).change(at);
+            let mut draft = before.doc.clone();
+            let (user_id, reason) = (member.actor.user_id, reason.to_owned());
+            let event = DraftEvent::Reject { user_id, reason: reason.clone(), at };
+            draft.status = draft.status.next(event)?;
+            draft.updated_at = at;
+            change.replace(&draft, before.version);
+            let was = json!({"state": before.doc.status.name()});
+            let is = json!({"state": draft.status.name(), "reason": reason});
+            change.audit("parameter_draft", id, "draft.rejected", was, is);
+            let found = self.environment(member, environment).await?.doc;
+            let link = format!("{}/drafts/{id}", environment_link(&found));
+            let subject = format!("Rejected: parameters of {}", found.name);
+            self.tell_editor(&mut change, &draft, subject, reason, link).await?;
+            self.commit(change).await
+        })
+        .await?;
+        self.draft(member, environment, id).await
+    }
+
+    async fn tell_editor(
+        &self,
+        change: &mut Change,
+        draft: &ParameterDraft,
+        subject: String,
+        text: String,
+        link: String,
+    ) -> Result<()> {
+        let letter = Letter { event: "draft.decided", subject, text, link: Some(link) };
+        match draft.edited_by {
+            AuditActor::User { user_id, .. } => self.mail_user(change, user_id, &letter).await,
+            AuditActor::Service { .. } | AuditActor::System | AuditActor::Anonymous => Ok(()),
+        }
+    }
+}
+
+fn needed(pointer: &str, text: &str) -> Result<()> {
+    if text.trim().is_empty() { Err(Error::invalid(pointer, "say why")) } else { Ok(()) }
+}

@@ -1,0 +1,69 @@
+//! Who changes parameters: a member of the app, or a program with a service token of the environment.
+
+use crate::accounts::Program;
+use crate::actor::Member;
+use crate::change::Change;
+use crate::error::{Rejection, Result};
+use conman_domain::Timestamp;
+use conman_domain::audit::AuditActor;
+use conman_domain::environment::Environment;
+use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::policy::{self, EnvironmentAction};
+
+/// Who changes parameters.
+#[derive(Debug, Clone, Copy)]
+pub enum Editor<'a> {
+    /// A member of the app.
+    Member(&'a Member),
+    /// A program, in its own environment alone.
+    Program(&'a Program),
+}
+
+impl Editor<'_> {
+    /// The app.
+    pub(crate) fn app_id(self) -> AppId {
+        match self {
+            Self::Member(member) => member.app_id(),
+            Self::Program(program) => program.app_id,
+        }
+    }
+
+    /// How the record names the editor.
+    pub(crate) fn audited(self) -> AuditActor {
+        match self {
+            Self::Member(member) => member.actor.audited(),
+            Self::Program(program) => AuditActor::Service { name: program.name.as_str().to_owned() },
+        }
+    }
+
+    /// Begins a change in the editor's name.
+    pub(crate) fn change(self, at: Timestamp) -> Change {
+        match self {
+            Self::Member(member) => Change::by(&member.actor, Some(member.app_id()), at),
+            Self::Program(program) => {
+                Change::by_other(self.audited(), program.context.clone(), Some(program.app_id), at)
+            }
+        }
+    }
+
+    /// Another environment than the program's own does not exist for it.
+    pub(crate) fn reaches(self, environment: EnvironmentId) -> Result<()> {
+        match self {
+            Self::Program(program) if program.environment_id != environment => {
+                Err(Rejection::NotFound("environment").into())
+            }
+            Self::Program(_) | Self::Member(_) => Ok(()),
+        }
+    }
+
+    /// Asks the policy whether the editor may save.
+    pub(crate) fn may_save(self, environment: &Environment) -> Result<()> {
+        match self {
+            Self::Member(member) => {
+                policy::environment(member.viewer(), environment, None, EnvironmentAction::SaveParameters)?;
+            }
+            Self::Program(_) => policy::program(environment)?,
+        }
+        Ok(())
+    }
+}
