@@ -419,7 +419,8 @@ impl Harness {
             runner.stops().await;
         }
         self.shutdown.cancel();
-        for server in std::mem::take(&mut *self.others.lock()) {
+        let others = std::mem::take(&mut *self.others.lock());
+        for server in others {
             server.await.expect("another server stops in an orderly way");
         }
         self.server.await.expect("the server stops in an orderly way");
