@@ -10,7 +10,7 @@ on_both! {
 }
 
 embedded! {
-    what_was_wrong_before_holds_nobody_back,
+    a_stricter_schema_is_told_where_it_does_not_fit,
     an_app_replaces_a_schema,
 }
 
@@ -103,17 +103,17 @@ async fn an_analysis_names_what_a_changeset_breaks(h: &Harness) {
     h.author().post(&path, &json!({})).await.refused(409, "no_revision");
 }
 
-/// Somebody else's mistake is not told to who changes another file, and is told to who changes that one.
-async fn what_was_wrong_before_holds_nobody_back(h: &Harness) {
+/// Who changes a schema is told of every file that it makes wrong, and who changes another file is not.
+async fn a_stricter_schema_is_told_where_it_does_not_fit(h: &Harness) {
     h.released(&[("entities/visit.yml", ENTITY)]).await;
     h.released(&[("pages/visit.yml", PAGE)]).await;
-    // A stricter schema makes the page wrong that was right.
     let schema = "{\"properties\": {\"owner\": {\"type\": \"string\"}}, \"required\": [\"name\"]}";
     h.released(&[("schemas/page.json", schema)]).await;
     let stricter = schema.replace("[\"name\"]", "[\"name\", \"owner\"]");
     let change = h.author().edits("schemas/page.json", &stricter).submits_unchecked().await;
     let now = h.validated(&change).await;
-    assert_eq!(places(&now["findings"]), ["error schema pages/visit.yml:1:1"], "{now}");
+    let wrong = ["detail", "list", "visit"].map(|page| format!("error schema pages/{page}.yml:1:1"));
+    assert_eq!(places(&now["findings"]), wrong, "{now}");
     let other = h.second_author().edits("menus/main.yml", "type: menu\nname: main\n").submits().await;
     assert_eq!(h.second_author().sees(&other).await["state"], "in_review");
 }
