@@ -12,6 +12,7 @@ pub mod changeset;
 pub mod deployment;
 pub mod draft;
 pub mod environment;
+pub mod finding;
 pub mod git;
 pub mod id;
 pub mod job;
