@@ -19,19 +19,6 @@ use std::time::Duration;
 use support::{Database, Place, With, applied, name};
 use uuid::Uuid;
 
-macro_rules! on_both {
-    ($($test:ident)*) => {
-        mod postgres { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::support::on_postgres(super::$test).await }
-        )* }
-        mod sqlite { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::support::on_sqlite(super::$test).await }
-        )* }
-    };
-}
-
 on_both! {
     a_snapshot_comes_back_exactly
     the_same_source_id_applies_once

@@ -14,19 +14,6 @@ use serde_json::json;
 use std::time::Duration;
 use support::{Database, Place, With, applied, name};
 
-macro_rules! on_both {
-    ($($test:ident)*) => {
-        mod postgres { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::support::on_postgres(super::$test).await }
-        )* }
-        mod sqlite { $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() { super::support::on_sqlite(super::$test).await }
-        )* }
-    };
-}
-
 on_both! {
     values_change_and_all_else_stays
     the_same_source_id_changes_parameters_once

@@ -122,3 +122,29 @@ pub enum ChangeKind {
     /// An earlier version was restored.
     Restore,
 }
+
+impl ChangeKind {
+    /// Its name in the history and in the API, as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::Redeployment => "redeployment",
+            Self::Save => "save",
+            Self::Draft => "draft",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_changes_are_named_as_they_are_stored() {
+        use ChangeKind::{Deployment, Draft, Redeployment, Restore, Save};
+        for kind in [Deployment, Redeployment, Save, Draft, Restore] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+}

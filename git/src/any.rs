@@ -55,25 +55,53 @@ pub fn compare_revisions(dir: &Path, base: &str, head: &str) -> Result<Compariso
 pub struct RevisionFile {
     /// The path; bytes that are not UTF-8 are replaced.
     pub path: String,
-    /// The content; `None` for symlinks and submodules.
-    pub content: Option<Vec<u8>>,
+    /// What it holds.
+    pub content: RevisionContent,
 }
 
-/// All files of a revision of the repository that `dir` is or lies in, in Git's order.
+/// What a file of a revision holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevisionContent {
+    /// Its bytes.
+    Read(Vec<u8>),
+    /// Bytes that were not wanted, as many as this.
+    Unread(u64),
+    /// Something elsewhere: it is a symlink or a submodule.
+    Link,
+}
+
+/// All files of a revision of the repository that `dir` is or lies in, in Git's order, with the content of those that
+/// `wanted` picks by path and size in bytes.
 ///
 /// Reads only. It blocks until it is done: within a runtime, it belongs on a thread for that.
 ///
 /// # Errors
 ///
 /// As [`compare_revisions`].
-pub fn files_of_revision(dir: &Path, revision: &str) -> Result<Vec<RevisionFile>> {
+pub fn files_of_revision(
+    dir: &Path,
+    revision: &str,
+    wanted: impl Fn(&str, u64) -> bool,
+) -> Result<Vec<RevisionFile>> {
     let git = discover(dir)?;
     let tree = resolve(&git, revision)?.tree;
     let handle = Handle::of(git);
+    let sizes = handle.git().odb()?;
     let mut files = Vec::new();
     tree::walk(&mut handle.objects()?, tree, &mut Vec::new(), &mut |objects, path, leaf| {
-        let content = if leaf.is_file() { Some(objects.blob(leaf.id)?) } else { None };
-        files.push(RevisionFile { path: lossy(path), content });
+        let path = lossy(path);
+        let content = if leaf.is_file() {
+            let size = sizes.read_header(leaf.id)?.0 as u64;
+            let is_wanted = wanted(&path, size);
+            if is_wanted {
+                RevisionContent::Read(objects.blob(leaf.id)?)
+            } else {
+                RevisionContent::Unread(size)
+            }
+        } else {
+            RevisionContent::Link
+        };
+        files.push(RevisionFile { path, content });
         Ok(())
     })?;
     Ok(files)

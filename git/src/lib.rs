@@ -38,7 +38,7 @@ mod turns;
 mod verify;
 mod working;
 
-pub use any::{ChangedFile, Comparison, RevisionFile, compare_revisions, files_of_revision};
+pub use any::{ChangedFile, Comparison, RevisionContent, RevisionFile, compare_revisions, files_of_revision};
 pub use changes::{ChangeKind, PathChange};
 pub use compose::{
     Check, CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan,

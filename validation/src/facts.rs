@@ -143,16 +143,6 @@ impl FileFacts {
         Format::of(path.file_name()).is_some()
     }
 
-    /// The file.
-    pub fn path(&self) -> &RepoPath {
-        &self.path
-    }
-
-    /// What is wrong with the file by itself.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-
     /// About how much memory it takes, in bytes.
     pub fn weight(&self) -> usize {
         400 + 200 * (self.references.len() + self.members.len() + self.findings.len())

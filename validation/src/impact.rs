@@ -183,14 +183,13 @@ fn impact(
     };
     let places: Vec<ImpactedPlace> = edges.iter().take(MAX_PLACES).map(place).collect();
     let count = edges.len();
-    let (refers, it) = if count == 1 { ("1 place refers", "it") } else { ("places refer", "them") };
-    let who = if count == 1 { refers.to_owned() } else { format!("{count} {refers}") };
+    let who = if count == 1 { "1 place refers".to_owned() } else { format!("{count} places refer") };
     let first = places.first().map_or_else(String::new, |place| {
         format!(", such as `{}` in `{}`", shown(&place.key), shown(place.path.as_str()))
     });
     let description = match severity {
         ImpactSeverity::Critical => format!("{thing} is not there any more, and {who} to it{first}"),
-        ImpactSeverity::Warning => format!("{thing} changed, and {who} to it{first}: look at {it}"),
+        ImpactSeverity::Warning => format!("{thing} changed, and {who} to it{first}"),
         ImpactSeverity::Info => format!("{thing} is shown otherwise, and {who} to it{first}"),
     };
     Impact {

@@ -101,18 +101,6 @@ impl Model {
         findings
     }
 
-    /// The parameters that files refer to, with the first place of each.
-    pub fn referred_parameters(&self) -> BTreeMap<&str, (&RepoPath, u32)> {
-        let mut referred = BTreeMap::new();
-        for edge in &self.edges {
-            if let Target::Parameter(name) = &self.reference(edge).target {
-                let place = (&self.files[edge.file].path, self.reference(edge).at.line);
-                referred.entry(name.as_str()).or_insert(place);
-            }
-        }
-        referred
-    }
-
     pub(crate) fn reference(&self, edge: &Edge) -> &Reference {
         &self.files[edge.file].references[edge.reference]
     }

@@ -85,11 +85,6 @@ impl Schemas {
         is_one.then(|| Type::named(semantic_diff::stem(path.as_str()))).flatten()
     }
 
-    /// The schema of a config type, for editors; none for assets and scripts, unless the app has some.
-    pub fn get(&self, kind: Type) -> Option<&Value> {
-        self.by_type.get(&kind).map(|schema| &schema.text)
-    }
-
     /// Equal for equal schemas, within one process.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint

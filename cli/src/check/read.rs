@@ -3,8 +3,10 @@
 use anyhow::{Context as _, Result, anyhow};
 use conman_domain::RepoPath;
 use conman_domain::changeset::{Finding, Severity};
-use conman_git::GitError;
+use conman_git::RevisionContent;
+use conman_validation::FileFacts;
 use ignore::WalkBuilder;
+use semantic_diff::document::MAX_BYTES;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,17 @@ impl Files {
                 self.files.insert(path, content);
             }
             Err(error) => self.findings.push(Finding::of_no_file("path", format!("`{path}`: {error}"))),
+        }
+    }
+
+    /// A file that is not read: it is enough that it is there, unless something is expected in it.
+    fn add_unread(&mut self, path: &str, size: u64) {
+        self.add(path, Vec::new());
+        if let Ok(path) = RepoPath::parse(path)
+            && FileFacts::needs_content(&path)
+        {
+            let message = format!("{size} bytes, and at most {} MiB are read of a file", MAX_BYTES >> 20);
+            self.findings.push(Finding::error("file_size", &path, None, message));
         }
     }
 
@@ -57,11 +70,13 @@ pub(crate) fn folder(root: &Path) -> Result<Files> {
         match entry.file_type() {
             Some(kind) if kind.is_symlink() => read.add_link(&path),
             Some(kind) if kind.is_file() => {
-                let content = fs::read(entry.path());
-                read.add(
-                    &path,
-                    content.with_context(|| format!("cannot read `{}`", entry.path().display()))?,
-                );
+                let cannot_read = || format!("cannot read `{}`", entry.path().display());
+                let size = entry.metadata().with_context(cannot_read)?.len();
+                if is_read(&path, size) {
+                    read.add(&path, fs::read(entry.path()).with_context(cannot_read)?);
+                } else {
+                    read.add_unread(&path, size);
+                }
             }
             Some(_) | None => {}
         }
@@ -72,19 +87,21 @@ pub(crate) fn folder(root: &Path) -> Result<Files> {
 /// Reads a revision of a repository.
 pub(crate) fn revision(repository: &Path, revision: &str) -> Result<Files> {
     let mut read = Files::default();
-    let files = conman_git::files_of_revision(repository, revision).map_err(|error| match error {
-        GitError::NotFound(missing) => {
-            anyhow!("`{revision}` cannot be read in `{}`: {missing}", repository.display())
-        }
-        error => anyhow::Error::from(error),
-    })?;
+    let files = conman_git::files_of_revision(repository, revision, is_read)
+        .with_context(|| format!("`{revision}` cannot be read in `{}`", repository.display()))?;
     for file in files {
         match file.content {
-            Some(content) => read.add(&file.path, content),
-            None => read.add_link(&file.path),
+            RevisionContent::Read(content) => read.add(&file.path, content),
+            RevisionContent::Unread(size) => read.add_unread(&file.path, size),
+            RevisionContent::Link => read.add_link(&file.path),
         }
     }
     Ok(read)
+}
+
+/// Whether the bytes of a file can tell more than its path does, and are not too many.
+fn is_read(path: &str, size: u64) -> bool {
+    size <= MAX_BYTES as u64 && RepoPath::parse(path).is_ok_and(|path| FileFacts::needs_content(&path))
 }
 
 fn name(root: &Path, path: &Path) -> String {

@@ -125,6 +125,29 @@ async fn what_cannot_be_checked_ends_with_2() {
     assert!(complaint(&output).contains("no-such-branch"), "{}", complaint(&output));
 }
 
+#[tokio::test]
+async fn what_is_large_is_not_read_and_told_where_it_matters() {
+    let place = folder().unwrap();
+    let name = place.path().to_str().unwrap();
+    // Sparse: a terabyte that no machine could read.
+    for path in ["scan.tiff", "huge.yml"] {
+        fs::File::create(place.path().join(path)).unwrap().set_len(1 << 40).unwrap();
+    }
+    let output = check(&[name]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", complaint(&output));
+    let text = printed(&output);
+    assert!(text.contains("at most 16 MiB are read of a file") && text.contains("huge.yml"), "{text}");
+    assert!(text.ends_with("1 error, 0 warnings in 2 files\n"), "{text}");
+    for path in ["scan.tiff", "huge.yml"] {
+        fs::File::create(place.path().join(path)).unwrap().set_len(20 << 20).unwrap();
+    }
+    git(place.path(), &["init", "-q"]).await;
+    git(place.path(), &["add", "-A"]).await;
+    git(place.path(), &["commit", "-q", "-m", "Large files"]).await;
+    let output = check(&["--repo", name]).await;
+    assert!(printed(&output).ends_with("1 error, 0 warnings in 2 files\n"), "{}", printed(&output));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn links_and_names_that_no_app_takes_are_told() {

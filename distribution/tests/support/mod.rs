@@ -10,6 +10,21 @@ use conman_domain::value::{ParameterType, Value};
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// Makes each function a test on both backends.
+#[macro_export]
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod postgres { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { $crate::support::on_postgres($crate::$test).await }
+        )* }
+        mod sqlite { $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() { $crate::support::on_sqlite($crate::$test).await }
+        )* }
+    };
+}
+
 /// A database of its own for one test.
 #[derive(Clone)]
 pub(crate) struct Database {

@@ -105,7 +105,7 @@ impl AnalysisBody {
             info: count(ImpactSeverity::Info),
         };
         let total = self::count(impacts.len());
-        let before = (page.page as usize - 1).saturating_mul(page.limit as usize);
+        let before = usize::try_from(page.skip()).unwrap_or(usize::MAX);
         let shown = impacts.into_iter().skip(before).take(page.limit as usize);
         Self {
             base_sha: base,

@@ -38,7 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 struct DraftBody {
     id: Uuid,
     /// `save` or `draft`.
-    kind: String,
+    kind: &'static str,
     /// `pending_approval`, `approved`, `active`, `superseded` or `rejected`.
     state: &'static str,
     /// The version whose values the editor saw.
@@ -95,7 +95,7 @@ impl DraftBody {
         };
         Self {
             id: draft.id.uuid(),
-            kind: super::parameters::word(draft.kind),
+            kind: draft.kind.name(),
             state,
             base_version: draft.base_version.0,
             running_version: now.version.0,

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use conman_domain::catalog::Values;
 use conman_domain::id::EnvironmentId;
 use conman_domain::name::ParameterName;
-use conman_domain::snapshot::{ChangeKind, ConfigVersion};
+use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value::plain_text;
 use conman_domain::value_change::{ValueChange, ValueChanges};
 use conman_store::Version;
@@ -57,11 +57,6 @@ impl From<Saved> for SavedConfig {
             activated_at: saved.activated_at.to_string(),
         }
     }
-}
-
-/// A kind of change, as the history names it.
-pub(super) fn word(kind: ChangeKind) -> String {
-    serde_json::to_value(kind).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default()
 }
 
 /// The values that a client wants, as changes.

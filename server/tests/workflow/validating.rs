@@ -1,6 +1,6 @@
 //! The built-in validation and the analysis, through the API.
 
-use crate::harness::Harness;
+use crate::harness::{Harness, git};
 use serde_json::{Value, json};
 
 on_both! {
@@ -10,6 +10,7 @@ on_both! {
 }
 
 embedded! {
+    what_was_wrong_before_holds_nobody_back,
     a_stricter_schema_is_told_where_it_does_not_fit,
     an_app_replaces_a_schema,
 }
@@ -116,6 +117,25 @@ async fn a_stricter_schema_is_told_where_it_does_not_fit(h: &Harness) {
     assert_eq!(places(&now["findings"]), wrong, "{now}");
     let other = h.second_author().edits("menus/main.yml", "type: menu\nname: main\n").submits().await;
     assert_eq!(h.second_author().sees(&other).await["state"], "in_review");
+}
+
+/// A mistake that came to the branch by another way is told to who changes that file, and to nobody else.
+async fn what_was_wrong_before_holds_nobody_back(h: &Harness) {
+    let wrong = "type: page\nname: broken\nentity: nobody\n";
+    let commit = format!(
+        "commit refs/heads/main\ncommitter Somebody <somebody@lab.example> 1700000100 +0000\ndata 4\nPush\nfrom \
+         refs/heads/main^0\nM 100644 inline pages/broken.yml\ndata {}\n{wrong}\ndone\n",
+        wrong.len()
+    );
+    git(&h.git_dir(), &["fast-import", "--quiet", "--done"], commit.as_bytes());
+    let other = h.author().edits("pages/other.yml", "type: page\nname: other\n").submits().await;
+    assert_eq!(h.author().sees(&other).await["state"], "in_review");
+    let touched = format!("{wrong}title: Broken\n");
+    let change = h.second_author().edits("pages/broken.yml", &touched).submits_unchecked().await;
+    let now = h.validated(&change).await;
+    assert_eq!(places(&now["findings"]), ["error reference pages/broken.yml:3:9"], "{now}");
+    // And who brings what was missing mends it.
+    h.released(&[("entities/nobody.yml", "type: entity\nname: nobody\n")]).await;
 }
 
 /// A schema of the app takes the shipped one's place; one that is none is refused by its own rule.
