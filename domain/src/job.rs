@@ -274,6 +274,20 @@ pub struct JobLog {
     pub message: String,
 }
 
+/// How a line begins that says why the job takes another attempt: the runner that had it was not heard of any more.
+pub const TAKEN_OVER: &str = "Taken over";
+/// How a line begins that says why the job takes another attempt: its runner stops, or its records changed meanwhile.
+pub const GIVEN_BACK: &str = "Given back";
+/// How a line begins that says why the job takes another attempt: something broke.
+pub const BROKE: &str = "Broke";
+
+impl JobLog {
+    /// Whether the line says why the job takes another attempt.
+    pub fn explains_another_attempt(&self) -> bool {
+        [TAKEN_OVER, GIVEN_BACK, BROKE].iter().any(|beginning| self.message.starts_with(beginning))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

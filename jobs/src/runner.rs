@@ -3,7 +3,7 @@
 use crate::handlers::handle;
 use chrono::TimeDelta;
 use conman_domain::Timestamp;
-use conman_domain::job::{Job, JobEvent};
+use conman_domain::job::{BROKE, GIVEN_BACK, Job, JobEvent, JobStatus, TAKEN_OVER};
 use conman_store::collections::{JOB_DUE, JOB_LEASED};
 use conman_store::{Batch, Query, Versioned};
 use conman_workflow::{CANCELED, Error, JobContext, LOST_LEASE, Rejection, Result, STOPPED, Workflow};
@@ -127,9 +127,13 @@ impl Runner {
             let mut claimed = 0;
             for job in found {
                 let Ok(slot) = slots.clone().try_acquire_owned() else { return Ok(()) };
+                let left_by = match &job.doc.status {
+                    JobStatus::Running { owner, .. } => Some(owner.clone()),
+                    _ => None,
+                };
                 if let Some(job) = self.claim(job, now).await? {
                     claimed += 1;
-                    running.spawn(self.clone().work(job, slot, abort.clone()));
+                    running.spawn(self.clone().work(job, left_by, slot, abort.clone()));
                 }
             }
             if claimed == 0 {
@@ -167,9 +171,15 @@ impl Runner {
     }
 
     /// Works on a claimed job until it ends, its lease is lost, or the runner gives it back.
-    async fn work(self, job: Job, slot: OwnedSemaphorePermit, abort: CancellationToken) {
+    async fn work(
+        self,
+        job: Job,
+        left_by: Option<String>,
+        slot: OwnedSemaphorePermit,
+        abort: CancellationToken,
+    ) {
         let (id, kind, attempt) = (job.id, job.work.name(), job.attempt);
-        match self.attempt(&job, &abort).await {
+        match self.attempt(&job, left_by, &abort).await {
             Ok(()) => tracing::debug!(job = %id, kind, attempt, "job ended"),
             // The lease ends by itself, and another attempt follows.
             Err(error) => {
@@ -181,8 +191,11 @@ impl Runner {
         self.workflow.jobs_added().notify_one();
     }
 
-    async fn attempt(&self, job: &Job, abort: &CancellationToken) -> Result<()> {
+    async fn attempt(&self, job: &Job, left_by: Option<String>, abort: &CancellationToken) -> Result<()> {
         let context = JobContext::begin(self.workflow.store().clone(), job).await?;
+        if let Some(runner) = left_by {
+            context.log(format!("{TAKEN_OVER} from {runner}, which was not heard of any more")).await?;
+        }
         if job.cancel_requested {
             return self.conclude(&context, job, Err(Error::conflict(CANCELED, STOPPED))).await;
         }
@@ -190,7 +203,10 @@ impl Runner {
         let ended = tokio::select! {
             handled = handled => handled.unwrap_or_else(|_| Err(Error::errored("the job's handler panicked", "panic"))),
             lost = self.beat(&context) => Err(lost),
-            () = abort.cancelled() => return context.update(JobEvent::Retry { run_at: job.created_at }).await,
+            () = abort.cancelled() => {
+                context.log(format!("{GIVEN_BACK}: the runner stops")).await?;
+                return context.update(JobEvent::Retry { run_at: job.created_at }).await;
+            }
         };
         self.conclude(&context, job, ended).await
     }
@@ -233,6 +249,7 @@ impl Runner {
                 JobEvent::Cancel(now)
             }
             Err(Error::Rejected(Rejection::Conflict(conflict))) if conflict.code == "changed_meanwhile" => {
+                context.log(format!("{GIVEN_BACK}: {}", conflict.message)).await?;
                 JobEvent::Retry { run_at: now.plus(TimeDelta::milliseconds(200)) }
             }
             Err(Error::Rejected(rejection)) => {
@@ -243,7 +260,7 @@ impl Runner {
             }
             Err(Error::Errored(errored)) => {
                 tracing::warn!(job = %job.id, kind = job.work.name(), attempt = job.attempt, error = %chain(&errored), "a job broke");
-                context.log(format!("Broke in attempt {}: {errored}", job.attempt)).await?;
+                context.log(format!("{BROKE} in attempt {}: {errored}", job.attempt)).await?;
                 if job.attempt >= job.max_attempts {
                     let reason = errored.to_string();
                     self.workflow.give_up(&job.work, &reason).await?;

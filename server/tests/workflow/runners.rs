@@ -20,7 +20,10 @@ on_both! {
     work_that_is_stopped_between_attempts_is_settled,
 }
 
-const LEASE: Duration = Duration::from_secs(1);
+/// A lease that a runner which works keeps, however busy the machine is.
+const LEASE: Duration = Duration::from_secs(15);
+/// The lease of a runner that dies: the test waits for its end.
+const SHORT_LEASE: Duration = Duration::from_secs(3);
 
 async fn jobs(h: &Harness) -> Vec<Job> {
     let found = h.workflow.store().find(Query::<Job>::on(&JOB_BY_APP).eq(h.app.as_str())).await.unwrap();
@@ -36,8 +39,11 @@ impl Doomed {
     fn starts(workflow: conman_workflow::Workflow) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let config =
-            RunnerConfig { lease: LEASE, poll: Duration::from_millis(50), ..RunnerConfig::named("doomed") };
+        let config = RunnerConfig {
+            lease: SHORT_LEASE,
+            poll: Duration::from_millis(50),
+            ..RunnerConfig::named("doomed")
+        };
         runtime.spawn(Runner::new(workflow, config).run(CancellationToken::new()));
         Self { runtime }
     }
@@ -52,7 +58,7 @@ impl Doomed {
 async fn runners_share_the_work(h: &Harness) {
     for name in ["one", "two", "three"] {
         let server = h.another_server(h.workflow.distribution().clone()).await;
-        let runner = h.runs(&server, name, Duration::from_secs(15));
+        let runner = h.runs(&server, name, LEASE);
         h.keeps(runner);
     }
     let changes = join_all((0..12).map(|n| {
@@ -159,7 +165,7 @@ async fn a_stopping_runner_gives_its_jobs_back(h: &Harness) {
         Some(&"queued"),
         "at once, not when its lease of a minute ends"
     );
-    let next = h.runs(&h.workflow, "next", Duration::from_secs(15));
+    let next = h.runs(&h.workflow, "next", LEASE);
     h.keeps(next);
     assert_eq!(h.deployment_ends(asked).await["state"], "succeeded");
 }
@@ -173,7 +179,7 @@ async fn broken_work_is_tried_again(h: &Harness) {
     for (round, (writes, times)) in [(false, 2), (true, 1)].into_iter().enumerate() {
         let troubled = Troubled::new(h.workflow.distribution().clone(), Trouble::Breaks(times), writes);
         let server = h.another_server(troubled).await;
-        let runner = h.runs(&server, "patient", Duration::from_secs(15));
+        let runner = h.runs(&server, "patient", LEASE);
         let asked = h.manager().asks_to_deploy(&release, "dev").await;
         let ended = h.deployment_ends(asked).await;
         assert_eq!(
@@ -216,7 +222,7 @@ async fn work_that_is_stopped_between_attempts_is_settled(h: &Harness) {
     for writes in [false, true] {
         let troubled = Troubled::new(h.workflow.distribution().clone(), Trouble::Breaks(3), writes);
         let server = h.another_server(troubled).await;
-        let runner = h.runs(&server, "patient", Duration::from_secs(15));
+        let runner = h.runs(&server, "patient", LEASE);
         let asked = h.manager().asks_to_deploy(&release, "dev").await.ok();
         let waits = async || {
             let queued = h.all("/jobs?type=deploy_release&state=queued").await;

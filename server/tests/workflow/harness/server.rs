@@ -379,6 +379,7 @@ impl Harness {
         .await;
     }
 
+    /// The jobs that wait or run. One that is given back is between the two lists, hence the second look at the first.
     async fn unfinished(&self) -> Vec<Job> {
         let far = Timestamp::from_millis(4_000_000_000_000).to_string();
         let store = self.workflow.store();
@@ -386,7 +387,9 @@ impl Harness {
             store.find(Query::<Job>::on(&JOB_DUE).at_most(far.as_str())).await.expect("the store answers");
         let left =
             store.find(Query::<Job>::on(&JOB_LEASED).at_most(far.as_str())).await.expect("the store answers");
-        due.items.into_iter().chain(left.items).map(|job| job.doc).collect()
+        let again =
+            store.find(Query::<Job>::on(&JOB_DUE).at_most(far.as_str())).await.expect("the store answers");
+        [due, left, again].into_iter().flat_map(|found| found.items).map(|job| job.doc).collect()
     }
 
     async fn failed(&self) -> Vec<Job> {

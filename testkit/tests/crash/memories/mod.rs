@@ -6,6 +6,7 @@ mod drafts;
 mod git;
 mod releases;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
@@ -16,6 +17,7 @@ use conman_domain::changeset::Changeset;
 use conman_domain::deployment::Deployment;
 use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
+use conman_domain::id::JobId;
 use conman_domain::job::{Job, JobLog, JobStatus};
 use conman_domain::mail::Mail;
 use conman_domain::release::{Release, ReleaseMember};
@@ -39,6 +41,8 @@ pub(crate) struct Records {
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) drafts: Vec<ParameterDraft>,
     pub(crate) jobs: Vec<Job>,
+    /// By job, in order.
+    pub(crate) logs: HashMap<JobId, Vec<JobLog>>,
     pub(crate) events: Vec<AuditEvent>,
     pub(crate) mails: Vec<Mail>,
 }
@@ -115,13 +119,19 @@ impl Records {
         for environment in &environments {
             drafts.extend(all(store, &DRAFT_BY_ENVIRONMENT, Some(environment.id.to_string())).await?);
         }
+        let jobs = all::<Job>(store, &JOB_BY_APP, id.clone()).await?;
+        let mut logs = HashMap::new();
+        for job in &jobs {
+            logs.insert(job.id, all(store, &JOB_LOG_BY_JOB, Some(job.id.to_string())).await?);
+        }
         Ok(Self {
             changesets: all(store, &CHANGESET_BY_NUMBER, id.clone()).await?,
             releases,
             environments,
             drafts,
             deployments: all(store, &DEPLOYMENT_BY_APP, id.clone()).await?,
-            jobs: all(store, &JOB_BY_APP, id.clone()).await?,
+            jobs,
+            logs,
             events: all(store, &AUDIT_BY_APP, id).await?,
             mails: all(store, &MAIL_BY_TIME, None).await?,
             app,
@@ -152,7 +162,7 @@ async fn jobs(store: &Store, records: &Records, findings: &mut Findings) -> Resu
         findings.check((1..=job.max_attempts).contains(&job.attempt), || {
             format!("the job {kind} {id} ended in attempt {} of {}", job.attempt, job.max_attempts)
         });
-        let log = all::<JobLog>(store, &JOB_LOG_BY_JOB, Some(id.to_string())).await?;
+        let log = &records.logs[&id];
         let gapless = log.iter().zip(1..).all(|(line, number)| line.sequence == number);
         let in_order = log.is_sorted_by_key(|line| line.attempt);
         findings.check(gapless && in_order, || format!("the log of the job {kind} {id} is torn: {log:?}"));
