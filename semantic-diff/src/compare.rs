@@ -7,7 +7,7 @@ use crate::{KeyPath, Step};
 use std::collections::{HashMap, HashSet};
 
 /// The keys by which the items of a list are told apart, the first that fits.
-const IDENTITIES: [&str; 10] =
+pub(crate) const IDENTITIES: [&str; 10] =
     ["name", "id", "key", "path", "code", "slug", "field", "title", "label", "mountPath"];
 /// Entries of gone and new mappings that are held against each other in one file; beyond that only equal ones are found.
 const MAX_LIKENESS: usize = 2_000_000;
@@ -404,7 +404,11 @@ fn telling(document: &Document<'_>, id: NodeId) -> bool {
 }
 
 /// A mapping's keys, each with how many equal ones stand before it.
-fn keys(document: &Document<'_>, id: NodeId, except: Option<&str>) -> Vec<((String, usize), Spot)> {
+pub(crate) fn keys(
+    document: &Document<'_>,
+    id: NodeId,
+    except: Option<&str>,
+) -> Vec<((String, usize), Spot)> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut keys = Vec::new();
     for (key, value) in document.entries(id) {
@@ -423,7 +427,11 @@ fn keys(document: &Document<'_>, id: NodeId, except: Option<&str>) -> Vec<((Stri
 }
 
 /// The items by the value of a key; `None` unless all have one and no two the same.
-fn identities(document: &Document<'_>, items: &[NodeId], key: &str) -> Option<Vec<(String, NodeId)>> {
+pub(crate) fn identities(
+    document: &Document<'_>,
+    items: &[NodeId],
+    key: &str,
+) -> Option<Vec<(String, NodeId)>> {
     let mut named = Vec::with_capacity(items.len());
     let mut seen = HashSet::new();
     for item in items {
@@ -437,7 +445,7 @@ fn identities(document: &Document<'_>, items: &[NodeId], key: &str) -> Option<Ve
 }
 
 /// What the documents of a stream are called: by kind and name as in Kubernetes, by name, or by place; never twice.
-fn document_names(document: &Document<'_>) -> Vec<(String, NodeId)> {
+pub(crate) fn document_names(document: &Document<'_>) -> Vec<(String, NodeId)> {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let several = document.roots().len() > 1;
     let name = |at: usize, root: NodeId| {
