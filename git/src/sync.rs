@@ -1,6 +1,8 @@
 //! Bringing another branch's head into a workspace.
 
-use crate::merge::{self, Conflict, Merged};
+use crate::compose::{CheckFailure, MergedPath};
+use crate::contents::Contents;
+use crate::merge::{self, Conflict, Merged, Touched};
 use crate::objects::{ObjectName, Objects, commit_bytes};
 use crate::outside::{Outside, moved_aside};
 use crate::refs::{Expected, LockedRef};
@@ -55,6 +57,8 @@ pub struct SyncConflict {
     pub theirs: Option<BlobId>,
     /// True when a resolution was given.
     pub resolved: bool,
+    /// What is wrong, where the lines would merge cleanly.
+    pub reason: Option<String>,
 }
 
 /// A sync that waits for its conflicts to be resolved. It survives a restart.
@@ -83,6 +87,9 @@ pub enum Resolution {
     Delete,
 }
 
+/// Reads a file of which a sync combined the lines: a failure makes it a conflict, to be resolved like any other.
+pub type SyncCheck = dyn FnMut(&MergedPath, &Contents<'_>) -> Vec<CheckFailure> + Send;
+
 /// How a sync went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncOutcome {
@@ -108,24 +115,48 @@ struct Run<'h> {
     handle: &'h Handle,
     objects: Objects<'h>,
     request: SyncRequest,
+    check: Box<SyncCheck>,
     head: Oid,
     start: Oid,
 }
 
 impl Run<'_> {
+    /// The files whose lines were combined although they do not fit, each with what is wrong.
+    fn misfits(
+        &mut self,
+        base: Option<Oid>,
+        (ours, theirs): (Oid, Oid),
+        merged: Oid,
+        conflicts: &[Conflict],
+    ) -> Result<Vec<(Conflict, String)>> {
+        let mut misfits = Vec::new();
+        for touched in merge::touched(&mut self.objects, base, ours, theirs, merged)? {
+            let shown = touched.shown()?;
+            if !shown.is_combined() || conflicts.iter().any(|conflict| conflict.path == touched.path) {
+                continue;
+            }
+            let failures = (self.check)(&shown, &Contents::of(&self.objects, None));
+            if let Some(first) = failures.into_iter().next() {
+                let Touched { path, base, ours, theirs, .. } = touched;
+                misfits.push((Conflict { path, base, ours, theirs }, first.reason));
+            }
+        }
+        Ok(misfits)
+    }
+
     fn wait(
         &mut self,
         tip: Oid,
         replaying: Option<Oid>,
         remaining: &[Oid],
         merged: Oid,
-        conflicts: Vec<Conflict>,
+        conflicts: Vec<(Conflict, Option<String>)>,
     ) -> Result<Step> {
         let blob = |leaf: Option<Leaf>| leaf.map(|leaf| BlobId::of(leaf.id));
         let merged = self.objects.adopt(merged, None)?;
         let merged = or_empty(&mut self.objects, merged);
         let mut stored: Vec<StoredConflict> = Vec::with_capacity(conflicts.len());
-        for conflict in conflicts {
+        for (conflict, reason) in conflicts {
             // Contents that Git made up for a common ancestor lie beside the repository: they are needed here.
             for leaf in [conflict.base, conflict.ours, conflict.theirs].into_iter().flatten() {
                 self.objects.adopt_blob(leaf.id, None)?;
@@ -147,6 +178,7 @@ impl Run<'_> {
                 ours: blob(ours),
                 theirs: blob(theirs),
                 resolution: None,
+                reason,
             });
         }
         stored.sort_by(|a, b| a.path.cmp(&b.path));
@@ -168,10 +200,19 @@ impl Run<'_> {
     fn merge(&mut self) -> Result<Step> {
         let onto = self.request.onto.oid();
         let merged = Outside::new(self.handle)?.merge_commits(&mut self.objects, self.start, onto)?;
-        match merged {
-            Merged::Clean { tree } => self.merge_commit(tree).map(Step::Done),
-            Merged::Conflicted { tree, conflicts } => self.wait(self.start, None, &[], tree, conflicts),
+        let (tree, conflicts) = parts(merged);
+        // What the start has beyond the head is in neither's history.
+        let bases = self.handle.git().merge_bases(self.head, onto);
+        let base = match bases.as_deref().map(<[Oid]>::to_vec).unwrap_or_default()[..] {
+            [base] => Some(self.objects.commit(base)?.tree),
+            _ => None,
+        };
+        let sides = (self.objects.commit(self.start)?.tree, self.objects.commit(onto)?.tree);
+        let misfits = self.misfits(base, sides, tree, &conflicts)?;
+        if conflicts.is_empty() && misfits.is_empty() {
+            return self.merge_commit(tree).map(Step::Done);
         }
+        self.wait(self.start, None, &[], tree, together(conflicts, misfits))
     }
 
     fn merge_commit(&mut self, tree: Oid) -> Result<Oid> {
@@ -214,12 +255,14 @@ impl Run<'_> {
                 None => or_empty(&mut self.objects, None),
             };
             let onto = self.objects.commit(tip)?.tree;
-            match merge::merge_trees(self.handle, &mut self.objects, base, onto, links.tree)? {
-                Merged::Clean { tree } => tip = self.replayed(tip, *commit, tree)?,
-                Merged::Conflicted { tree, conflicts } => {
-                    return self.wait(tip, Some(*commit), &commits[number + 1..], tree, conflicts);
-                }
+            let merged = merge::merge_trees(self.handle, &mut self.objects, base, onto, links.tree)?;
+            let (tree, conflicts) = parts(merged);
+            let misfits = self.misfits(Some(base), (onto, links.tree), tree, &conflicts)?;
+            if !conflicts.is_empty() || !misfits.is_empty() {
+                let conflicts = together(conflicts, misfits);
+                return self.wait(tip, Some(*commit), &commits[number + 1..], tree, conflicts);
             }
+            tip = self.replayed(tip, *commit, tree)?;
         }
         Ok(Step::Done(tip))
     }
@@ -253,6 +296,19 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// The tree of a merge, and what conflicts in it.
+fn parts(merged: Merged) -> (Oid, Vec<Conflict>) {
+    match merged {
+        Merged::Clean { tree } => (tree, Vec::new()),
+        Merged::Conflicted { tree, conflicts } => (tree, conflicts),
+    }
+}
+
+fn together(conflicts: Vec<Conflict>, misfits: Vec<(Conflict, String)>) -> Vec<(Conflict, Option<String>)> {
+    let misfits = misfits.into_iter().map(|(conflict, reason)| (conflict, Some(reason)));
+    conflicts.into_iter().map(|conflict| (conflict, None)).chain(misfits).collect()
 }
 
 /// The tree with every conflict resolved.
@@ -304,6 +360,7 @@ fn resolved_tree(objects: &mut Objects<'_>, waiting: &Waiting) -> Result<Oid> {
 impl Repository {
     /// Brings a commit into a workspace. Edited working files are first carried as a commit of their own by
     /// `request.author`, so that they take part like any other change; an abort turns them back into working files.
+    /// `check` reads every file whose lines are combined, and may make it a conflict.
     ///
     /// # Errors
     ///
@@ -313,6 +370,7 @@ impl Repository {
         id: WorkspaceId,
         branch: &BranchName,
         request: SyncRequest,
+        check: Box<SyncCheck>,
     ) -> Result<SyncOutcome> {
         let names = Names::new(id, branch);
         self.run_alone(id, move |handle| {
@@ -337,7 +395,7 @@ impl Repository {
             }
             let behind = start == files.head && git.graph_descendant_of(onto, files.head)?;
             let mode = request.mode;
-            let mut run = Run { handle, objects, request, head: files.head, start };
+            let mut run = Run { handle, objects, request, check, head: files.head, start };
             let step = match mode {
                 // Nothing of its own: both modes just move on.
                 _ if behind => Step::Done(onto),
@@ -407,7 +465,12 @@ impl Repository {
     /// # Errors
     ///
     /// `NoSync`, `Unresolved`, `Clash`, `Refused`, and `Lost` when the branch was moved meanwhile, of [`GitError`].
-    pub async fn sync_continue(&self, id: WorkspaceId, branch: &BranchName) -> Result<SyncOutcome> {
+    pub async fn sync_continue(
+        &self,
+        id: WorkspaceId,
+        branch: &BranchName,
+        check: Box<SyncCheck>,
+    ) -> Result<SyncOutcome> {
         let names = Names::new(id, branch);
         self.run_alone(id, move |handle| {
             let work = lock(handle, &names)?;
@@ -423,6 +486,7 @@ impl Repository {
                     author: waiting.author,
                     committer: waiting.committer,
                 },
+                check,
                 head: waiting.head.oid(),
                 start: waiting.start.oid(),
             };

@@ -16,6 +16,7 @@ mod environments;
 mod error;
 mod fresh;
 mod job_context;
+mod key_collisions;
 mod mail;
 mod publish;
 mod queue;
