@@ -33,6 +33,7 @@ mod refs;
 mod repositories;
 mod repository;
 mod sync;
+mod sync_run;
 mod sync_state;
 mod tree;
 mod turns;
