@@ -102,3 +102,15 @@ pub struct UnreadableVersion {
     /// What is wrong there.
     pub message: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_records_without_keys_are_read() {
+        let older = r##"{"path": "a.yml", "key": "a", "with": "#1", "reason": "Both."}"##;
+        let read: Collision = serde_json::from_str(older).unwrap();
+        assert_eq!((read.key.as_deref(), read.keys.len(), read.key_total), (Some("a"), 0, 0));
+    }
+}

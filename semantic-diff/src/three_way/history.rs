@@ -8,14 +8,19 @@ use crate::{Format, KeyPath};
 /// where no version changed it. A version that cannot be read, or is not there, holds nothing.
 pub fn last_changes(format: Format, versions: &[Option<Vec<u8>>], paths: &[KeyPath]) -> Vec<Option<usize>> {
     let mut last = vec![None; paths.len()];
-    let mut before: Vec<Option<u64>> = Vec::new();
+    let mut before: Vec<Option<Vec<u64>>> = Vec::new();
     for (place, version) in versions.iter().enumerate() {
         let document = version.as_ref().and_then(|bytes| Document::read(format, bytes).ok());
-        let held = |path| {
+        let held = |path: &KeyPath| {
             let document = document.as_ref()?;
-            find(document, path).map(|node| document.hash(node))
+            if path.is_root() {
+                // The file as a whole, of however many documents it is.
+                let roots: Vec<u64> = document.roots().iter().map(|root| document.hash(*root)).collect();
+                return Some(roots);
+            }
+            find(document, path).map(|node| vec![document.hash(node)])
         };
-        let now: Vec<Option<u64>> = paths.iter().map(held).collect();
+        let now: Vec<Option<Vec<u64>>> = paths.iter().map(held).collect();
         for ((last, before), now) in last.iter_mut().zip(&before).zip(&now) {
             if before != now {
                 *last = Some(place);
@@ -50,6 +55,7 @@ mod tests {
         assert_eq!(last_changes(Format::Yaml, &versions[..3], &paths), [Some(1), None, Some(2), None]);
         // What cannot be read holds nothing.
         assert_eq!(last_changes(Format::Yaml, &versions, &[a]), [Some(3)]);
+        assert_eq!(last_changes(Format::Yaml, &versions[..3], &[KeyPath::root()]), [Some(2)]);
         let in_list = item("x").with(Step::Index(7)).with(Step::Key("v".to_owned()));
         assert_eq!(last_changes(Format::Yaml, &versions[..3], &[in_list]), [None]);
     }
