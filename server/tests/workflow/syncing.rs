@@ -169,7 +169,7 @@ async fn keys_that_collide_wait_to_be_resolved(h: &Harness) {
         assert_eq!(
             conflict["keys"],
             json!({"conflicts": [{"key": "owner", "clash": "both_added", "with": null, "base": null,
-                "ours": held("\"desk\"", 17), "theirs": held("\"ward\"", 4)}],
+                "ours": held("\"desk\"", 18), "theirs": held("\"ward\"", 4)}],
                 "total": 1, "only_ours": 0, "only_theirs": 0, "unreadable": []}),
             "{mode}"
         );
