@@ -1,5 +1,6 @@
 //! Changesets: reviewable proposals, in numbered revisions, and the states they go through.
 
+use crate::collision::Collision;
 use crate::git::{CommitId, TreeId};
 use crate::id::{AppId, ChangesetId, CommentId, ReleaseId, ReviewId, UserId, WorkspaceId};
 use crate::name::{ReleaseTag, Title};
@@ -98,19 +99,6 @@ pub struct Approval {
     pub user_id: UserId,
     /// When.
     pub approved_at: Timestamp,
-}
-
-/// A file in which two changes collide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Collision {
-    /// The file, as Git has it.
-    pub path: String,
-    /// The key in the file, where there is one.
-    pub key: Option<String>,
-    /// What it collides with: a changeset such as `#12`, or a commit.
-    pub with: String,
-    /// What is wrong, in a sentence.
-    pub reason: String,
 }
 
 /// Where a changeset stands.
@@ -239,6 +227,18 @@ impl ChangesetEvent {
 }
 
 impl ChangesetStatus {
+    /// The same without what the sides of collisions hold, for records that outlive the files.
+    #[must_use]
+    pub fn without_values(&self) -> Self {
+        match self {
+            Self::Conflicted { release_id, collisions } => Self::Conflicted {
+                release_id: *release_id,
+                collisions: collisions.iter().map(Collision::without_values).collect(),
+            },
+            other => other.clone(),
+        }
+    }
+
     /// The states in which a workspace's changeset still takes revisions; a workspace has at most one such.
     pub const OPEN: [&'static str; 4] = ["draft", "submitted", "in_review", "changes_requested"];
 

@@ -9,6 +9,7 @@ pub mod app;
 pub mod audit;
 pub mod catalog;
 pub mod changeset;
+pub mod collision;
 pub mod deployment;
 pub mod draft;
 pub mod environment;

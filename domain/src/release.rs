@@ -1,6 +1,7 @@
 //! Releases: ordered sets of changesets, composed, tagged and then fixed for ever.
 
-use crate::changeset::{Collision, Finding};
+use crate::changeset::Finding;
+use crate::collision::Collision;
 use crate::git::{CommitId, TagId, TreeId};
 use crate::id::{AppId, ChangesetId, JobId, ReleaseId, UserId};
 use crate::name::ReleaseTag;
@@ -81,6 +82,19 @@ pub enum MemberResult {
         /// What is wrong.
         findings: Vec<Finding>,
     },
+}
+
+impl MemberResult {
+    /// The same without what the sides of collisions hold, for records that outlive the files.
+    #[must_use]
+    pub fn without_values(&self) -> Self {
+        match self {
+            Self::Conflicted { collisions } => {
+                Self::Conflicted { collisions: collisions.iter().map(Collision::without_values).collect() }
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// What composing made.

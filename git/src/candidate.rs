@@ -1,8 +1,9 @@
 //! The candidate of a composition as it grows, member by member.
 
 use crate::compose::{
-    Check, CollidesWith, ComposeConflict, ComposeMember, MemberOutcome, MergeCheck, MergedPath,
+    Check, ComposeConflict, ComposeHooks, ComposeMember, Explain, Explained, MemberOutcome, MergeCheck,
 };
+use crate::contents::{Contents, Touches};
 use crate::merge::{self, Conflict, Merged, Touched};
 use crate::objects::{ObjectName, Objects, commit_bytes};
 use crate::outside::{Outside, moved_aside};
@@ -10,9 +11,9 @@ use crate::repository::Handle;
 use crate::tree::{self, repo_path};
 use crate::{GitError, NewCommit, Result, verify};
 use conman_domain::git::Signature;
-use conman_domain::{BlobId, CommitId, TreeId};
+use conman_domain::{CommitId, TreeId};
 use git2::{ObjectType, Oid};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// The candidate so far.
 pub(crate) struct Candidate<'h> {
@@ -26,9 +27,8 @@ pub(crate) struct Candidate<'h> {
     /// What the candidate contains beyond the base's history.
     contained: HashSet<Oid>,
     heads: Vec<Oid>,
-    /// The members merged, and the last of them that touched a path.
-    labels: Vec<String>,
-    touched_by: HashMap<Vec<u8>, usize>,
+    /// What the members merged made of the paths that they touched.
+    touches: Touches,
 }
 
 /// A clean merge that is not part of the candidate yet.
@@ -74,8 +74,7 @@ impl<'h> Candidate<'h> {
             tree: base_tree,
             contained: HashSet::new(),
             heads: Vec::new(),
-            labels: Vec::new(),
-            touched_by: HashMap::new(),
+            touches: Touches::on(CommitId::of(base)),
         })
     }
 
@@ -84,13 +83,13 @@ impl<'h> Candidate<'h> {
         &mut self,
         member: &ComposeMember,
         committer: &Signature,
-        check: &mut Check,
+        hooks: &mut ComposeHooks,
     ) -> Result<MemberOutcome> {
         let mark = self.objects.mark();
         let merge = match self.merge(member.head.oid())? {
             Attempt::Contained => return Ok(MemberOutcome::AlreadyContained),
             Attempt::Conflicted { conflicts, base } => {
-                let conflicts = self.explain(conflicts, base)?;
+                let conflicts = self.explain(conflicts, base, &mut *hooks.explain)?;
                 self.rewind(mark);
                 return Ok(MemberOutcome::Conflicted { conflicts });
             }
@@ -98,7 +97,7 @@ impl<'h> Candidate<'h> {
         };
         let mut conflicts = self.find_clashes(&merge)?;
         if conflicts.is_empty() {
-            conflicts = self.run_check(member, &merge, check)?;
+            conflicts = self.run_check(member, &merge, &mut *hooks.check)?;
         }
         if !conflicts.is_empty() {
             self.rewind(mark);
@@ -115,9 +114,7 @@ impl<'h> Candidate<'h> {
         self.contained.insert(self.commit);
         self.contained.extend(merge.brings);
         self.heads.push(member.head.oid());
-        let number = self.labels.len();
-        self.labels.push(member.label.clone());
-        self.touched_by.extend(merge.touched.into_iter().map(|touched| (touched.path, number)));
+        self.touches.record(&member.label, merge.touched);
         Ok(MemberOutcome::Merged { commit: CommitId::of(self.commit) })
     }
 
@@ -218,8 +215,10 @@ impl<'h> Candidate<'h> {
                     path,
                     key: None,
                     line: None,
-                    with: self.toucher(other.as_str().as_bytes()),
+                    with: self.touches.toucher(other.as_str().as_bytes()),
                     reason: format!("`{other}` is there already and differs only in case"),
+                    keys: Vec::new(),
+                    key_total: 0,
                 });
             }
         }
@@ -233,52 +232,27 @@ impl<'h> Candidate<'h> {
         merge: &CleanMerge,
         check: &mut Check,
     ) -> Result<Vec<ComposeConflict>> {
-        let blob = |leaf: Option<tree::Leaf>| leaf.map(|leaf| BlobId::of(leaf.id));
-        let mut paths = Vec::with_capacity(merge.touched.len());
-        for touched in &merge.touched {
-            paths.push(MergedPath {
-                path: repo_path(&touched.path)?,
-                base: blob(touched.base),
-                ours: blob(touched.ours),
-                theirs: blob(touched.theirs),
-                merged: blob(touched.merged),
-            });
-        }
+        let mut paths = merge.touched.iter().map(Touched::shown).collect::<Result<Vec<_>>>()?;
         paths.sort_by(|a, b| a.path.cmp(&b.path));
-        let seen = MergeCheck { member, tree: TreeId::of(merge.tree), paths: &paths, blobs: &self.objects };
+        let contents = Contents::of(&self.objects, Some(&self.touches));
+        let seen = MergeCheck { member, tree: TreeId::of(merge.tree), paths: &paths, contents };
         let Err(failures) = check(&seen) else {
             return Ok(Vec::new());
         };
         let mut conflicts: Vec<ComposeConflict> = failures
             .into_iter()
             .map(|failure| ComposeConflict {
-                with: self.toucher(failure.path.as_str().as_bytes()),
+                with: failure.with.unwrap_or_else(|| self.touches.toucher(failure.path.as_str().as_bytes())),
                 path: failure.path,
                 key: failure.key,
                 line: failure.line,
                 reason: failure.reason,
+                keys: failure.keys,
+                key_total: failure.key_total,
             })
             .collect();
         conflicts.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(conflicts)
-    }
-
-    /// The last member that touched a path, else the base.
-    fn toucher(&self, path: &[u8]) -> CollidesWith {
-        match self.touched_by.get(path).or_else(|| self.nearest(path)) {
-            Some(member) => CollidesWith::Member(self.labels[*member].clone()),
-            None => CollidesWith::Base(CommitId::of(self.base)),
-        }
-    }
-
-    /// The last member that touched something beneath a path, or a file where the path needs a folder.
-    fn nearest(&self, path: &[u8]) -> Option<&usize> {
-        let beneath = |outer: &[u8], inner: &[u8]| {
-            inner.strip_prefix(outer).is_some_and(|rest| rest.first() == Some(&b'/'))
-        };
-        let related =
-            self.touched_by.iter().filter(|(other, _)| beneath(path, other) || beneath(other, path));
-        related.map(|(_, member)| member).max()
     }
 
     /// Says of Git's conflicts whom they are with, and why.
@@ -286,10 +260,10 @@ impl<'h> Candidate<'h> {
         &mut self,
         conflicts: Vec<Conflict>,
         base: Option<Oid>,
+        look: &mut Explain,
     ) -> Result<Vec<ComposeConflict>> {
         // A rename spreads over several paths, of which a member may have touched only one.
-        let members = conflicts.iter().filter_map(|conflict| self.touched_by.get(&conflict.path));
-        let latest = members.max().copied();
+        let latest = conflicts.iter().filter_map(|conflict| self.touches.last(&conflict.path)).max();
         let mut explained: Vec<ComposeConflict> = Vec::with_capacity(conflicts.len());
         for conflict in conflicts {
             let own = moved_aside(&conflict.path).unwrap_or(&conflict.path);
@@ -300,15 +274,21 @@ impl<'h> Candidate<'h> {
                 }
                 None => false,
             };
-            let member = match self.touched_by.get(own) {
-                Some(member) => Some(*member),
+            let member = match self.touches.last(own) {
+                Some(member) => Some(member),
                 None if changed_below => None,
-                None => self.nearest(own).copied().or(latest).or_else(|| self.in_folder(own)),
+                None => self.touches.nearest(own).or(latest).or_else(|| self.touches.in_folder(own)),
             };
-            let with = match member {
-                Some(member) => CollidesWith::Member(self.labels[member].clone()),
-                None => CollidesWith::Base(CommitId::of(self.base)),
+            let seen = Touched {
+                path: own.to_vec(),
+                base: conflict.base,
+                ours: conflict.ours,
+                theirs: conflict.theirs,
+                merged: None,
             };
+            let contents = Contents::of(&self.objects, Some(&self.touches));
+            let Explained { key, with, keys, key_total } = look(&seen.shown()?, &contents);
+            let with = with.unwrap_or_else(|| self.touches.with(member));
             let reason = match (conflict.base.is_some(), conflict.ours.is_some(), conflict.theirs.is_some()) {
                 (true, true, true) => "both sides changed the same lines",
                 (false, true, true) => "both sides added this file with different content",
@@ -319,8 +299,8 @@ impl<'h> Candidate<'h> {
                     "a file or folder of one side stands where the other side moved or needs one"
                 }
             };
-            let path = repo_path(own)?;
-            explained.push(ComposeConflict { path, key: None, line: None, with, reason: reason.to_owned() });
+            let (path, reason) = (repo_path(own)?, reason.to_owned());
+            explained.push(ComposeConflict { path, key, line: None, with, reason, keys, key_total });
         }
         explained.sort_by(|a, b| a.path.cmp(&b.path));
         explained.dedup_by(|a, b| a.path == b.path);
@@ -328,12 +308,5 @@ impl<'h> Candidate<'h> {
             return Err(GitError::corrupt("a conflict without a path"));
         }
         Ok(explained)
-    }
-
-    /// The last member that touched a file of the same folder: where Git found a folder renamed, all that a member
-    /// shares with the conflict.
-    fn in_folder(&self, path: &[u8]) -> Option<usize> {
-        let folder = &path[..=path.iter().rposition(|b| *b == b'/')?];
-        self.touched_by.iter().filter(|(other, _)| other.starts_with(folder)).map(|(_, member)| *member).max()
     }
 }

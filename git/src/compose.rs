@@ -1,17 +1,17 @@
 //! Composition: merging the members of a release in order, in memory.
-
 //!
 //! The candidate grows in an overlay of new objects over the repository; only when all members are done is it written,
 //! as one pack, synced, and then held by a keep-ref. A kill before that leaves nothing but a file that the next start
 //! sweeps away.
 
 use crate::candidate::{Attempt, Candidate};
-use crate::objects::{ObjectName, Objects};
+use crate::contents::Contents;
+use crate::objects::ObjectName;
 use crate::refs::Expected;
 use crate::{GitError, KeepName, Repository, Result};
+use conman_domain::collision::KeyCollision;
 use conman_domain::git::Signature;
 use conman_domain::{BlobId, CommitId, RepoPath, TreeId};
-use git2::Oid;
 
 /// One changeset to be composed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,25 +69,8 @@ pub struct MergeCheck<'a> {
     pub tree: TreeId,
     /// The paths whose content the merge changed in the candidate, sorted.
     pub paths: &'a [MergedPath],
-    pub(crate) blobs: &'a dyn Blobs,
-}
-
-/// Reads contents, stored or not.
-pub(crate) trait Blobs {
-    fn read(&self, id: Oid) -> Result<Vec<u8>>;
-}
-
-impl Blobs for Objects<'_> {
-    fn read(&self, id: Oid) -> Result<Vec<u8>> {
-        self.blob(id)
-    }
-}
-
-impl MergeCheck<'_> {
-    /// The bytes of a content named in `paths`, or anywhere in the repository.
-    pub fn bytes(&self, blob: BlobId) -> Result<Vec<u8>> {
-        self.blobs.read(blob.oid())
-    }
+    /// What they hold, and who made it so.
+    pub contents: Contents<'a>,
 }
 
 /// Why a check turns a clean text merge into a conflict.
@@ -99,8 +82,27 @@ pub struct CheckFailure {
     pub key: Option<String>,
     /// The line in the merged file, from 1.
     pub line: Option<u32>,
+    /// Whom it collides with, where that is known better than by who touched the file last.
+    pub with: Option<CollidesWith>,
     /// A sentence for the member's author.
     pub reason: String,
+    /// The keys that collide, as far as they are told.
+    pub keys: Vec<KeyCollision>,
+    /// How many keys of the file collide in all.
+    pub key_total: u32,
+}
+
+/// What is known of a file that could not be merged as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Explained {
+    /// The first of its keys that collides.
+    pub key: Option<String>,
+    /// Whom that collides with, where that is known better than by who touched the file last.
+    pub with: Option<CollidesWith>,
+    /// The keys that collide, as far as they are told.
+    pub keys: Vec<KeyCollision>,
+    /// How many keys of the file collide in all.
+    pub key_total: u32,
 }
 
 /// How far a composition is.
@@ -115,20 +117,29 @@ pub struct ComposeProgress {
 /// May turn a clean text merge into a conflict; an empty list of failures counts as clean.
 pub type Check = dyn FnMut(&MergeCheck<'_>) -> Result<(), Vec<CheckFailure>> + Send;
 
+/// Looks into a file that could not be merged as text: nothing is merged of it.
+pub type Explain = dyn FnMut(&MergedPath, &Contents<'_>) -> Explained + Send;
+
 /// Hears how far a composition is; answering false stops it with [`GitError::Stopped`].
 pub type Progress = dyn FnMut(ComposeProgress) -> bool + Send;
 
-/// What a composition calls back; both run on a blocking thread.
+/// What a composition calls back; all run on a blocking thread.
 pub struct ComposeHooks {
     /// Asked after each clean text merge.
     pub check: Box<Check>,
+    /// Asked for each file in which a text merge conflicts.
+    pub explain: Box<Explain>,
     /// Told before each member and at the end.
     pub progress: Box<Progress>,
 }
 
 impl Default for ComposeHooks {
     fn default() -> Self {
-        Self { check: Box::new(|_| Ok(())), progress: Box::new(|_| true) }
+        Self {
+            check: Box::new(|_| Ok(())),
+            explain: Box::new(|_, _| Explained::default()),
+            progress: Box::new(|_| true),
+        }
     }
 }
 
@@ -154,6 +165,10 @@ pub struct ComposeConflict {
     pub with: CollidesWith,
     /// A sentence for the member's author.
     pub reason: String,
+    /// The keys that collide, as far as they are told.
+    pub keys: Vec<KeyCollision>,
+    /// How many keys of the file collide in all.
+    pub key_total: u32,
 }
 
 /// What became of one member.
@@ -219,7 +234,7 @@ impl Repository {
                 if !(hooks.progress)(ComposeProgress { done, total }) {
                     return Err(GitError::Stopped);
                 }
-                outcomes.push(work.add(member, &plan.committer, &mut *hooks.check)?);
+                outcomes.push(work.add(member, &plan.committer, &mut hooks)?);
             }
             (hooks.progress)(ComposeProgress { done: total, total });
             work.objects.store_pack()?;
@@ -246,7 +261,9 @@ impl Repository {
                     }
                     conflicts => conflicts,
                 },
-                Attempt::Conflicted { conflicts, base } => work.explain(conflicts, base)?,
+                Attempt::Conflicted { conflicts, base } => {
+                    work.explain(conflicts, base, &mut |_, _| Explained::default())?
+                }
             };
             Ok(MergeProbe::Conflicted {
                 paths: conflicts.into_iter().map(|conflict| conflict.path).collect(),

@@ -19,6 +19,7 @@ mod candidate;
 mod changes;
 mod command;
 mod compose;
+mod contents;
 mod diff;
 mod error;
 mod import;
@@ -32,6 +33,7 @@ mod refs;
 mod repositories;
 mod repository;
 mod sync;
+mod sync_run;
 mod sync_state;
 mod tree;
 mod turns;
@@ -42,13 +44,15 @@ pub use any::{ChangedFile, Comparison, RevisionContent, RevisionFile, compare_re
 pub use changes::{ChangeKind, PathChange};
 pub use compose::{
     Check, CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan,
-    ComposeProgress, Composition, MemberOutcome, MergeCheck, MergeProbe, MergedPath, Progress,
+    ComposeProgress, Composition, Explain, Explained, MemberOutcome, MergeCheck, MergeProbe, MergedPath,
+    Progress,
 };
+pub use contents::{Contents, PastContent};
 pub use diff::{DiffLimits, DiffLine, FileDiff, Hunk, LineKind, RawDiff};
 pub use error::{GitError, Missing, Result, TreeRefused};
 pub use import::ImportSource;
 pub use refs::{Advance, KeepName, Placed, TagEntry};
 pub use repositories::{Ownership, Repositories};
 pub use repository::{CommitInfo, FileContent, FileEntry, LogPage, NewCommit, Repository};
-pub use sync::{Resolution, SyncConflict, SyncMode, SyncOutcome, SyncRequest, SyncState};
+pub use sync::{Resolution, SyncCheck, SyncConflict, SyncMode, SyncOutcome, SyncRequest, SyncState};
 pub use working::{Edit, Working, WriteRules};

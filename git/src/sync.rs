@@ -1,21 +1,18 @@
 //! Bringing another branch's head into a workspace.
 
-use crate::merge::{self, Conflict, Merged};
+use crate::compose::{CheckFailure, MergedPath};
+use crate::contents::Contents;
 use crate::objects::{ObjectName, Objects, commit_bytes};
-use crate::outside::{Outside, moved_aside};
-use crate::refs::{Expected, LockedRef};
-use crate::repository::Handle;
-use crate::sync_state::{
-    Stored, StoredConflict, StoredResolution, Waiting, decide_and_finish, put_state, refuse_pending,
-    set_state, waiting,
-};
-use crate::tree::{self, Changes, FILE, Found, Leaf, or_empty, repo_path};
+use crate::refs::Expected;
+use crate::sync_run::{Run, Step};
+use crate::sync_state::{Stored, StoredResolution, Waiting, put_state, refuse_pending, set_state, waiting};
+use crate::tree::{self, Changes, FILE, Found, Leaf, or_empty};
 use crate::working::{Names, lock, read_files_carried};
-use crate::{GitError, NewCommit, Repository, Result, verify};
+use crate::{GitError, NewCommit, Repository, Result};
 use conman_domain::git::Signature;
 use conman_domain::id::WorkspaceId;
 use conman_domain::name::BranchName;
-use conman_domain::{BlobId, CommitId, RepoPath, TreeId};
+use conman_domain::{BlobId, CommitId, RepoPath};
 use git2::{ObjectType, Oid};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +52,8 @@ pub struct SyncConflict {
     pub theirs: Option<BlobId>,
     /// True when a resolution was given.
     pub resolved: bool,
+    /// What is wrong, where the lines would merge cleanly.
+    pub reason: Option<String>,
 }
 
 /// A sync that waits for its conflicts to be resolved. It survives a restart.
@@ -83,6 +82,9 @@ pub enum Resolution {
     Delete,
 }
 
+/// Reads a file of which a sync combined the lines: a failure makes it a conflict, to be resolved like any other.
+pub type SyncCheck = dyn FnMut(&MergedPath, &Contents<'_>) -> Vec<CheckFailure> + Send;
+
 /// How a sync went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncOutcome {
@@ -95,164 +97,6 @@ pub enum SyncOutcome {
     },
     /// Conflicts wait to be resolved; branch and working files are untouched.
     Conflicted(SyncState),
-}
-
-/// How far a merge or replay came.
-enum Step {
-    Done(Oid),
-    Stuck(Box<Waiting>),
-}
-
-/// A sync at work.
-struct Run<'h> {
-    handle: &'h Handle,
-    objects: Objects<'h>,
-    request: SyncRequest,
-    head: Oid,
-    start: Oid,
-}
-
-impl Run<'_> {
-    fn wait(
-        &mut self,
-        tip: Oid,
-        replaying: Option<Oid>,
-        remaining: &[Oid],
-        merged: Oid,
-        conflicts: Vec<Conflict>,
-    ) -> Result<Step> {
-        let blob = |leaf: Option<Leaf>| leaf.map(|leaf| BlobId::of(leaf.id));
-        let merged = self.objects.adopt(merged, None)?;
-        let merged = or_empty(&mut self.objects, merged);
-        let mut stored: Vec<StoredConflict> = Vec::with_capacity(conflicts.len());
-        for conflict in conflicts {
-            // Contents that Git made up for a common ancestor lie beside the repository: they are needed here.
-            for leaf in [conflict.base, conflict.ours, conflict.theirs].into_iter().flatten() {
-                self.objects.adopt_blob(leaf.id, None)?;
-            }
-            // Replaying, Git calls the workspace's commit theirs.
-            let (ours, theirs) = match replaying {
-                Some(_) => (conflict.theirs, conflict.ours),
-                None => (conflict.ours, conflict.theirs),
-            };
-            let path = match moved_aside(&conflict.path) {
-                Some(own) if ours.is_some() => [own, b"~workspace"].concat(),
-                Some(own) => [own, b"~incoming"].concat(),
-                None => conflict.path.clone(),
-            };
-            stored.push(StoredConflict {
-                path: repo_path(&path)?,
-                attempt: repo_path(&conflict.path)?,
-                base: blob(conflict.base),
-                ours: blob(ours),
-                theirs: blob(theirs),
-                resolution: None,
-            });
-        }
-        stored.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Step::Stuck(Box::new(Waiting {
-            onto: self.request.onto,
-            mode: self.request.mode,
-            author: self.request.author.clone(),
-            committer: self.request.committer.clone(),
-            head: CommitId::of(self.head),
-            start: CommitId::of(self.start),
-            tip: CommitId::of(tip),
-            replaying: replaying.map(CommitId::of),
-            remaining: remaining.iter().map(|id| CommitId::of(*id)).collect(),
-            merged: TreeId::of(merged),
-            conflicts: stored,
-        })))
-    }
-
-    fn merge(&mut self) -> Result<Step> {
-        let onto = self.request.onto.oid();
-        let merged = Outside::new(self.handle)?.merge_commits(&mut self.objects, self.start, onto)?;
-        match merged {
-            Merged::Clean { tree } => self.merge_commit(tree).map(Step::Done),
-            Merged::Conflicted { tree, conflicts } => self.wait(self.start, None, &[], tree, conflicts),
-        }
-    }
-
-    fn merge_commit(&mut self, tree: Oid) -> Result<Oid> {
-        verify::verify_tree(&mut self.objects, tree)?;
-        let onto = self.request.onto;
-        let new = NewCommit {
-            author: self.request.author.clone(),
-            committer: self.request.committer.clone(),
-            message: format!("Sync with {}", onto.short()),
-        };
-        let bytes = commit_bytes(tree, &[self.start, onto.oid()], &new);
-        Ok(self.objects.put(ObjectType::Commit, bytes, None))
-    }
-
-    /// The workspace's own commits, oldest first, without merges.
-    fn own_commits(&self) -> Result<Vec<Oid>> {
-        let mut walk = self.handle.git().revwalk()?;
-        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
-        walk.push(self.head)?;
-        walk.hide(self.request.onto.oid())?;
-        let mut commits = Vec::new();
-        for id in walk {
-            let id = id?;
-            if self.objects.commit(id)?.parents.len() < 2 {
-                commits.push(id);
-            }
-        }
-        // Not stored yet, so that the walk cannot see it.
-        if self.start != self.head {
-            commits.push(self.start);
-        }
-        Ok(commits)
-    }
-
-    fn replay(&mut self, mut tip: Oid, commits: &[Oid]) -> Result<Step> {
-        for (number, commit) in commits.iter().enumerate() {
-            let links = self.objects.commit(*commit)?;
-            let base = match links.parents.first() {
-                Some(parent) => self.objects.commit(*parent)?.tree,
-                None => or_empty(&mut self.objects, None),
-            };
-            let onto = self.objects.commit(tip)?.tree;
-            match merge::merge_trees(self.handle, &mut self.objects, base, onto, links.tree)? {
-                Merged::Clean { tree } => tip = self.replayed(tip, *commit, tree)?,
-                Merged::Conflicted { tree, conflicts } => {
-                    return self.wait(tip, Some(*commit), &commits[number + 1..], tree, conflicts);
-                }
-            }
-        }
-        Ok(Step::Done(tip))
-    }
-
-    /// Makes a commit anew on another one; the tip itself if nothing is left of it.
-    fn replayed(&mut self, tip: Oid, commit: Oid, tree: Oid) -> Result<Oid> {
-        if self.objects.commit(tip)?.tree == tree {
-            return Ok(tip);
-        }
-        verify::verify_tree(&mut self.objects, tree)?;
-        let (author, message) = self.objects.author_and_message(commit)?;
-        let new = NewCommit { author, committer: self.request.committer.clone(), message };
-        Ok(self.objects.put(ObjectType::Commit, commit_bytes(tree, &[tip], &new), None))
-    }
-
-    /// Moves the branch, or stores what waits.
-    fn settle(mut self, names: &Names, work: LockedRef<'_>, step: Step) -> Result<SyncOutcome> {
-        match step {
-            Step::Done(to) => {
-                self.objects.store_pack()?;
-                decide_and_finish(self.handle, names, work, self.head, to)?;
-                Ok(SyncOutcome::Synced { head: CommitId::of(to) })
-            }
-            Step::Stuck(waiting) => {
-                let state = waiting.state();
-                let id = put_state(&mut self.objects, &Stored::Waiting(waiting))?;
-                self.objects.store_pack()?;
-                set_state(self.handle, names, id)?;
-                drop(work);
-                Ok(SyncOutcome::Conflicted(state))
-            }
-        }
-    }
 }
 
 /// The tree with every conflict resolved.
@@ -304,6 +148,7 @@ fn resolved_tree(objects: &mut Objects<'_>, waiting: &Waiting) -> Result<Oid> {
 impl Repository {
     /// Brings a commit into a workspace. Edited working files are first carried as a commit of their own by
     /// `request.author`, so that they take part like any other change; an abort turns them back into working files.
+    /// `check` reads every file whose lines are combined, and may make it a conflict.
     ///
     /// # Errors
     ///
@@ -313,6 +158,7 @@ impl Repository {
         id: WorkspaceId,
         branch: &BranchName,
         request: SyncRequest,
+        check: Box<SyncCheck>,
     ) -> Result<SyncOutcome> {
         let names = Names::new(id, branch);
         self.run_alone(id, move |handle| {
@@ -337,7 +183,7 @@ impl Repository {
             }
             let behind = start == files.head && git.graph_descendant_of(onto, files.head)?;
             let mode = request.mode;
-            let mut run = Run { handle, objects, request, head: files.head, start };
+            let mut run = Run { handle, objects, request, check, head: files.head, start };
             let step = match mode {
                 // Nothing of its own: both modes just move on.
                 _ if behind => Step::Done(onto),
@@ -407,7 +253,12 @@ impl Repository {
     /// # Errors
     ///
     /// `NoSync`, `Unresolved`, `Clash`, `Refused`, and `Lost` when the branch was moved meanwhile, of [`GitError`].
-    pub async fn sync_continue(&self, id: WorkspaceId, branch: &BranchName) -> Result<SyncOutcome> {
+    pub async fn sync_continue(
+        &self,
+        id: WorkspaceId,
+        branch: &BranchName,
+        check: Box<SyncCheck>,
+    ) -> Result<SyncOutcome> {
         let names = Names::new(id, branch);
         self.run_alone(id, move |handle| {
             let work = lock(handle, &names)?;
@@ -423,6 +274,7 @@ impl Repository {
                     author: waiting.author,
                     committer: waiting.committer,
                 },
+                check,
                 head: waiting.head.oid(),
                 start: waiting.start.oid(),
             };

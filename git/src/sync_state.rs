@@ -62,6 +62,9 @@ pub(crate) struct StoredConflict {
     pub(crate) ours: Option<BlobId>,
     pub(crate) theirs: Option<BlobId>,
     pub(crate) resolution: Option<StoredResolution>,
+    /// What is wrong, where the lines would merge cleanly.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +83,7 @@ impl Waiting {
             ours: conflict.ours,
             theirs: conflict.theirs,
             resolved: conflict.resolution.is_some(),
+            reason: conflict.reason.clone(),
         });
         SyncState {
             onto: self.onto,

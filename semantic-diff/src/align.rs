@@ -115,7 +115,8 @@ impl<T: Copy + Eq + Hash> Aligned<'_, T> {
             (old.end, new.end) = (old.end - 1, new.end - 1);
         }
         let cost = old.len().saturating_mul(new.len());
-        match self.weighed_left.checked_sub(cost).filter(|_| cost <= WEIGHED && cost > 0) {
+        // A pair of unequal elements needs no weighing.
+        match self.weighed_left.checked_sub(cost).filter(|_| cost <= WEIGHED && cost > 1) {
             None => self.push(old, new),
             Some(left) => {
                 self.weighed_left = left;

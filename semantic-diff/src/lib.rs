@@ -1,7 +1,8 @@
 //! Two trees of configuration in, changes in the domain's words out.
 //!
 //! Bytes in, values out; nothing here fails on input, waits or touches a disk. [`diff`] compares files and answers with
-//! a [`SemanticDiffResponse`]; [`strict::problems`] reads one file strictly; [`document::Document`] is what both stand on.
+//! a [`SemanticDiffResponse`]; [`three_way::compare`] tells on which keys two sides collide; [`strict::problems`] reads one
+//! file strictly; [`document::Document`] is what all of them stand on.
 //!
 //! ```
 //! use semantic_diff::{FilePair, diff};
@@ -31,6 +32,7 @@ mod renames;
 mod response;
 pub mod strict;
 mod subject;
+pub mod three_way;
 mod words;
 
 pub use diff::{Differ, FilePair, diff};

@@ -303,8 +303,7 @@ pub(crate) fn step(
 
 /// Adds a changeset's new content to a change, with an audit event.
 pub(crate) fn step_to(change: &mut Change, before: &Versioned<Changeset>, after: &Changeset, action: &str) {
-    let shown =
-        |c: &Changeset| json!({"status": c.status, "revision": c.revision.as_ref().map(|r| r.number)});
+    let shown = |c: &Changeset| json!({"status": c.status.without_values(), "revision": c.revision.as_ref().map(|r| r.number)});
     let commit = after.revision.as_ref().map(|revision| revision.head);
     change.replace(after, before.version);
     change.audit_commit("changeset", after.id, action, shown(&before.doc), shown(after), commit);

@@ -4,25 +4,21 @@ use crate::change::{Change, Letter};
 use crate::changesets::step;
 use crate::error::{Error, Result};
 use crate::job_context::JobContext;
+use crate::key_collisions::{collisions, reading_hooks};
 use crate::releases::{FullRelease, set_status};
 use crate::services::Workflow;
 use crate::submit::{changeset_link, tell, whole_second};
-use crate::validation::must_read;
 use conman_domain::access::User;
 use conman_domain::app::App;
-use conman_domain::changeset::{Changeset, ChangesetEvent, ChangesetStatus, Collision, Finding};
+use conman_domain::changeset::{Changeset, ChangesetEvent, ChangesetStatus, Finding};
 use conman_domain::git::Signature;
 use conman_domain::id::ReleaseId;
 use conman_domain::job::OnIsolation;
 use conman_domain::release::{Candidate, Hold, MemberResult, ReleaseEvent, ReleaseMember, ReleaseStatus};
 use conman_domain::{CommitId, Timestamp};
-use conman_git::{
-    Check, CheckFailure, CollidesWith, ComposeConflict, ComposeHooks, ComposeMember, ComposePlan,
-    Composition, KeepName, MemberOutcome,
-};
+use conman_git::{ComposeMember, ComposePlan, Composition, KeepName, MemberOutcome};
 use conman_store::Versioned;
 use fail::fail_point;
-use semantic_diff::strict;
 use serde_json::json;
 
 /// A member with what is needed to merge it.
@@ -95,7 +91,7 @@ impl Workflow {
             Candidate { base, commit: composition.commit, tree: composition.tree, composed_at: at };
         let composed = json!({
             "candidate": candidate.commit,
-            "members": results.iter().map(|(m, result)| json!({"changeset": m.merge.label, "outcome": result})).collect::<Vec<_>>(),
+            "members": results.iter().map(|(m, result)| json!({"changeset": m.merge.label, "outcome": result.without_values()})).collect::<Vec<_>>(),
         });
         self.finish_composing(job, &full, candidate, results, on_isolation).await?;
         fail_point!("compose.after_finish");
@@ -194,8 +190,7 @@ impl Workflow {
             committer: Signature::new("Conman", "conman@invalid", at),
             keep: KeepName::release(id),
         };
-        let hooks = ComposeHooks { check: strict_check(), ..ComposeHooks::default() };
-        Ok(self.repository(app.id).compose(plan, hooks).await?)
+        Ok(self.repository(app.id).compose(plan, reading_hooks()).await?)
     }
 
     fn in_order(
@@ -209,7 +204,7 @@ impl Workflow {
                 MemberOutcome::Merged { commit } => MemberResult::Merged { commit: Some(commit) },
                 MemberOutcome::AlreadyContained => MemberResult::Merged { commit: None },
                 MemberOutcome::Conflicted { conflicts } => {
-                    MemberResult::Conflicted { collisions: conflicts.iter().map(collision).collect() }
+                    MemberResult::Conflicted { collisions: collisions(&conflicts) }
                 }
             };
             (merging, result)
@@ -287,43 +282,6 @@ impl Workflow {
         self.commit(change).await?;
         drop(fence);
         Ok(())
-    }
-}
-
-/// Reads what a merge made strictly: a clean text merge may still make a duplicate key or broken YAML.
-pub(crate) fn strict_check() -> Box<Check> {
-    Box::new(|check| {
-        let mut failures = Vec::new();
-        for merged in check.paths {
-            let (Some(format), Some(blob)) = (must_read(merged), merged.merged) else { continue };
-            let failed = |key, line, reason| CheckFailure { path: merged.path.clone(), key, line, reason };
-            match check.bytes(blob) {
-                Ok(bytes) => failures.extend(strict::problems(format, &bytes).into_iter().map(|p| {
-                    failed(
-                        p.key,
-                        Some(p.line),
-                        format!("the text merges cleanly, but the result does not hold: {}", p.message),
-                    )
-                })),
-                Err(_) => {
-                    failures.push(failed(None, None, "the merged content could not be read".to_owned()))
-                }
-            }
-        }
-        if failures.is_empty() { Ok(()) } else { Err(failures) }
-    })
-}
-
-/// A conflict as the workflow records it.
-pub(crate) fn collision(conflict: &ComposeConflict) -> Collision {
-    Collision {
-        path: conflict.path.to_string(),
-        key: conflict.key.clone(),
-        with: match &conflict.with {
-            CollidesWith::Member(label) => label.clone(),
-            CollidesWith::Base(commit) => commit.to_string(),
-        },
-        reason: conflict.reason.clone(),
     }
 }
 

@@ -20,6 +20,7 @@ mod finish_draft;
 mod fresh;
 mod history;
 mod job_context;
+mod key_collisions;
 mod mail;
 mod models;
 mod parameters;

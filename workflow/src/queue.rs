@@ -5,14 +5,15 @@ use crate::change::{Change, Letter};
 use crate::changesets::step;
 use crate::error::{Error, Result};
 use crate::job_context::JobContext;
+use crate::key_collisions::{collisions, reading_hooks};
 use crate::services::Workflow;
 use crate::submit::changeset_link;
 use crate::support::retrying;
 use conman_domain::access::Role;
-use conman_domain::changeset::{Changeset, ChangesetEvent, Collision};
+use conman_domain::changeset::{Changeset, ChangesetEvent};
 use conman_domain::id::{AppId, ChangesetId};
 use conman_domain::policy::{self, AppAction, ChangesetAction};
-use conman_git::{ComposeHooks, ComposeMember, ComposePlan, KeepName, MemberOutcome, MergeProbe};
+use conman_git::{ComposeMember, ComposePlan, KeepName, MemberOutcome, MergeProbe};
 use conman_store::collections::CHANGESET_QUEUE;
 use conman_store::{Query, Versioned};
 use serde_json::json;
@@ -131,19 +132,7 @@ impl Workflow {
         job.log(format!("Merging #{} into {}", changeset.doc.number, head.short())).await?;
         let event = match repository.merges(head, revision.head).await? {
             MergeProbe::AlreadyContained => None,
-            MergeProbe::Conflicted { paths } => {
-                let collision = |path: conman_domain::RepoPath| Collision {
-                    path: path.to_string(),
-                    key: None,
-                    with: head.to_string(),
-                    reason: "the published release changed the same place".to_owned(),
-                };
-                Some(ChangesetEvent::Conflict {
-                    release_id: None,
-                    collisions: paths.into_iter().map(collision).collect(),
-                })
-            }
-            MergeProbe::Clean { .. } => {
+            MergeProbe::Conflicted { .. } | MergeProbe::Clean { .. } => {
                 let at = crate::submit::whole_second(changeset.doc.updated_at);
                 let author = conman_domain::git::Signature::new("Conman", "conman@invalid", at);
                 let member = ComposeMember {
@@ -155,11 +144,10 @@ impl Workflow {
                 let keep = KeepName::revision(id, 0);
                 let plan =
                     ComposePlan { base: head, members: vec![member], committer: author, keep: keep.clone() };
-                let hooks = ComposeHooks { check: crate::compose::strict_check(), ..ComposeHooks::default() };
-                let composed = repository.compose(plan, hooks).await?;
+                let composed = repository.compose(plan, reading_hooks()).await?;
                 let event = match &composed.members[..] {
                     [MemberOutcome::Conflicted { conflicts }] => {
-                        let collisions = conflicts.iter().map(crate::compose::collision).collect();
+                        let collisions = collisions(conflicts);
                         Some(ChangesetEvent::Conflict { release_id: None, collisions })
                     }
                     _ => {

@@ -3,9 +3,11 @@
 use crate::actor::Member;
 use crate::change::Change;
 use crate::error::{Error, Result};
+use crate::key_collisions::{compare_keys, read_synced};
 use crate::services::Workflow;
 use crate::support::retrying;
 use crate::workspaces::{OpenWorkspace, write_rules};
+use conman_domain::collision::KeyComparison;
 use conman_domain::id::WorkspaceId;
 use conman_domain::policy::WorkspaceAction;
 use conman_domain::{BlobId, CommitId, RepoPath};
@@ -24,6 +26,8 @@ pub struct ShownConflict {
     pub ours: Option<String>,
     /// What the integration branch holds.
     pub theirs: Option<String>,
+    /// The three key by key; none for a file that has no keys.
+    pub keys: Option<KeyComparison>,
 }
 
 /// How a sync stands.
@@ -60,7 +64,10 @@ impl Workflow {
         let signature = member.actor.signature(self.now().await?);
         let request = SyncRequest { onto, mode, author: signature.clone(), committer: signature };
         let workspace = &open.workspace.doc;
-        let outcome = self.repository(member.app_id()).sync(id, &workspace.branch, request).await?;
+        let outcome = self
+            .repository(member.app_id())
+            .sync(id, &workspace.branch, request, Box::new(read_synced))
+            .await?;
         self.after_sync(member, &open, onto, outcome).await
     }
 
@@ -103,7 +110,7 @@ impl Workflow {
         let Some(state) = repository.sync_state(id, &branch).await? else {
             return Err(Error::conflict("no_sync", "no sync of this workspace is under way"));
         };
-        let outcome = repository.sync_continue(id, &branch).await?;
+        let outcome = repository.sync_continue(id, &branch, Box::new(read_synced)).await?;
         self.after_sync(member, &open, state.onto, outcome).await
     }
 
@@ -158,14 +165,20 @@ impl Workflow {
         let pending = repository.sync_state(workspace.id, &workspace.branch).await?;
         let mut conflicts = Vec::new();
         for conflict in pending.iter().flat_map(|state| &state.conflicts) {
-            let text = async |blob: Option<BlobId>| -> Result<Option<String>> {
-                let Some(blob) = blob else { return Ok(None) };
-                Ok(String::from_utf8(repository.blob(blob).await?).ok())
+            let read = async |blob: Option<BlobId>| -> Result<Option<Vec<u8>>> {
+                Ok(match blob {
+                    Some(blob) => Some(repository.blob(blob).await?),
+                    None => None,
+                })
             };
+            let base = read(conflict.base).await?;
+            let (ours, theirs) = (read(conflict.ours).await?, read(conflict.theirs).await?);
+            let text = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             conflicts.push(ShownConflict {
-                base: text(conflict.base).await?,
-                ours: text(conflict.ours).await?,
-                theirs: text(conflict.theirs).await?,
+                keys: compare_keys(&conflict.path, base.as_deref(), ours.as_deref(), theirs.as_deref()),
+                base: text(base),
+                ours: text(ours),
+                theirs: text(theirs),
                 conflict: conflict.clone(),
             });
         }

@@ -106,9 +106,9 @@ async fn a_check_turns_a_clean_merge_into_a_conflict() {
                 let [touched] = check.paths else { panic!("{:?}", check.paths) };
                 assert_eq!(touched.is_combined(), check.member.label != "#1");
                 assert_ne!(touched.merged, touched.ours);
-                let text = String::from_utf8(check.bytes(touched.merged.unwrap()).unwrap()).unwrap();
+                let text = String::from_utf8(check.contents.bytes(touched.merged.unwrap()).unwrap()).unwrap();
                 assert!(
-                    String::from_utf8(check.bytes(touched.base.unwrap()).unwrap())
+                    String::from_utf8(check.contents.bytes(touched.base.unwrap()).unwrap())
                         .unwrap()
                         .starts_with("key0")
                 );
@@ -119,7 +119,10 @@ async fn a_check_turns_a_clean_merge_into_a_conflict() {
                     path: touched.path.clone(),
                     key: Some("new".to_owned()),
                     line: Some(17),
+                    with: None,
                     reason: "duplicate key".to_owned(),
+                    keys: Vec::new(),
+                    key_total: 2,
                 }])
             }
         }),
@@ -131,6 +134,7 @@ async fn a_check_turns_a_clean_merge_into_a_conflict() {
                 true
             }
         }),
+        ..ComposeHooks::default()
     };
     let composed = compose(&lab, lab.first, members, hooks).await;
     assert_eq!((calls.load(Ordering::Relaxed), progress.load(Ordering::Relaxed)), (3, 3));

@@ -57,7 +57,7 @@ async fn work(root: &Path) {
         repository.write(id, &ws, edits, &rules(), at(round)).await.unwrap();
         let request =
             SyncRequest { onto: composed.commit, mode: SyncMode::Rebase, author: ana(), committer: ana() };
-        repository.sync(id, &ws, request).await.unwrap();
+        repository.sync(id, &ws, request, Box::new(|_, _| Vec::new())).await.unwrap();
         say("synced -".to_owned());
     }
 }

@@ -63,7 +63,7 @@ async fn working(lab: &Lab) -> Working {
 
 async fn sync(lab: &Lab, onto: CommitId, mode: SyncMode) -> Result<SyncOutcome, GitError> {
     let request = SyncRequest { onto, mode, author: ana(), committer: ana() };
-    lab.repository.sync(workspace(WS), &ws(), request).await
+    lab.repository.sync(workspace(WS), &ws(), request, Box::new(|_, _| Vec::new())).await
 }
 
 async fn resolve(lab: &Lab, name: &str, resolution: Resolution) -> Result<SyncState, GitError> {
@@ -71,7 +71,7 @@ async fn resolve(lab: &Lab, name: &str, resolution: Resolution) -> Result<SyncSt
 }
 
 async fn go_on(lab: &Lab) -> Result<SyncOutcome, GitError> {
-    lab.repository.sync_continue(workspace(WS), &ws()).await
+    lab.repository.sync_continue(workspace(WS), &ws(), Box::new(|_, _| Vec::new())).await
 }
 
 fn synced(outcome: SyncOutcome) -> CommitId {

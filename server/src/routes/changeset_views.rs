@@ -1,6 +1,7 @@
 //! How changesets, revisions and verdicts are shown.
 
-use super::views::{ApprovalBody, CollisionBody, FindingBody, People, PersonBody, allowed};
+use super::collision_views::CollisionBody;
+use super::views::{ApprovalBody, FindingBody, People, PersonBody, allowed};
 use crate::problem::Answer;
 use crate::state::AppState;
 use conman_domain::changeset::{Changeset, ChangesetStatus, Revision, Verdict};

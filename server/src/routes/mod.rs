@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod changeset_views;
 mod changesets;
+mod collision_views;
 mod comments;
 mod deployments;
 mod diffs;

@@ -2,9 +2,10 @@
 
 use super::changeset_views::ChangesetBody;
 use super::changesets::states;
+use super::collision_views::CollisionBody;
 use super::diffs::DiffBody;
 use super::shared::{DiffMode, DiffQuery, List, Nothing};
-use super::views::{CollisionBody, FindingBody, People, PersonBody, StartedJob, allowed};
+use super::views::{FindingBody, People, PersonBody, StartedJob, allowed};
 use crate::etag::Tagged;
 use crate::extract::{AppMember, IfMatch, JsonBody, PageLimit, PageNumber, PathId, QueryOf, RequiredIfMatch};
 use crate::problem::Answer;

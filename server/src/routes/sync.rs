@@ -1,5 +1,6 @@
 //! Bringing the integration branch into a workspace.
 
+use super::collision_views::KeyComparisonBody;
 use super::workspaces::WorkspaceBody;
 use crate::extract::{AppMember, JsonBody, PathId};
 use crate::problem::Answer;
@@ -65,12 +66,16 @@ struct ConflictBody {
     base: Option<String>,
     ours: Option<String>,
     theirs: Option<String>,
+    /// The three key by key; null for a file that is neither YAML nor JSON.
+    keys: Option<KeyComparisonBody>,
+    /// What is wrong, where the lines would merge cleanly but the keys do not fit.
+    reason: Option<String>,
     resolved: bool,
 }
 
 impl From<ShownConflict> for ConflictBody {
     fn from(shown: ShownConflict) -> Self {
-        let ShownConflict { conflict, base, ours, theirs } = shown;
+        let ShownConflict { conflict, base, ours, theirs, keys } = shown;
         let text = |blob: Option<conman_domain::BlobId>| blob.map(|blob| blob.to_string());
         Self {
             path: conflict.path.to_string(),
@@ -80,6 +85,8 @@ impl From<ShownConflict> for ConflictBody {
             base,
             ours,
             theirs,
+            keys: keys.map(KeyComparisonBody::from),
+            reason: conflict.reason,
             resolved: conflict.resolved,
         }
     }

@@ -3,7 +3,7 @@
 use crate::problem::Answer;
 use crate::state::AppState;
 use conman_domain::audit::AuditActor;
-use conman_domain::changeset::{Approval, Collision, Finding, Severity};
+use conman_domain::changeset::{Approval, Finding, Severity};
 use conman_domain::id::UserId;
 use conman_domain::policy::Denied;
 use conman_git::ChangeKind;
@@ -110,25 +110,6 @@ impl From<&Finding> for FindingBody {
             message: finding.message.clone(),
             hint: finding.hint.clone(),
         }
-    }
-}
-
-/// A file in which two changes collide.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Collision)]
-pub(super) struct CollisionBody {
-    path: String,
-    /// The key in the file, where there is one.
-    key: Option<String>,
-    /// A changeset such as `#12`, or a commit.
-    with: String,
-    reason: String,
-}
-
-impl From<&Collision> for CollisionBody {
-    fn from(collision: &Collision) -> Self {
-        let Collision { path, key, with, reason } = collision.clone();
-        Self { path, key, with, reason }
     }
 }
 

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 on_both! {
     a_text_conflict_is_isolated,
     a_clean_merge_with_a_duplicate_key_is_isolated,
+    the_member_that_set_the_key_is_named,
+    an_item_that_two_members_add_is_told_once,
     the_member_that_breaks_the_tree_is_found,
     a_release_returns_to_its_draft,
     an_isolated_member_stays_out,
@@ -45,6 +47,13 @@ async fn a_text_conflict_is_isolated(h: &Harness) {
         "{collision}"
     );
     assert!(!collision["reason"].as_str().unwrap().is_empty());
+    let held = |text: &str| json!({"text": format!("\"{text}\""), "line_start": 3, "line_end": 3});
+    assert_eq!((&collision["key"], &collision["key_total"]), (&json!("title"), &json!(1)), "{collision}");
+    assert_eq!(
+        collision["keys"],
+        json!([{"key": "title", "clash": "both_changed", "with": one.name(),
+            "base": held("All patients"), "ours": held("Everybody"), "theirs": held("Nobody")}])
+    );
     let seen = h.second_author().sees(&two).await;
     assert_eq!((&seen["state"], &seen["collisions"]), (&json!("conflicted"), &isolated["collisions"]));
     assert_eq!(seen["release_id"], json!(null), "no release holds it any more");
@@ -92,6 +101,75 @@ async fn a_clean_merge_with_a_duplicate_key_is_isolated(h: &Harness) {
         (&json!("pages/list.yml"), &json!("owner"), &json!(one.name())),
         "{collision}"
     );
+}
+
+/// Two members set one key in places that Git finds unrelated; a third one touched the file last, and is not blamed.
+/// What the sides hold stands in the result alone: neither in the job, nor in the audit log, nor in mails.
+async fn the_member_that_set_the_key_is_named(h: &Harness) {
+    let page = |from: &str, to: &str| LIST_PAGE.replace(from, to);
+    let anchored = page("# The filters.\n", "limits:\n  size: 5\n# The filters.\n");
+    h.released(&[("pages/list.yml", &anchored)]).await;
+    let page = |from: &str, to: &str| anchored.replace(from, to);
+    let one =
+        h.queued(h.author(), "pages/list.yml", &page("title: All", "owner: canary-ward\ntitle: All")).await;
+    let innocent = h.queued(h.author(), "pages/list.yml", &page("footer: none", "footer: long")).await;
+    let two = h
+        .queued(
+            h.second_author(),
+            "pages/list.yml",
+            &page("# The actions.\n", "owner: canary-desk\n# The actions.\n"),
+        )
+        .await;
+    let (release, now) = h.composed(&[&one, &innocent, &two]).await;
+    assert_eq!(member(&now, &one)["result"], "merged", "{now}");
+    assert_eq!(member(&now, &innocent)["result"], "merged", "{now}");
+    let isolated = member(&now, &two);
+    assert_eq!(isolated["collisions"].as_array().map(Vec::len), Some(1), "{isolated}");
+    let collision = &isolated["collisions"][0];
+    assert_eq!(
+        (&collision["path"], &collision["key"], &collision["with"]),
+        (&json!("pages/list.yml"), &json!("owner"), &json!(one.name())),
+        "{collision}"
+    );
+    assert_eq!(
+        collision["keys"],
+        json!([{"key": "owner", "clash": "both_added", "with": one.name(), "base": null,
+            "ours": {"text": "\"canary-ward\"", "line_start": 3, "line_end": 3},
+            "theirs": {"text": "\"canary-desk\"", "line_start": 15, "line_end": 15}}])
+    );
+    assert!(!collision["reason"].as_str().unwrap().contains("canary"), "{collision}");
+    let audit = h.all(&format!("/api/audit?app={}", h.app)).await;
+    let elsewhere = [audit, h.all("/jobs").await, h.all("/api/outbox").await].concat();
+    let told = elsewhere.iter().find(|told| told.to_string().contains("canary"));
+    assert_eq!(told, None);
+    h.publishes(&release).await;
+    h.is_quiet().await;
+    assert_eq!(h.author().sees(&innocent).await["state"], "released");
+}
+
+/// Two members that add the same named item in two places make it stand there twice, even if they mean the same.
+async fn an_item_that_two_members_add_is_told_once(h: &Harness) {
+    let field = |name: &str| format!("  - name: {name}\n    type: string\n");
+    let entity = |names: &[&str]| {
+        let fields: String = names.iter().map(|name| field(name)).collect();
+        format!("type: entity\nname: patient\nfields:\n{fields}")
+    };
+    h.released(&[("entities/patient.yml", &entity(&["id", "born", "ward", "bed"]))]).await;
+    let first = entity(&["id", "email", "born", "ward", "bed"]);
+    let one = h.queued(h.author(), "entities/patient.yml", &first).await;
+    let last = entity(&["id", "born", "ward", "bed", "email"]);
+    let two = h.queued(h.second_author(), "entities/patient.yml", &last).await;
+    let same = h.queued(h.author(), "entities/patient.yml", &first).await;
+    let (_, now) = h.composed(&[&one, &two, &same]).await;
+    assert_eq!(member(&now, &same)["result"], "merged", "the same at the same place is no conflict: {now}");
+    let isolated = member(&now, &two);
+    let collision = &isolated["collisions"][0];
+    assert_eq!(
+        (&collision["key"], &collision["with"], &collision["keys"][0]["clash"]),
+        (&json!("fields[name=email]"), &json!(one.name()), &json!("twice")),
+        "{isolated}"
+    );
+    assert_eq!(collision["keys"][0]["ours"]["text"], "{\"name\":\"email\",\"type\":\"string\"}");
 }
 
 /// Members that hold each for itself but not together: the one with which the tree stops to hold is found.

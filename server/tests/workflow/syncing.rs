@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 on_both! {
     approvals_outlive_a_sync_that_changes_nothing_of_its_own,
     approvals_do_not_outlive_a_resolved_conflict,
+    keys_that_collide_wait_to_be_resolved,
     an_approved_changeset_whose_branch_went_on_is_not_stuck,
 }
 
@@ -100,6 +101,11 @@ async fn approvals_do_not_outlive_a_resolved_conflict(h: &Harness) {
         assert_eq!((&conflict["path"], &conflict["resolved"]), (&json!("pages/list.yml"), &json!(false)));
         assert_eq!((&conflict["ours"], &conflict["theirs"]), (&json!(mine), &json!(theirs)), "{mode}");
         assert!(conflict["base"].as_str().is_some_and(|base| base.contains("title: ")), "{mode}: {conflict}");
+        let key = &conflict["keys"]["conflicts"][0];
+        assert_eq!((&key["key"], &key["clash"]), (&json!("title"), &json!("both_changed")), "{conflict}");
+        assert_eq!(key["ours"]["text"], json!(format!("\"Mine by {mode}\"")), "{mode}");
+        assert_eq!(key["theirs"]["text"], json!(format!("\"Theirs by {mode}\"")), "{mode}");
+        assert_eq!((&conflict["keys"]["total"], &conflict["reason"]), (&json!(1), &json!(null)));
         assert_eq!(h.author().get(&at("")).await.ok()["conflicts"], conflicted["conflicts"]);
         // Nothing moved yet, and nothing else may happen to the workspace.
         assert_eq!(h.author().sees(&change).await["state"], "approved");
@@ -139,6 +145,46 @@ async fn approvals_do_not_outlive_a_resolved_conflict(h: &Harness) {
         let (release, _) = h.composed(&[&change]).await;
         h.publishes(&release).await;
         assert_eq!(h.git(&["show", "main:pages/list.yml"]), settled.trim());
+        // For the next round.
+        h.released(&[("pages/list.yml", LIST_PAGE)]).await;
+    }
+}
+
+/// Lines that merge cleanly while their keys collide are a conflict like any other: nothing moves before it is resolved.
+async fn keys_that_collide_wait_to_be_resolved(h: &Harness) {
+    for mode in ["merge", "rebase"] {
+        let mine = LIST_PAGE.replace("footer: none\n", "footer: none\nowner: desk\n");
+        let theirs = LIST_PAGE.replace("title: All patients\n", "title: All patients\nowner: ward\n");
+        let files = [("pages/list.yml", mine.as_str()), ("pages/own.yml", "name: own\n")];
+        let workspace =
+            h.author().opens().puts(files[0].0, files[0].1).puts(files[1].0, files[1].1).saves().await;
+        h.released(&[("pages/list.yml", &theirs)]).await;
+        let conflicted = sync(h, &workspace, mode).await;
+        assert_eq!(conflicted["pending"]["mode"], json!(mode), "{conflicted}");
+        assert_eq!(conflicted["conflicts"].as_array().map(Vec::len), Some(1), "{mode}: {conflicted}");
+        let conflict = &conflicted["conflicts"][0];
+        assert_eq!((&conflict["ours"], &conflict["theirs"]), (&json!(mine), &json!(theirs)), "{mode}");
+        assert!(conflict["reason"].as_str().unwrap().contains("`owner`"), "{conflict}");
+        let held = |text: &str, line: u32| json!({"text": text, "line_start": line, "line_end": line});
+        assert_eq!(
+            conflict["keys"],
+            json!({"conflicts": [{"key": "owner", "clash": "both_added", "with": null, "base": null,
+                "ours": held("\"desk\"", 18), "theirs": held("\"ward\"", 4)}],
+                "total": 1, "only_ours": 0, "only_theirs": 0, "unreadable": []}),
+            "{mode}"
+        );
+        let at = |verb: &str| h.author().at(&format!("/workspaces/{workspace}/sync{verb}"));
+        assert_eq!(h.author().get(&at("")).await.ok()["conflicts"], conflicted["conflicts"]);
+        assert_eq!(h.author().reads(&workspace, "pages/list.yml").await, json!(mine), "nothing moved");
+        h.author().post(&at("/continue"), &json!({})).await.refused(409, "unresolved");
+        let settled = theirs.replace("owner: ward", "owner: both");
+        let resolution =
+            json!({"path": "pages/list.yml", "resolution": {"kind": "content", "text": settled}});
+        h.author().post(&at("/resolve"), &resolution).await.ok();
+        let done = h.author().post(&at("/continue"), &json!({})).await.ok();
+        assert_eq!((&done["pending"], &done["conflicts"]), (&json!(null), &json!([])));
+        assert_eq!(h.author().reads(&workspace, "pages/list.yml").await, json!(settled));
+        assert_eq!(h.author().reads(&workspace, "pages/own.yml").await, "name: own\n");
         // For the next round.
         h.released(&[("pages/list.yml", LIST_PAGE)]).await;
     }
