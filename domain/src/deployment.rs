@@ -1,6 +1,7 @@
 //! Deployments: the act of putting a release on an environment.
 
 use crate::changeset::Approval;
+use crate::freeze::FreezeOverride;
 use crate::id::{AppId, DeploymentId, EnvironmentId, ReleaseId, UserId};
 use crate::name::ReleaseTag;
 use crate::snapshot::ConfigVersion;
@@ -29,6 +30,9 @@ pub struct Deployment {
     pub approvals_required: u32,
     /// The approvals so far.
     pub approvals: Vec<Approval>,
+    /// The freeze that is set aside for it, if one was in force when it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze_override: Option<FreezeOverride>,
     /// Who asked for it.
     pub requested_by: UserId,
     /// When.

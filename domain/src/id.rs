@@ -93,6 +93,8 @@ ids! {
     DeploymentId = "deployment";
     /// Names a draft of parameters, which may be a save.
     DraftId = "draft";
+    /// Names a freeze window.
+    FreezeWindowId = "freeze window";
     /// Names a job.
     JobId = "job";
     /// Names a mail in the outbox.

@@ -14,6 +14,7 @@ pub mod deployment;
 pub mod draft;
 pub mod environment;
 pub mod finding;
+pub mod freeze;
 pub mod git;
 pub mod id;
 pub mod job;

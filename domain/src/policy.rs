@@ -96,6 +96,10 @@ actions! {
         ManageSettings = "manage_settings",
         /// Change the list of environments.
         ManageEnvironments = "manage_environments",
+        /// Make, change and remove freeze windows.
+        ManageFreezes = "manage_freezes",
+        /// Write to a frozen environment once, with a reason.
+        OverrideFreeze = "override_freeze",
         /// Edit profiles directly.
         EditProfiles = "edit_profiles",
         /// Make and revoke service tokens.
@@ -194,6 +198,8 @@ pub fn app(viewer: Viewer, action: AppAction) -> Result<(), Denied> {
         | AppAction::ManageMembers
         | AppAction::ManageSettings
         | AppAction::ManageEnvironments
+        | AppAction::ManageFreezes
+        | AppAction::OverrideFreeze
         | AppAction::EditProfiles
         | AppAction::ManageServiceTokens => at_least(viewer, Role::AppAdmin),
     }

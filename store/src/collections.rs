@@ -12,6 +12,7 @@ use conman_domain::changeset::{
 use conman_domain::deployment::{Deployment, DeploymentStatus};
 use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
+use conman_domain::freeze::FreezeWindow;
 use conman_domain::job::{Job, JobLog};
 use conman_domain::mail::Mail;
 use conman_domain::profile::{ProfileRevision, RuntimeProfile};
@@ -164,6 +165,10 @@ collections! {
         DEPLOYMENT_ACTIVE = Index::on("active", &["environment_id"]).unique().only_where("status.state", &DeploymentStatus::ACTIVE);
         /// Decided and unfinished deployments of all apps.
         DEPLOYMENT_RUNNING = Index::on("running", &["created_at"]).only_where("status.state", &["running"]);
+    }
+    FREEZE_WINDOWS = "freeze_windows" for FreezeWindow, id |w| w.id.to_string(), {
+        /// An environment's freeze windows.
+        FREEZE_WINDOW_BY_ENVIRONMENT = Index::on("by_environment", &["environment_id", "created_at"]);
     }
     PARAMETER_DRAFTS = "parameter_drafts" for ParameterDraft, id |d| d.id.to_string(), {
         /// An environment's drafts.

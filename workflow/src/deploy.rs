@@ -3,6 +3,7 @@
 use crate::actor::{Member, Page};
 use crate::change::{Change, Letter};
 use crate::error::{Error, Rejection, Result};
+use crate::freezes::WhenFrozen;
 use crate::fresh::fresh_id;
 use crate::services::Workflow;
 use crate::support::retrying;
@@ -32,9 +33,10 @@ impl Workflow {
         member: &Member,
         environment: EnvironmentId,
         release: ReleaseId,
+        when_frozen: WhenFrozen<'_>,
     ) -> Result<Versioned<Deployment>> {
         // Somebody may save parameters of the environment at the same moment, again and again.
-        let id = retrying(|| self.insert_deployment(member, environment, release)).await?;
+        let id = retrying(|| self.insert_deployment(member, environment, release, when_frozen)).await?;
         self.load("deployment", id).await
     }
 
@@ -43,6 +45,7 @@ impl Workflow {
         member: &Member,
         environment: EnvironmentId,
         release: ReleaseId,
+        when_frozen: WhenFrozen<'_>,
     ) -> Result<DeploymentId> {
         member.may(AppAction::Deploy)?;
         let full = self.release(member, release).await?;
@@ -53,6 +56,8 @@ impl Workflow {
         let environment = self.environment(member, environment).await?;
         let kind = self.kind_of(&environment.doc, release).await?;
         let at = self.now().await?;
+        let mut change = Change::by(&member.actor, Some(member.app_id()), at);
+        let freeze_override = self.heed_freezes(&mut change, &environment.doc, when_frozen).await?;
         let deployment = Deployment {
             id: fresh_id(),
             app_id: member.app_id(),
@@ -63,11 +68,11 @@ impl Workflow {
             status: DeploymentStatus::Pending,
             approvals_required: if kind == DeploymentKind::SkipStage { SKIP_STAGE_APPROVALS } else { 0 },
             approvals: Vec::new(),
+            freeze_override,
             requested_by: member.actor.user_id,
             created_at: at,
             updated_at: at,
         };
-        let mut change = Change::by(&member.actor, Some(member.app_id()), at);
         change.insert(&deployment).check(&environment);
         if deployment.approvals_required == 0 {
             change.job(Work::DeployRelease { deployment_id: deployment.id });
@@ -104,12 +109,15 @@ impl Workflow {
         &self,
         member: &Member,
         environment: EnvironmentId,
+        when_frozen: WhenFrozen<'_>,
     ) -> Result<Versioned<Deployment>> {
         let target = self.environment(member, environment).await?;
         let before = self.stage_before(&target.doc).await?;
         policy::environment(member.viewer(), &target.doc, before.as_ref(), EnvironmentAction::Promote)?;
         match before.and_then(|before| before.running) {
-            Some(running) => self.request_deployment(member, environment, running.release_id).await,
+            Some(running) => {
+                self.request_deployment(member, environment, running.release_id, when_frozen).await
+            }
             None => Err(Error::conflict("nothing_to_promote", "the stage before runs nothing yet")),
         }
     }
@@ -120,6 +128,7 @@ impl Workflow {
         member: &Member,
         environment: EnvironmentId,
         release: ReleaseId,
+        when_frozen: WhenFrozen<'_>,
     ) -> Result<Versioned<Deployment>> {
         member.may(AppAction::Deploy)?;
         let full = self.release(member, release).await?;
@@ -141,7 +150,7 @@ impl Workflow {
                 format!("`{}` runs this release now", target.doc.name),
             ));
         }
-        self.request_deployment(member, environment, release).await
+        self.request_deployment(member, environment, release, when_frozen).await
     }
 
     pub(crate) async fn kind_of(

@@ -5,6 +5,7 @@ use crate::change::{Change, Letter};
 use crate::deploy::environment_link;
 use crate::editor::Editor;
 use crate::error::{Error, Rejection, Result};
+use crate::freezes::WhenFrozen;
 use crate::fresh::fresh_id;
 use crate::save_parameters::{Saved, check_text, check_wish, invalid, met, told};
 use crate::services::Workflow;
@@ -125,10 +126,11 @@ impl Workflow {
         environment: EnvironmentId,
         id: DraftId,
         seen: ConfigVersion,
+        when_frozen: WhenFrozen<'_>,
     ) -> Result<Saved> {
         let turn = self.turn(environment);
         let _held = turn.lock().await;
-        retrying(|| self.decide_approval(member, environment, id, seen)).await?;
+        retrying(|| self.decide_approval(member, environment, id, seen, when_frozen)).await?;
         self.finish_draft(id).await
     }
 
@@ -138,6 +140,7 @@ impl Workflow {
         environment: EnvironmentId,
         id: DraftId,
         seen: ConfigVersion,
+        when_frozen: WhenFrozen<'_>,
     ) -> Result<()> {
         let before = self.draft(member, environment, id).await?;
         policy::draft(member.viewer(), &before.doc, DraftAction::Approve)?;
@@ -148,6 +151,7 @@ impl Workflow {
             .map_err(|problems| invalid(changes, &problems))?;
         let at = self.now().await?;
         let mut change = Editor::Member(member).change(at);
+        self.heed_freezes(&mut change, &present.environment.doc, when_frozen).await?;
         let (editor, reason) = (before.doc.edited_by.clone(), before.doc.reason.clone());
         let decision =
             present.takes(&mut change, &changed, editor, reason.clone(), Some(member.actor.user_id));

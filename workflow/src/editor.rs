@@ -4,6 +4,7 @@ use crate::accounts::Program;
 use crate::actor::Member;
 use crate::change::Change;
 use crate::error::{Rejection, Result};
+use crate::freezes::WhenFrozen;
 use conman_domain::Timestamp;
 use conman_domain::audit::AuditActor;
 use conman_domain::environment::Environment;
@@ -19,7 +20,15 @@ pub enum Editor<'a> {
     Program(&'a Program),
 }
 
-impl Editor<'_> {
+impl<'a> Editor<'a> {
+    /// What is to come of a write if the environment is frozen; programs set nothing aside.
+    pub(crate) fn when_frozen(self, reason: Option<&'a str>) -> WhenFrozen<'a> {
+        match self {
+            Self::Member(member) => WhenFrozen::of(member, reason),
+            Self::Program(_) => WhenFrozen::Refuse,
+        }
+    }
+
     /// The app.
     pub(crate) fn app_id(self) -> AppId {
         match self {

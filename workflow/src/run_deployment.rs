@@ -112,6 +112,11 @@ impl Workflow {
             return self.fail_deployment(Some(&job), id, FailureCause::Rejected, reason).await;
         }
         let at = self.now().await?;
+        // It may have waited for its approvals or its job until a freeze began.
+        let set_aside = deployment.freeze_override.as_ref();
+        if let Some(reason) = self.frozen_start(&environment.doc, set_aside, at).await? {
+            return self.fail_deployment(Some(&job), id, FailureCause::Rejected, reason).await;
+        }
         let version = environment.doc.last_version.next();
         let mut new_environment = environment.doc.clone();
         new_environment.last_version = version;

@@ -33,6 +33,8 @@ pub struct ParameterSave {
     pub changes: ValueChanges,
     /// Why.
     pub reason: Option<String>,
+    /// Why a freeze is to be set aside for this save; for app admins.
+    pub override_freeze: Option<String>,
 }
 
 /// What an environment runs after a save.
@@ -92,7 +94,7 @@ impl Workflow {
         let (profile, declared) = (&present.profile.doc, present.catalog.parameters.contains_key(name));
         if declared && profile.env_vars.contains_key(name) {
             let changes = [(name.clone(), ValueChange::Delete)].into();
-            let save = ParameterSave { base_version, changes, reason: None };
+            let save = ParameterSave { base_version, changes, reason: None, override_freeze: None };
             if let Changed::Now(saved) = self.change_parameters(editor, environment, &save).await? {
                 return Ok(saved);
             }
@@ -167,6 +169,8 @@ impl Workflow {
         }
         let at = self.now().await?;
         let mut change = editor.change(at);
+        let when_frozen = editor.when_frozen(save.override_freeze.as_deref());
+        self.heed_freezes(&mut change, &present.environment.doc, when_frozen).await?;
         let decision = present.takes(&mut change, &changed, editor.audited(), save.reason.clone(), None);
         let draft = ParameterDraft {
             id: fresh_id(),

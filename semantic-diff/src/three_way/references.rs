@@ -5,8 +5,8 @@
 use super::answer::Clash;
 use super::walk::{MERGED, OURS, THEIRS, Walk, find};
 use crate::compare::Spot;
-use crate::names::{IDENTITIES, document_names, identities};
 use crate::document::{Document, Kind, NodeId};
+use crate::names::{IDENTITIES, document_names, identities};
 use crate::{KeyPath, Step};
 use std::collections::HashMap;
 

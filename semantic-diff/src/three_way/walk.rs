@@ -195,7 +195,8 @@ impl Walk<'_, '_> {
 
     fn mapping(&mut self, spots: Spots) {
         let listed = [BASE, OURS, THEIRS, MERGED].map(|side| {
-            let keys = spots[side].map(|spot| keys(self.documents[side], spot.value, None)).unwrap_or_default();
+            let keys =
+                spots[side].map(|spot| keys(self.documents[side], spot.value, None)).unwrap_or_default();
             keys.into_iter().map(|key| ((key.name.into_owned(), key.nth), key.spot)).collect()
         });
         let entries = joined(listed);

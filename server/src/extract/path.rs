@@ -42,6 +42,7 @@ parameters! {
     ProfileId = "profileId", "runtime profile";
     DeploymentId = "deploymentId", "deployment";
     DraftId = "draftId", "draft";
+    FreezeWindowId = "windowId", "freeze window";
     JobId = "jobId", "job";
 }
 

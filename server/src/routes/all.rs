@@ -1,9 +1,9 @@
 //! All routes together.
 
 use super::{
-    accounts, analysis, apps, audit, auth, changesets, comments, deployments, drafts, environments, history,
-    invites, jobs, me, members, parameters, password, releases, revisions, service_tokens, sync, tokens,
-    values, worker, workspaces,
+    accounts, analysis, apps, audit, auth, changesets, comments, deployments, drafts, environments, freezes,
+    history, invites, jobs, me, members, parameters, password, releases, revisions, service_tokens, sync,
+    tokens, values, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,6 +21,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(service_tokens::routes())
         .merge(apps::routes())
         .merge(environments::routes())
+        .merge(freezes::routes())
         .merge(parameters::routes())
         .merge(drafts::routes())
         .merge(history::routes())

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use conman_domain::deployment::{Deployment, DeploymentStatus, FailureCause};
 use conman_domain::id::{DeploymentId, EnvironmentId, ReleaseId};
 use conman_domain::policy::{self, DeploymentAction};
-use conman_workflow::Member;
+use conman_workflow::{Member, WhenFrozen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -51,10 +51,21 @@ pub(super) struct DeploymentBody {
     approvals: Vec<ApprovalBody>,
     /// How many it needs of its own.
     approvals_required: u32,
+    /// The freeze that is set aside for it, if one was in force.
+    freeze_override: Option<OverrideBody>,
     requested_by: PersonBody,
     #[schema(format = DateTime)]
     created_at: String,
     allowed_actions: Vec<String>,
+}
+
+/// Who set a freeze aside, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FreezeOverride)]
+struct OverrideBody {
+    window_id: Uuid,
+    by: PersonBody,
+    reason: String,
 }
 
 /// Why a deployment did not happen.
@@ -71,7 +82,13 @@ impl DeploymentBody {
     pub(super) async fn of(state: &AppState, member: &Member, deployment: &Deployment) -> Answer<Self> {
         let mut ids = vec![deployment.requested_by];
         ids.extend(deployment.approvals.iter().map(|approval| approval.user_id));
+        ids.extend(deployment.freeze_override.iter().map(|set_aside| set_aside.user_id));
         let people = People::of(state, &ids).await?;
+        let freeze_override = deployment.freeze_override.as_ref().map(|set_aside| OverrideBody {
+            window_id: set_aside.window_id.uuid(),
+            by: people.person(set_aside.user_id),
+            reason: set_aside.reason.clone(),
+        });
         let (config_version, activated_at, failure) = match &deployment.status {
             DeploymentStatus::Pending | DeploymentStatus::Canceled { .. } => (None, None, None),
             DeploymentStatus::Running { version } => (Some(version.0), None, None),
@@ -95,6 +112,7 @@ impl DeploymentBody {
             failure,
             approvals: people.approvals(&deployment.approvals),
             approvals_required: deployment.approvals_required,
+            freeze_override,
             requested_by: people.person(deployment.requested_by),
             created_at: deployment.created_at.to_string(),
             allowed_actions: allowed(DeploymentAction::ALL, DeploymentAction::name, decide),
@@ -107,6 +125,9 @@ impl DeploymentBody {
 #[serde(deny_unknown_fields)]
 struct Deploy {
     release_id: Uuid,
+    /// Why a freeze is set aside for this deployment; for app admins.
+    #[serde(default)]
+    override_freeze: Option<String>,
 }
 
 /// Puts a published release on an environment. Leaving stages out needs two approvals first.
@@ -119,21 +140,33 @@ async fn deploy(
     PathId(id): PathId<EnvironmentId>,
     JsonBody(body): JsonBody<Deploy>,
 ) -> Answer<(StatusCode, Json<DeploymentBody>)> {
-    let deployment = state.workflow.request_deployment(&member, id, ReleaseId::new(body.release_id)).await?;
+    let when_frozen = WhenFrozen::of(&member, body.override_freeze.as_deref());
+    let release = ReleaseId::new(body.release_id);
+    let deployment = state.workflow.request_deployment(&member, id, release, when_frozen).await?;
     Ok((StatusCode::ACCEPTED, Json(DeploymentBody::of(&state, &member, &deployment.doc).await?)))
+}
+
+/// How to promote.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Promote {
+    /// Why a freeze is set aside for this deployment; for app admins.
+    #[serde(default)]
+    override_freeze: Option<String>,
 }
 
 /// Puts what the stage before runs on an environment.
 #[utoipa::path(post, path = "/api/apps/{appId}/environments/{envId}/promote", operation_id = "promote", tag = "deployments",
     params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment")),
-    request_body = super::shared::Nothing, responses((status = 202, description = "Asked for", body = DeploymentBody)))]
+    request_body = Promote, responses((status = 202, description = "Asked for", body = DeploymentBody)))]
 async fn promote(
     State(state): State<AppState>,
     member: AppMember,
     PathId(id): PathId<EnvironmentId>,
-    _nothing: JsonBody<super::shared::Nothing>,
+    JsonBody(body): JsonBody<Promote>,
 ) -> Answer<(StatusCode, Json<DeploymentBody>)> {
-    let deployment = state.workflow.promote(&member, id).await?;
+    let when_frozen = WhenFrozen::of(&member, body.override_freeze.as_deref());
+    let deployment = state.workflow.promote(&member, id, when_frozen).await?;
     Ok((StatusCode::ACCEPTED, Json(DeploymentBody::of(&state, &member, &deployment.doc).await?)))
 }
 
@@ -145,6 +178,9 @@ enum RollBack {
     Redeploy {
         /// That release.
         release_id: Uuid,
+        /// Why a freeze is set aside for this deployment; for app admins.
+        #[serde(default)]
+        override_freeze: Option<String>,
     },
 }
 
@@ -158,8 +194,9 @@ async fn roll_back(
     PathId(id): PathId<EnvironmentId>,
     JsonBody(body): JsonBody<RollBack>,
 ) -> Answer<(StatusCode, Json<DeploymentBody>)> {
-    let RollBack::Redeploy { release_id } = body;
-    let deployment = state.workflow.redeploy(&member, id, ReleaseId::new(release_id)).await?;
+    let RollBack::Redeploy { release_id, override_freeze } = body;
+    let when_frozen = WhenFrozen::of(&member, override_freeze.as_deref());
+    let deployment = state.workflow.redeploy(&member, id, ReleaseId::new(release_id), when_frozen).await?;
     Ok((StatusCode::ACCEPTED, Json(DeploymentBody::of(&state, &member, &deployment.doc).await?)))
 }
 

@@ -15,7 +15,7 @@ use conman_domain::id::{DraftId, EnvironmentId};
 use conman_domain::policy::{self, DraftAction};
 use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value_change::ValueChange;
-use conman_workflow::{ConfigValues, Member, NewDraft};
+use conman_workflow::{ConfigValues, Member, NewDraft, WhenFrozen};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -235,6 +235,9 @@ async fn get_draft(
 #[serde(deny_unknown_fields)]
 struct ApproveDraft {
     base_version: u32,
+    /// Why a freeze is set aside for this approval; for app admins.
+    #[serde(default)]
+    override_freeze: Option<String>,
 }
 
 /// Approves somebody else's draft; answers when the environment runs it.
@@ -253,7 +256,8 @@ async fn approve_draft(
     JsonBody(body): JsonBody<ApproveDraft>,
 ) -> Answer<Json<SavedConfig>> {
     let seen = ConfigVersion(body.base_version);
-    Ok(Json(state.workflow.approve_draft(&member, environment, id, seen).await?.into()))
+    let when_frozen = WhenFrozen::of(&member, body.override_freeze.as_deref());
+    Ok(Json(state.workflow.approve_draft(&member, environment, id, seen, when_frozen).await?.into()))
 }
 
 /// Why a draft is rejected.

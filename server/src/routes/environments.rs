@@ -1,6 +1,7 @@
 //! Environments, the profiles they are built from, and what they run.
 
 use super::deployments::DeploymentBody;
+use super::freezes::FreezeBody;
 use super::views::{EditorBody, allowed};
 use crate::etag::Tagged;
 use crate::extract::{AppMember, JsonBody, PathId, RequiredIfMatch};
@@ -51,6 +52,10 @@ struct EnvironmentBody {
     running: Option<RunningBody>,
     /// The deployment under way, if there is one.
     active_deployment: Option<DeploymentBody>,
+    /// The freeze that it is in: writes are refused.
+    freeze: Option<FreezeBody>,
+    /// The freeze that comes next.
+    next_freeze: Option<FreezeBody>,
     /// Why automatic promotion into it is held, if it is.
     promotion_hold: Option<String>,
     allowed_actions: Vec<String>,
@@ -119,6 +124,8 @@ async fn show_all(
             profile_id: environment.profile_id.uuid(),
             running: environment.running.as_ref().map(RunningBody::from),
             active_deployment,
+            freeze: state.workflow.freeze_in_force(environment.id).await?.map(FreezeBody::from),
+            next_freeze: state.workflow.next_freeze(environment.id).await?.map(FreezeBody::from),
             promotion_hold: environment.promotion_hold.clone(),
             allowed_actions: actions,
         });

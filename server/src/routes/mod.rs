@@ -14,6 +14,7 @@ mod deployments;
 mod diffs;
 mod drafts;
 mod environments;
+mod freezes;
 mod history;
 mod invites;
 mod jobs;

@@ -38,6 +38,9 @@ struct SaveConfig {
     values: Values,
     #[serde(default)]
     reason: Option<String>,
+    /// Why a freeze is set aside for this save; for app admins.
+    #[serde(default)]
+    override_freeze: Option<String>,
 }
 
 /// What an environment runs after a save.
@@ -81,7 +84,8 @@ pub(super) fn no_value() -> Problem {
     responses((status = 200, description = "The environment runs them", body = SavedConfig),
         (status = 400, description = "Values that the catalog refuses, each with its pointer"),
         (status = 403, description = "Critical parameters need a draft"),
-        (status = 409, description = "Another version runs by now; its values are in the details")))]
+        (status = 409, description = "Another version runs by now; its values are in the details"),
+        (status = 423, description = "The environment is frozen; the details say until when")))]
 async fn save_config(
     State(state): State<AppState>,
     AppMember(member): AppMember,
@@ -89,7 +93,8 @@ async fn save_config(
     JsonBody(body): JsonBody<SaveConfig>,
 ) -> Answer<Json<SavedConfig>> {
     let base_version = Some(ConfigVersion(body.base_version));
-    let save = ParameterSave { base_version, changes: changes(body.values), reason: body.reason };
+    let SaveConfig { values, reason, override_freeze, .. } = body;
+    let save = ParameterSave { base_version, changes: changes(values), reason, override_freeze };
     let saved = state.workflow.save_parameters(Editor::Member(&member), id, &save).await?;
     Ok(Json(saved.into()))
 }
@@ -145,7 +150,8 @@ async fn set_config_value(
     JsonBody(body): JsonBody<NewValue>,
 ) -> Answer<Json<SavedConfig>> {
     let changes = [(name, ValueChange::Set(body.value))].into();
-    let save = ParameterSave { base_version: base_of(base), changes, reason: None };
+    let base_version = base_of(base);
+    let save = ParameterSave { base_version, changes, reason: None, override_freeze: None };
     let saved = state.workflow.save_parameters(Editor::Member(&member), id, &save).await?;
     Ok(Json(saved.into()))
 }

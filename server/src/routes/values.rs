@@ -108,7 +108,8 @@ async fn set_value(
 ) -> Result<&'static str, Refusal> {
     let PathId(name) = name?;
     let changes = [(name, ValueChange::Set(body.value))].into();
-    let save = ParameterSave { base_version: base_of(base), changes, reason: None };
+    let base_version = base_of(base);
+    let save = ParameterSave { base_version, changes, reason: None, override_freeze: None };
     state.workflow.save_parameters(Editor::Program(&program), program.environment_id, &save).await?;
     Ok("OK")
 }

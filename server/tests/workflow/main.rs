@@ -14,6 +14,7 @@ mod deploying;
 mod diffs;
 mod drafting;
 mod editing;
+mod freezing;
 mod hostile;
 mod jobs;
 mod main_job;

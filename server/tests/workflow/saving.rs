@@ -349,7 +349,7 @@ async fn breaks_off(h: &Harness, values: Value, writes: bool) {
         .iter()
         .map(|(name, value)| (name.parse().unwrap(), ValueChange::Set(value.clone())))
         .collect();
-    let save = ParameterSave { base_version: None, changes, reason: None };
+    let save = ParameterSave { base_version: None, changes, reason: None, override_freeze: None };
     let saving = tokio::spawn(async move {
         server.save_parameters(Editor::Member(&member), environment, &save).await.map(|_| ())
     });

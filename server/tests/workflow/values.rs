@@ -16,14 +16,14 @@ on_both! {
 
 /// A program with a service token, at one of the servers.
 #[derive(Clone)]
-struct Program {
+pub(crate) struct Program {
     server: String,
     token: String,
     client: reqwest::Client,
 }
 
 impl Program {
-    async fn of(h: &Harness, environment: &str) -> Self {
+    pub(crate) async fn of(h: &Harness, environment: &str) -> Self {
         let (secret, at) = (random_token("csvc"), h.workflow.now().await.unwrap());
         let token = Token {
             id: fresh_id(),
@@ -57,7 +57,7 @@ impl Program {
         self.asks(Method::GET, path, None).await
     }
 
-    async fn puts(&self, name: &str, value: Value) -> (u16, String) {
+    pub(crate) async fn puts(&self, name: &str, value: Value) -> (u16, String) {
         self.asks(Method::PUT, &format!("/config/{name}"), Some(json!({"value": value}))).await
     }
 

@@ -90,6 +90,12 @@ impl Person {
         Answer::to(request, format!("{} PATCH {path} if {etag}", self.name)).await
     }
 
+    /// Puts something in the place of what was read with this ETag.
+    pub(crate) async fn put_if(&self, path: &str, etag: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PUT, path).header("if-match", etag).json(body);
+        Answer::to(request, format!("{} PUT {path} if {etag}", self.name)).await
+    }
+
     /// A path below the app's.
     pub(crate) fn at(&self, below: &str) -> String {
         format!("/api/apps/{}{below}", self.app)
