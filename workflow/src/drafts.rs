@@ -40,6 +40,17 @@ impl Workflow {
         environment: EnvironmentId,
         wish: &NewDraft,
     ) -> Result<Versioned<ParameterDraft>> {
+        self.submit_as(ChangeKind::Draft, member, environment, wish).await
+    }
+
+    /// The same, for what the history calls otherwise.
+    pub(crate) async fn submit_as(
+        &self,
+        kind: ChangeKind,
+        member: &Member,
+        environment: EnvironmentId,
+        wish: &NewDraft,
+    ) -> Result<Versioned<ParameterDraft>> {
         self.environment(member, environment).await?;
         check_wish(&wish.changes, Some(&wish.reason))?;
         needed("/reason", &wish.reason)?;
@@ -56,7 +67,7 @@ impl Workflow {
             id: fresh_id(),
             app_id: member.app_id(),
             environment_id: environment,
-            kind: ChangeKind::Draft,
+            kind,
             base_version: wish.base_version,
             changes: wish.changes.clone(),
             reason: Some(wish.reason.clone()),

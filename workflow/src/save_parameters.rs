@@ -76,7 +76,18 @@ impl Workflow {
         environment: EnvironmentId,
         save: &ParameterSave,
     ) -> Result<Saved> {
-        match self.change_parameters(editor, environment, save).await? {
+        self.save_as(ChangeKind::Save, editor, environment, save).await
+    }
+
+    /// The same, for what the history calls otherwise.
+    pub(crate) async fn save_as(
+        &self,
+        kind: ChangeKind,
+        editor: Editor<'_>,
+        environment: EnvironmentId,
+        save: &ParameterSave,
+    ) -> Result<Saved> {
+        match self.change_parameters(kind, editor, environment, save).await? {
             Changed::AlreadySo(saved) | Changed::Now(saved) => Ok(saved),
         }
     }
@@ -95,7 +106,8 @@ impl Workflow {
         if declared && profile.env_vars.contains_key(name) {
             let changes = [(name.clone(), ValueChange::Delete)].into();
             let save = ParameterSave { base_version, changes, reason: None, override_freeze: None };
-            if let Changed::Now(saved) = self.change_parameters(editor, environment, &save).await? {
+            let changed = self.change_parameters(ChangeKind::Save, editor, environment, &save).await?;
+            if let Changed::Now(saved) = changed {
                 return Ok(saved);
             }
         }
@@ -128,6 +140,7 @@ impl Workflow {
 
     async fn change_parameters(
         &self,
+        kind: ChangeKind,
         editor: Editor<'_>,
         environment: EnvironmentId,
         save: &ParameterSave,
@@ -139,7 +152,7 @@ impl Workflow {
         let turn = self.turn(environment);
         let _held = turn.lock().await;
         fail_point!("save.before_decision");
-        let decided = retrying(|| self.decide_save(editor, environment, save)).await?;
+        let decided = retrying(|| self.decide_save(kind, editor, environment, save)).await?;
         fail_point!("save.after_decision");
         match decided {
             Decided::AlreadySo(saved) => Ok(Changed::AlreadySo(saved)),
@@ -150,6 +163,7 @@ impl Workflow {
     /// The decision, in one batch: config version and profile revision are taken, and the draft is approved.
     async fn decide_save(
         &self,
+        kind: ChangeKind,
         editor: Editor<'_>,
         environment: EnvironmentId,
         save: &ParameterSave,
@@ -176,7 +190,7 @@ impl Workflow {
             id: fresh_id(),
             app_id: editor.app_id(),
             environment_id: environment,
-            kind: ChangeKind::Save,
+            kind,
             base_version: save.base_version.unwrap_or(decision.follows),
             changes: save.changes.clone(),
             reason: save.reason.clone(),

@@ -2,8 +2,8 @@
 
 use super::{
     accounts, analysis, apps, audit, auth, changesets, comments, deployments, drafts, environments, freezes,
-    history, invites, jobs, me, members, parameters, password, releases, revisions, service_tokens, sync,
-    tokens, values, worker, workspaces,
+    history, invites, jobs, me, members, parameters, password, releases, restores, revisions, service_tokens,
+    sync, tokens, values, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,6 +25,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(parameters::routes())
         .merge(drafts::routes())
         .merge(history::routes())
+        .merge(restores::routes())
         .merge(workspaces::routes())
         .merge(sync::routes())
         .merge(changesets::routes())

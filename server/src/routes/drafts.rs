@@ -35,9 +35,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 /// A draft beside what runs.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ParameterDraft)]
-struct DraftBody {
+pub(super) struct DraftBody {
     id: Uuid,
-    /// `save` or `draft`.
+    /// `save`, `draft` or `restore`.
     kind: &'static str,
     /// `pending_approval`, `approved`, `active`, `superseded` or `rejected`.
     state: &'static str,
@@ -125,7 +125,11 @@ async fn show(state: &AppState, member: &Member, drafts: &[ParameterDraft]) -> A
     Ok(drafts.iter().map(|draft| DraftBody::of(member, draft, &now, &people)).collect())
 }
 
-async fn show_one(state: &AppState, member: &Member, draft: ParameterDraft) -> Answer<Json<DraftBody>> {
+pub(super) async fn show_one(
+    state: &AppState,
+    member: &Member,
+    draft: ParameterDraft,
+) -> Answer<Json<DraftBody>> {
     let mut shown = show(state, member, &[draft]).await?;
     Ok(Json(shown.remove(0)))
 }

@@ -23,6 +23,7 @@ mod members;
 mod parameters;
 mod password;
 mod releases;
+mod restores;
 mod revisions;
 mod service_tokens;
 pub mod shared;

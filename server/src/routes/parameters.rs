@@ -13,7 +13,7 @@ use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value::plain_text;
 use conman_domain::value_change::{ValueChange, ValueChanges};
 use conman_store::Version;
-use conman_workflow::{Editor, ParameterSave, Saved};
+use conman_workflow::{Editor, Error, ParameterSave, Rejection, Saved};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -130,6 +130,21 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D
     Value::deserialize(deserializer)
 }
 
+/// Points at what was sent: where one value is saved, whatever the catalog says is about that one.
+pub(super) fn about_one(error: Error) -> Error {
+    match error {
+        Error::Rejected(Rejection::Invalid(mut problems)) => {
+            for problem in &mut problems {
+                if problem.pointer.starts_with("/values/") {
+                    "/value".clone_into(&mut problem.pointer);
+                }
+            }
+            Rejection::Invalid(problems).into()
+        }
+        other => other,
+    }
+}
+
 /// Saves one value.
 #[utoipa::path(put, path = "/api/apps/{appId}/environments/{envId}/config/{name}", operation_id = "set_config_value",
     tag = "parameters",
@@ -152,7 +167,8 @@ async fn set_config_value(
     let changes = [(name, ValueChange::Set(body.value))].into();
     let base_version = base_of(base);
     let save = ParameterSave { base_version, changes, reason: None, override_freeze: None };
-    let saved = state.workflow.save_parameters(Editor::Member(&member), id, &save).await?;
+    let saved = state.workflow.save_parameters(Editor::Member(&member), id, &save).await;
+    let saved = saved.map_err(about_one)?;
     Ok(Json(saved.into()))
 }
 

@@ -1,7 +1,7 @@
 //! The plain routes for programs: values of the service token's environment, set, deleted, and as they were.
 
 use super::history::event;
-use super::parameters::{NewValue, base_of, no_value};
+use super::parameters::{NewValue, about_one, base_of, no_value};
 use crate::extract::{CurrentProgram, IfMatch, JsonBody, PathId, PathInstant};
 use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
@@ -110,7 +110,9 @@ async fn set_value(
     let changes = [(name, ValueChange::Set(body.value))].into();
     let base_version = base_of(base);
     let save = ParameterSave { base_version, changes, reason: None, override_freeze: None };
-    state.workflow.save_parameters(Editor::Program(&program), program.environment_id, &save).await?;
+    let saved =
+        state.workflow.save_parameters(Editor::Program(&program), program.environment_id, &save).await;
+    saved.map_err(about_one)?;
     Ok("OK")
 }
 

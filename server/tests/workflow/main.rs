@@ -22,6 +22,7 @@ mod publishing;
 mod queueing;
 mod races;
 mod record;
+mod restoring;
 mod reviewing;
 mod runners;
 mod saving;

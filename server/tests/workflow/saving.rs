@@ -266,7 +266,10 @@ async fn one_value_is_set_and_deleted(h: &Harness) {
     assert_eq!(read(&h.config("/..%2fx")).await.0, 404);
     h.manager().delete(&beds).await.refused(404, "not_found");
     h.manager().delete(&h.config("/nothing")).await.refused(404, "not_found");
-    h.manager().put(&h.config("/nothing"), &json!({"value": 1})).await.refused(400, "invalid");
+    for (path, value) in [(h.config("/nothing"), 1), (beds.clone(), 0)] {
+        let refused = h.manager().put(&path, &json!({"value": value})).await.refused(400, "invalid");
+        assert_eq!(refused["errors"][0]["pointer"], "/value", "{refused}");
+    }
     h.manager().put(&beds, &json!({})).await.refused(400, "invalid");
     assert_eq!(h.manager().put(&beds, &json!({"value": 12})).await.ok()["config_version"], 2);
     assert_eq!(h.manager().put(&note, &json!({"value": null})).await.ok()["config_version"], 3);

@@ -93,7 +93,7 @@ async fn values_are_set_read_and_deleted_by_programs(h: &Harness) {
     let note: Value = serde_json::from_str(&program.gets("/config/note").await.1).unwrap();
     assert_eq!(note, json!({"b": 1.5, "a": [null, "x"]}));
     let told = refused(program.puts("beds", json!(0)).await, 400, "invalid");
-    assert_eq!(told["errors"][0]["pointer"], "/values/beds");
+    assert_eq!(told["errors"][0]["pointer"], "/value");
     refused(program.puts("nothing", json!(0)).await, 400, "invalid");
     refused(
         program.asks(Method::PUT, "/config/beds", Some(json!({"value": 1, "state": "x"}))).await,
