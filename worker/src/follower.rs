@@ -1,13 +1,17 @@
 //! The handle that a program holds.
 
+use crate::boundary::{Pending, SectionKind};
 use crate::engine::{Engine, Shared};
 use crate::error::ConnectError;
 use crate::http::Http;
 use crate::options::{Options, Source};
 use crate::postgres::Postgres;
+use crate::section::Section;
 use crate::transport::Transport;
 use crate::view::View;
+use crate::wire::Refused;
 use conman_domain::Timestamp;
+use conman_domain::name::ParameterName;
 use conman_domain::snapshot::{ConfigVersion, Provenance};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +38,10 @@ pub struct Applied {
     pub activated_at: Timestamp,
     /// When it was in this worker's memory, by the worker's clock.
     pub at: Timestamp,
-    /// How long it took from the hint to the swap.
+    /// How long it took from the hint to the swap, the wait for the boundary included.
     pub took: Duration,
+    /// The parameters that changed. A version is told more than once if some of its values waited.
+    pub changed: Vec<ParameterName>,
 }
 
 /// How a worker is doing.
@@ -51,6 +57,16 @@ pub struct Status {
     pub last_notify_at: Option<Timestamp>,
     /// Why the worker does not run what is active, if it knows.
     pub problem: Option<String>,
+    /// New values that wait for their boundary.
+    pub pending: Vec<Pending>,
+    /// Parameters whose new value is applied at the program's next start.
+    pub restart_required: Vec<ParameterName>,
+    /// The newest version, if the program refused it.
+    pub refused: Option<Refused>,
+    /// Whether the view in use comes from the disk cache, and was not compared with the source yet.
+    pub stale: bool,
+    /// How many values were applied inside a section that forbids it: always 0.
+    pub forbidden_applications: u32,
 }
 
 /// Ends the task with its handle.
@@ -87,10 +103,39 @@ impl Follower {
         Ok(Self { shared, changes: Mutex::new(changes), stop, engine })
     }
 
-    /// The configuration in use; keep it for a unit of work, ask again for the next.
+    /// The configuration in use. A unit of work that must not be surprised enters a section instead.
     pub fn view(&self) -> Arc<View> {
         self.shared
+            .gate
             .view()
+            .expect("connect returns only behind the first application, and no view is ever taken back")
+    }
+
+    /// Begins a decision cycle: one frozen view, and no change of the configuration until it is dropped.
+    pub fn decision_cycle(&self) -> Section {
+        self.enter(SectionKind::DecisionCycle)
+    }
+
+    /// Says that a position is open: risk limits stay as they are until it is closed, by a drop, and a heartbeat came.
+    pub fn open_position(&self) -> Section {
+        self.enter(SectionKind::Position)
+    }
+
+    /// Begins a call of a model: no change of the configuration until it is dropped.
+    pub fn inference(&self) -> Section {
+        self.enter(SectionKind::Inference)
+    }
+
+    /// Begins what must not be interrupted: no change of the configuration until it is dropped.
+    pub fn critical_section(&self) -> Section {
+        self.enter(SectionKind::Critical)
+    }
+
+    /// Enters a section of that kind.
+    pub fn enter(&self, kind: SectionKind) -> Section {
+        self.shared
+            .gate
+            .enter(kind)
             .expect("connect returns only behind the first application, and no view is ever taken back")
     }
 

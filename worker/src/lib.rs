@@ -44,21 +44,30 @@
 
 mod apply;
 mod backoff;
+mod boundary;
+#[cfg(test)]
+mod conformance;
 mod engine;
 mod error;
 mod follower;
+mod gate;
 mod http;
 mod inbox;
 mod layered;
+#[cfg(test)]
+mod model_test;
 mod options;
 mod postgres;
+mod section;
 mod server;
 mod sse;
 mod transport;
 mod view;
 pub mod wire;
 
+pub use boundary::{Boundary, Pending, SectionKind};
 pub use error::{ConnectError, ParameterError};
 pub use follower::{Applied, Follower, Status};
-pub use options::{FileSelection, Options, Source};
+pub use options::{Check, FileSelection, Options, Source};
+pub use section::Section;
 pub use view::View;
