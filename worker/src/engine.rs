@@ -2,10 +2,11 @@
 
 use crate::apply::Contents;
 use crate::backoff::Backoff;
+use crate::cache::{Cache, Place, Writer};
 use crate::error::ConnectError;
-use crate::follower::{Applied, Status};
 use crate::gate::Gate;
 use crate::options::Options;
+use crate::shared::{Ending, Shared};
 use crate::transport::{Fetched, Transport, TransportError};
 use crate::view::View;
 use crate::wire::{Refused, WorkerReport};
@@ -14,12 +15,11 @@ use conman_domain::Timestamp;
 use conman_domain::id::WorkerId;
 use conman_domain::name::ParameterName;
 use conman_domain::snapshot::ConfigVersion;
-use parking_lot::Mutex;
 use rand::RngExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
@@ -31,65 +31,6 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 const LIBRARY: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-/// What the task and the program's handle share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) gate: Arc<Gate>,
-    connection: Mutex<Connection>,
-    ended: watch::Sender<bool>,
-}
-
-/// How the connection is, and what it brought that was not taken.
-#[derive(Debug, Clone, Default)]
-struct Connection {
-    connected: bool,
-    reconnects: u32,
-    last_notify_at: Option<Timestamp>,
-    problem: Option<String>,
-    refused: Option<Refused>,
-}
-
-impl Shared {
-    pub(crate) fn new() -> (Arc<Self>, broadcast::Receiver<Applied>) {
-        let (gate, receiver) = Gate::new();
-        let shared = Self { gate, connection: Mutex::default(), ended: watch::channel(false).0 };
-        (Arc::new(shared), receiver)
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        let connection = self.connection.lock().clone();
-        let overview = self.gate.overview();
-        Status {
-            connected: connection.connected,
-            reconnects: connection.reconnects,
-            applied: overview.applied.map(|applied| applied.provenance.config_version),
-            last_notify_at: connection.last_notify_at,
-            problem: connection.problem,
-            pending: overview.pending,
-            restart_required: overview.restart_required,
-            refused: connection.refused,
-            stale: overview.stale,
-            forbidden_applications: overview.forbidden_applications,
-        }
-    }
-
-    pub(crate) async fn ended(&self) {
-        // The sender lives in `self`: waiting cannot fail.
-        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
-    }
-}
-
-/// Marks the end however the task ends.
-struct Ending(Arc<Shared>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.connection.lock().connected = false;
-        self.0.gate.close();
-        self.0.ended.send_replace(true);
-    }
-}
-
 pub(crate) struct Engine {
     transport: Box<dyn Transport>,
     shared: Arc<Shared>,
@@ -98,6 +39,10 @@ pub(crate) struct Engine {
     started_at: Timestamp,
     /// The newest version that was fetched, complete: what the next one is built upon, refused or applied or not.
     received: Option<Arc<View>>,
+    /// Whose configuration was received, for the cache.
+    place: Option<Place>,
+    cache: Option<Cache>,
+    writer: Option<Writer>,
     /// Taken once the program was told that the first configuration is there, or that there will be none.
     ready: Option<oneshot::Sender<Result<(), ConnectError>>>,
 }
@@ -121,8 +66,13 @@ impl Engine {
         transport: Box<dyn Transport>,
         shared: Arc<Shared>,
         options: Options,
+        cache: Option<Cache>,
         ready: oneshot::Sender<Result<(), ConnectError>>,
     ) -> Self {
+        let writer = cache.clone().map(|cache| {
+            let shared = Arc::clone(&shared);
+            Writer::start(cache, move |problem| shared.note_cache(problem))
+        });
         Self {
             transport,
             shared,
@@ -130,6 +80,9 @@ impl Engine {
             session_id: Uuid::now_v7().into(),
             started_at: now(),
             received: None,
+            place: None,
+            cache,
+            writer,
             ready: Some(ready),
         }
     }
@@ -144,7 +97,14 @@ impl Engine {
         }
     }
 
-    async fn follow_for_good(mut self, mut stop: watch::Receiver<bool>) {
+    async fn follow_for_good(mut self, stop: watch::Receiver<bool>) {
+        self.follow_until(stop).await;
+        if let Some(writer) = self.writer.take() {
+            writer.finish().await;
+        }
+    }
+
+    async fn follow_until(&mut self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new();
         let deadline = Instant::now() + self.options.connect_within;
         let mut ever_connected = false;
@@ -172,7 +132,7 @@ impl Engine {
                 Err(error) => error,
             };
             self.note_loss(&lost, ever_connected);
-            if !ever_connected && self.give_up(&lost, deadline) {
+            if self.ready.is_some() && self.give_up(&lost, deadline, ever_connected) {
                 return;
             }
             let pause = backoff.next();
@@ -266,6 +226,9 @@ impl Engine {
             .await
             .map_err(|_| TransportError::lost("the source did not answer in time"))??;
         let before = self.received.clone();
+        if let Fetched::Whole(snapshot) = &fetched {
+            self.place = Some((snapshot.app_id, snapshot.environment_id));
+        }
         let contents = Contents {
             transport: &mut *self.transport,
             selection: &self.options.files,
@@ -289,7 +252,11 @@ impl Engine {
                         return Ok(false);
                     }
                     Some(version) if active < version => return Err(behind(active, applied)),
-                    Some(_) | None => (contents.whole(*snapshot, before.as_deref()).await?, None),
+                    Some(_) | None => {
+                        // What was read from the disk may have the contents already.
+                        let at_hand = before.or_else(|| self.shared.gate.view());
+                        (contents.whole(*snapshot, at_hand.as_deref()).await?, None)
+                    }
                 }
             }
             Fetched::Newer(delta) => match &before {
@@ -316,11 +283,49 @@ impl Engine {
             let reason: String = reason.chars().filter(|c| *c != '\0').take(MAX_REASON).collect();
             tracing::warn!(version = version.0, %reason, "the program refused a configuration");
             self.shared.connection.lock().refused = Some(Refused { version, reason, at: now() });
+            if self.ready.is_some() {
+                self.start_from_cache();
+            }
             return;
         }
         // What a refused version changed is not in the names of what came after it.
         let after_refusal = self.shared.connection.lock().refused.take().is_some();
-        self.shared.gate.offer(view, changed.filter(|_| !after_refusal), began.into_std());
+        let changed = changed.filter(|_| !after_refusal);
+        self.shared.gate.offer(Arc::clone(&view), changed, began.into_std());
+        if let (Some(writer), Some(place)) = (&self.writer, self.place) {
+            writer.save(view, place);
+        }
+        self.become_ready();
+    }
+
+    /// Starts from the last good configuration on disk, if it is there, can be believed and is accepted.
+    fn start_from_cache(&mut self) -> bool {
+        let Some(cache) = &self.cache else {
+            return false;
+        };
+        let loaded = cache.load(&self.options.files).and_then(|found| match found {
+            Some(view) => {
+                self.options.check.as_ref().map_or(Ok(()), |check| check.of(&view))?;
+                Ok(Some(view))
+            }
+            None => Ok(None),
+        });
+        match loaded {
+            Ok(Some(view)) => {
+                tracing::warn!(version = view.version().0, "started from the disk cache: it may be stale");
+                self.shared.gate.offer(Arc::new(view), None, std::time::Instant::now());
+                self.become_ready();
+                true
+            }
+            Ok(None) => false,
+            Err(reason) => {
+                self.shared.note_cache(Some(reason));
+                false
+            }
+        }
+    }
+
+    fn become_ready(&mut self) {
         if let Some(ready) = self.ready.take() {
             // Whoever waited may have given up; then the task is about to be aborted.
             let _ = ready.send(Ok(()));
@@ -374,17 +379,30 @@ impl Engine {
         }
         connection.connected = false;
         drop(connection);
-        if ever_connected {
+        if ever_connected || self.ready.is_none() {
             self.set_problem(Some(format!("the connection was lost: {lost}")));
         }
     }
 
     /// Tells the program that it will have no configuration, if that is so by now.
-    fn give_up(&mut self, lost: &TransportError, deadline: Instant) -> bool {
+    fn give_up(&mut self, lost: &TransportError, deadline: Instant, ever_connected: bool) -> bool {
+        let refused = matches!(lost, TransportError::Refused { .. });
+        if !refused && Instant::now() >= deadline && self.start_from_cache() {
+            self.set_problem(Some(format!("the source is not reached: {lost}")));
+            return false;
+        }
+        if ever_connected {
+            return false;
+        }
         let error = match lost {
             TransportError::Refused { reason } => ConnectError::Refused { reason: reason.clone() },
             TransportError::Lost { .. } | TransportError::Unusable { .. } if Instant::now() >= deadline => {
-                ConnectError::Unreachable { within: self.options.connect_within, reason: lost.to_string() }
+                let cache = self.shared.cache_problem();
+                let cache = cache.map(|problem| format!("; the disk cache: {problem}")).unwrap_or_default();
+                ConnectError::Unreachable {
+                    within: self.options.connect_within,
+                    reason: format!("{lost}{cache}"),
+                }
             }
             TransportError::Lost { .. } | TransportError::Unusable { .. } => return false,
         };

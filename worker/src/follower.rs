@@ -1,12 +1,14 @@
 //! The handle that a program holds.
 
 use crate::boundary::{Pending, SectionKind};
-use crate::engine::{Engine, Shared};
+use crate::cache::Cache;
+use crate::engine::Engine;
 use crate::error::ConnectError;
 use crate::http::Http;
 use crate::options::{Options, Source};
 use crate::postgres::Postgres;
 use crate::section::Section;
+use crate::shared::Shared;
 use crate::transport::Transport;
 use crate::view::View;
 use crate::wire::Refused;
@@ -67,6 +69,8 @@ pub struct Status {
     pub stale: bool,
     /// How many values were applied inside a section that forbids it: always 0.
     pub forbidden_applications: u32,
+    /// Why the disk cache was not believed, or cannot be written.
+    pub cache_problem: Option<String>,
 }
 
 /// Ends the task with its handle.
@@ -83,8 +87,10 @@ impl Follower {
     /// Connects and waits for the environment's first configuration.
     ///
     /// An environment without any activation is waited for as long as it takes, and the session shows in the reports
-    /// meanwhile. An unreachable source is tried for [`Options::connect_within`].
+    /// meanwhile. An unreachable source is tried for [`Options::connect_within`]; then the disk cache, if there is one,
+    /// is started from, and the source is tried on.
     pub async fn connect(source: Source, options: Options) -> Result<Self, ConnectError> {
+        let cache = options.cache.clone().map(|path| Cache::new(path, &source));
         let transport: Box<dyn Transport> = match source {
             Source::Postgres { url, app_id, environment_id } => {
                 Box::new(Postgres::new(&url, app_id, environment_id, &options)?)
@@ -97,7 +103,7 @@ impl Follower {
         let (shared, changes) = Shared::new();
         let (stop, stopped) = watch::channel(false);
         let (ready, first) = oneshot::channel();
-        let engine = Engine::new(transport, Arc::clone(&shared), options, ready);
+        let engine = Engine::new(transport, Arc::clone(&shared), options, cache, ready);
         let engine = EngineTask(tokio::spawn(engine.run(stopped)));
         first.await.map_err(|_| ConnectError::Stopped)??;
         Ok(Self { shared, changes: Mutex::new(changes), stop, engine })

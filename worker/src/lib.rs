@@ -45,6 +45,7 @@
 mod apply;
 mod backoff;
 mod boundary;
+mod cache;
 #[cfg(test)]
 mod conformance;
 mod engine;
@@ -60,6 +61,7 @@ mod options;
 mod postgres;
 mod section;
 mod server;
+mod shared;
 mod sse;
 mod transport;
 mod view;

@@ -4,6 +4,7 @@ use crate::view::View;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::path::RepoPath;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,6 +108,12 @@ pub struct Options {
     pub files: FileSelection,
     /// What may refuse a configuration: nothing.
     pub check: Option<Check>,
+    /// A file that keeps the last good configuration, to start from when the source cannot be reached for
+    /// [`connect_within`](Self::connect_within), or when the program refuses what is active: none.
+    ///
+    /// What was read from it is [stale](View::is_stale) until the source says what is active, and whatever the source
+    /// says then counts. Every worker needs a file of its own. It holds all values, readable by its owner alone.
+    pub cache: Option<PathBuf>,
     /// How often the worker reports and makes sure that its connection is alive: 30 s.
     pub heartbeat: Duration,
     /// How long a connection has for one answer before it counts as lost: 10 s.
@@ -127,6 +134,7 @@ impl Options {
             name: name.into(),
             files: FileSelection::None,
             check: None,
+            cache: None,
             heartbeat: Duration::from_secs(30),
             answer_within: Duration::from_secs(10),
             silence: Duration::from_secs(45),
