@@ -75,11 +75,7 @@ class AsyncFollower(Sections):
             on_news=lambda: self._soon(self._news.set),
         )
         super().__init__(gate)
-        transport: Transport
-        if isinstance(source, PostgresSource):
-            transport = Postgres(source, options)
-        else:
-            transport = Http(source, options, LIBRARY)
+        transport = _transport_to(source, options)
         cache = None if options.cache is None else Cache(options.cache, source)
         self._engine = Engine(transport, gate, options, cache, self._news)
         self._task = asyncio.create_task(self._run())
@@ -146,3 +142,9 @@ class AsyncFollower(Sections):
         """Call on the loop that follows, from whichever thread left a section; after its end nobody listens."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call)
+
+
+def _transport_to(source: Source, options: Options) -> Transport:
+    if isinstance(source, PostgresSource):
+        return Postgres(source, options)
+    return Http(source, options, LIBRARY)

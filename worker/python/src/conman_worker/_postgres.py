@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, LiteralString
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import AsyncConnection, errors
-from psycopg.types.json import Json, Jsonb
+from psycopg.types.json import Jsonb
 
 from ._errors import NotLetIn, SetupError, TransportError, Unusable
 from ._options import Options, PostgresSource
@@ -111,15 +112,12 @@ class Postgres:
 
     async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
         """Ask for the active version, and read it if it is another one."""
-        connection = self._open()
-        with _told():
-            if received is not None:
-                active = await (await connection.execute(_ACTIVE, self._place)).fetchone()
-                if active is not None and active[0] == received:
-                    return Unchanged()
-            row = await (await connection.execute(_WHOLE, self._place)).fetchone()
-        if row is None:
+        if received is not None and await self._rows(_ACTIVE, self._place) == [(received,)]:
+            return Unchanged()
+        rows = await self._rows(_WHOLE, self._place)
+        if not rows:
             return Nothing()
+        row = rows[0]
         return snapshot_of(
             {
                 "app_id": self._place[0],
@@ -137,8 +135,7 @@ class Postgres:
 
     async def contents(self, digests: Sequence[str]) -> Mapping[str, bytes]:
         """Read contents by hash."""
-        with _told():
-            rows = await (await self._open().execute(_CONTENTS, (list(digests),))).fetchall()
+        rows = await self._rows(_CONTENTS, (list(digests),))
         return {digest: bytes(content) for digest, content in rows}
 
     async def report(self, report: Mapping[str, Any]) -> None:
@@ -156,8 +153,7 @@ class Postgres:
             "refused_reason": refused.get("reason"),
             "refused_at": refused.get("at"),
         }
-        with _told():
-            await self._open().execute(_REPORT, [_column(values.get(column)) for column in _COLUMNS])
+        await self._rows(_REPORT, [values.get(column) for column in _COLUMNS])
 
     async def close(self) -> None:
         """Drop the connection without a word: it may be dead."""
@@ -165,14 +161,36 @@ class Postgres:
         if connection is not None:
             await connection.close()
 
+    async def _rows(self, query: LiteralString, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """
+        Run a statement; whoever cancels it severs the connection.
+
+        The driver would otherwise ask the server to cancel and wait for its answer, for ever if it is silent.
+        """
+        connection = self._open()
+
+        async def run() -> list[tuple[Any, ...]]:
+            cursor = await connection.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []
+
+        task = asyncio.ensure_future(run())
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            with (
+                contextlib.suppress(OSError, psycopg.Error),
+                socket.socket(fileno=os.dup(connection.fileno())) as same,
+            ):
+                same.shutdown(socket.SHUT_RDWR)
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+        with _told():
+            return task.result()
+
     def _open(self) -> AsyncConnection[tuple[Any, ...]]:
         if self._connection is None:
             raise TransportError("there is no connection")
         return self._connection
-
-
-def _column(value: Any) -> str | int | bool | None | datetime | Json:
-    return value  # type: ignore[no-any-return]
 
 
 def _checked(url: str) -> str:
