@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,32 @@ def test_a_stream_that_is_cut_is_opened_again(server: Server) -> None:
             server.save(name, before)
     finally:
         proxy.close()
+
+
+def test_the_example_works_until_it_is_stopped(server: Server) -> None:
+    """Run the program as its docs say."""
+    program = Path(__file__).parents[1] / "examples" / "follow.py"
+    environment = {**os.environ, "CONMAN_SERVER": server.url, "CONMAN_TOKEN": server.token}
+    running = subprocess.Popen([sys.executable, program], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        report = eventually(lambda: own(server, "follow.py"), lambda found: bool(found and found["applied"]))
+        with Follower.connect(HttpSource(server.url, server.token), options("py-3")) as follower:
+            name = a_number(follower.view())
+            before = follower.view().get_int(name)
+        version = report["applied"]["config_version"]
+        server.save(name, before + 1)
+        eventually(
+            lambda: own(server, "follow.py")["applied"]["config_version"], lambda applied: applied == version + 1
+        )
+        running.send_signal(signal.SIGTERM)
+        said, _ = running.communicate(timeout=PATIENCE)
+        assert running.returncode == 0
+        assert said.splitlines()[-2:] == [f"version {version + 1}: 1 changed", "stopped"]
+        assert own(server, "follow.py")["stopped"]
+        server.save(name, before)
+    finally:
+        running.kill()
+        running.communicate()
 
 
 def test_who_is_not_let_in_is_told(server: Server) -> None:
