@@ -374,8 +374,11 @@ pub struct WorkerReport {
 /// The longest name, library or problem of a worker that is kept, in characters.
 const MAX_REPORT_TEXT: usize = 2_000;
 
+/// The most parameters that one of a report's lists names; every reader of the sessions reads all of them.
+const MAX_REPORT_NAMES: usize = 2_000;
+
 impl WorkerReport {
-    /// Cuts texts to what a database can hold and a person would read: a worker's odd words must not silence it.
+    /// Cuts texts and lists to what a database can hold and a person would read: odd words must not silence a worker.
     pub(crate) fn tamed(mut self) -> Self {
         let tame = |text: &mut String| {
             if text.contains('\0') || text.len() > MAX_REPORT_TEXT {
@@ -386,6 +389,8 @@ impl WorkerReport {
         tame(&mut self.library);
         self.problem.iter_mut().for_each(tame);
         self.refused.iter_mut().for_each(|refused| tame(&mut refused.reason));
+        self.pending.truncate(MAX_REPORT_NAMES);
+        self.restart_required.truncate(MAX_REPORT_NAMES);
         self
     }
 }

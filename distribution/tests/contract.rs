@@ -735,8 +735,11 @@ async fn workers_say_what_they_run(db: Database) {
         .collect();
     assert_eq!(names, ["pump-1", "z"]);
     // A text that the database could not hold is held as far as it can.
-    let odd = WorkerReport { name: "nul\0".to_owned() + &"x".repeat(100_000), ..first };
+    let pending = vec![first.pending[0].clone(); 100_000];
+    let odd = WorkerReport { name: "nul\0".to_owned() + &"x".repeat(100_000), pending, ..first };
     port.report(place.app, place.environment, odd).await.unwrap();
+    let sessions = port.workers(place.app, place.environment).await.unwrap();
+    assert!(sessions.iter().all(|session| session.report.pending.len() <= 2_000));
 }
 
 async fn many_servers_start_at_once(db: Database) {
