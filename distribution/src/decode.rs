@@ -1,7 +1,9 @@
 //! From columns, as both databases give them, to the domain's types.
 
 use crate::error::DistributionError;
-use crate::model::{ActiveConfig, AppliedConfig, FileCounts, HistoryRow, WorkerReport, WorkerSession};
+use crate::model::{
+    ActiveConfig, AppliedConfig, FileCounts, HistoryRow, Refused, WorkerReport, WorkerSession,
+};
 use conman_domain::Timestamp;
 use conman_domain::catalog::Category;
 use conman_domain::id::{AppId, EnvironmentId, WorkerId};
@@ -141,6 +143,12 @@ pub(crate) struct SessionColumns {
     pub(crate) last_notify_at: Option<Timestamp>,
     pub(crate) heartbeat_at: Timestamp,
     pub(crate) problem: Option<String>,
+    pub(crate) pending: String,
+    pub(crate) restart_required: String,
+    /// All there or none, by a constraint of the table.
+    pub(crate) refused: Option<(i64, String, Timestamp)>,
+    pub(crate) stale: bool,
+    pub(crate) forbidden_applications: i64,
     pub(crate) stopped: bool,
     pub(crate) heard_at: Timestamp,
 }
@@ -153,6 +161,10 @@ impl SessionColumns {
             }
             None => None,
         };
+        let refused = match self.refused {
+            Some((number, reason, at)) => Some(Refused { version: version(number)?, reason, at }),
+            None => None,
+        };
         Ok(WorkerSession {
             report: WorkerReport {
                 session_id: WorkerId::new(self.session_id),
@@ -163,6 +175,11 @@ impl SessionColumns {
                 last_notify_at: self.last_notify_at,
                 heartbeat_at: self.heartbeat_at,
                 problem: self.problem,
+                pending: json(&self.pending, "a worker's pending values")?,
+                restart_required: json(&self.restart_required, "a worker's parameters that need a restart")?,
+                refused,
+                stale: self.stale,
+                forbidden_applications: small(self.forbidden_applications)?,
                 stopped: self.stopped,
             },
             heard_at: self.heard_at,

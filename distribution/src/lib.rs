@@ -37,7 +37,7 @@ mod sqlite;
 pub use changes::{Changes, ConfigChanged};
 pub use error::{DatabaseFault, DistributionError};
 pub use model::{
-    Activated, Activation, ActiveConfig, AppliedConfig, FileCounts, HistoryPage, HistoryRow,
-    ParameterActivation, ParameterChange, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, AppliedConfig, Boundary, FileCounts, HistoryPage, HistoryRow,
+    ParameterActivation, ParameterChange, Pending, Refused, WorkerReport, WorkerSession,
 };
 pub use port::{Distribution, FAULT_POINTS, create_database, drop_database, open};

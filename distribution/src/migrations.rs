@@ -19,6 +19,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         name: "invariants",
         sql: include_str!("../migrations/postgres/0002_invariants.sql"),
     },
+    Migration {
+        number: 3,
+        name: "worker boundaries",
+        sql: include_str!("../migrations/postgres/0003_worker_boundaries.sql"),
+    },
 ];
 
 pub(crate) const SQLITE: &[Migration] = &[
@@ -27,6 +32,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         number: 2,
         name: "invariants",
         sql: include_str!("../migrations/sqlite/0002_invariants.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "worker boundaries",
+        sql: include_str!("../migrations/sqlite/0003_worker_boundaries.sql"),
     },
 ];
 

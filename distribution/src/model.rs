@@ -298,6 +298,40 @@ pub struct AppliedConfig {
     pub applied_at: Timestamp,
 }
 
+/// The moment at which a worker applies a parameter's new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Boundary {
+    /// The end of the decision cycle in flight.
+    DecisionCycleEnd,
+    /// The close of the open position, and a heartbeat.
+    PositionClose,
+    /// The program's next start.
+    Restart,
+}
+
+/// A new value that a worker has and does not use yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// The parameter.
+    pub name: ParameterName,
+    /// What it waits for.
+    pub boundary: Boundary,
+}
+
+/// A version that a worker's program does not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// The version.
+    pub version: ConfigVersion,
+    /// Why, in the program's words; never a parameter's value.
+    pub reason: String,
+    /// When it was refused, by the worker's clock.
+    pub at: Timestamp,
+}
+
 /// What a worker says of itself: on every application, on every heartbeat and when it stops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -318,6 +352,21 @@ pub struct WorkerReport {
     pub heartbeat_at: Timestamp,
     /// Why it does not run what is active, if it knows; never a parameter's value.
     pub problem: Option<String>,
+    /// New values that wait for their boundary.
+    #[serde(default)]
+    pub pending: Vec<Pending>,
+    /// Parameters whose new value is applied at the program's next start.
+    #[serde(default)]
+    pub restart_required: Vec<ParameterName>,
+    /// The newest version, if the program refused it; what is applied is the last good one then.
+    #[serde(default)]
+    pub refused: Option<Refused>,
+    /// Whether what is applied comes from the worker's disk, and was not compared with the database yet.
+    #[serde(default)]
+    pub stale: bool,
+    /// How many values were applied inside a section that forbids it: 0, or the worker's library is at fault.
+    #[serde(default)]
+    pub forbidden_applications: u32,
     /// True in the last report of a session that ends in order.
     pub stopped: bool,
 }
@@ -325,8 +374,11 @@ pub struct WorkerReport {
 /// The longest name, library or problem of a worker that is kept, in characters.
 const MAX_REPORT_TEXT: usize = 2_000;
 
+/// The most parameters that one of a report's lists names; every reader of the sessions reads all of them.
+const MAX_REPORT_NAMES: usize = 2_000;
+
 impl WorkerReport {
-    /// Cuts texts to what a database can hold and a person would read: a worker's odd words must not silence it.
+    /// Cuts texts and lists to what a database can hold and a person would read: odd words must not silence a worker.
     pub(crate) fn tamed(mut self) -> Self {
         let tame = |text: &mut String| {
             if text.contains('\0') || text.len() > MAX_REPORT_TEXT {
@@ -336,6 +388,9 @@ impl WorkerReport {
         tame(&mut self.name);
         tame(&mut self.library);
         self.problem.iter_mut().for_each(tame);
+        self.refused.iter_mut().for_each(|refused| tame(&mut refused.reason));
+        self.pending.truncate(MAX_REPORT_NAMES);
+        self.restart_required.truncate(MAX_REPORT_NAMES);
         self
     }
 }

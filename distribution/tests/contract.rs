@@ -6,8 +6,8 @@ mod support;
 
 use bytes::Bytes;
 use conman_distribution::{
-    Activated, AppliedConfig, Changes, ConfigChanged, DistributionError, FileCounts, ParameterChange,
-    WorkerReport,
+    Activated, AppliedConfig, Boundary, Changes, ConfigChanged, DistributionError, FileCounts,
+    ParameterChange, Pending, Refused, WorkerReport,
 };
 use conman_domain::Timestamp;
 use conman_domain::snapshot::{ConfigVersion, ContentHash};
@@ -683,6 +683,11 @@ async fn workers_say_what_they_run(db: Database) {
         last_notify_at: None,
         heartbeat_at: at(1),
         problem: Some("nothing is active yet".to_owned()),
+        pending: Vec::new(),
+        restart_required: Vec::new(),
+        refused: None,
+        stale: true,
+        forbidden_applications: 0,
         stopped: false,
     };
     port.report(place.app, place.environment, first.clone()).await.unwrap();
@@ -693,6 +698,14 @@ async fn workers_say_what_they_run(db: Database) {
     first.last_notify_at = Some(at(4));
     first.heartbeat_at = at(6);
     first.problem = None;
+    first.pending = vec![
+        Pending { name: "a".parse().unwrap(), boundary: Boundary::DecisionCycleEnd },
+        Pending { name: "b".parse().unwrap(), boundary: Boundary::PositionClose },
+    ];
+    first.restart_required = vec!["c".parse().unwrap()];
+    first.refused = Some(Refused { version: ConfigVersion(5), reason: "a > b".to_owned(), at: at(6) });
+    first.stale = false;
+    first.forbidden_applications = 1;
     port.report(place.app, place.environment, first.clone()).await.unwrap();
     let second = WorkerReport {
         session_id: Uuid::now_v7().into(),
@@ -722,8 +735,11 @@ async fn workers_say_what_they_run(db: Database) {
         .collect();
     assert_eq!(names, ["pump-1", "z"]);
     // A text that the database could not hold is held as far as it can.
-    let odd = WorkerReport { name: "nul\0".to_owned() + &"x".repeat(100_000), ..first };
+    let pending = vec![first.pending[0].clone(); 100_000];
+    let odd = WorkerReport { name: "nul\0".to_owned() + &"x".repeat(100_000), pending, ..first };
     port.report(place.app, place.environment, odd).await.unwrap();
+    let sessions = port.workers(place.app, place.environment).await.unwrap();
+    assert!(sessions.iter().all(|session| session.report.pending.len() <= 2_000));
 }
 
 async fn many_servers_start_at_once(db: Database) {

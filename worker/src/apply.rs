@@ -38,6 +38,8 @@ impl Contents<'_> {
             activated_at: snapshot.activated_at,
             parameters: Layered::new(snapshot.parameters),
             files: Layered::new(files),
+            older: BTreeMap::new(),
+            stale: false,
         })
     }
 
@@ -63,6 +65,8 @@ impl Contents<'_> {
             activated_at: delta.activated_at,
             parameters: before.parameters.changed(delta.parameters),
             files: before.files.changed(changes),
+            older: BTreeMap::new(),
+            stale: false,
         })
     }
 

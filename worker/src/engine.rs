@@ -2,78 +2,34 @@
 
 use crate::apply::Contents;
 use crate::backoff::Backoff;
+use crate::cache::{Cache, Place, Writer};
 use crate::error::ConnectError;
-use crate::follower::{Applied, Status};
+use crate::gate::Gate;
 use crate::options::Options;
+use crate::shared::{Ending, Shared};
 use crate::transport::{Fetched, Transport, TransportError};
 use crate::view::View;
-use crate::wire::{AppliedConfig, WorkerReport};
-use arc_swap::ArcSwapOption;
+use crate::wire::{Refused, WorkerReport};
 use chrono::Utc;
 use conman_domain::Timestamp;
 use conman_domain::id::WorkerId;
+use conman_domain::name::ParameterName;
 use conman_domain::snapshot::ConfigVersion;
-use parking_lot::Mutex;
 use rand::RngExt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-/// How many applications a program may leave unread.
-const UNREAD: usize = 1_024;
+/// The longest reason of a refusal that is kept, in characters.
+const MAX_REASON: usize = 2_000;
 
 /// How long a worker that stops waits for its last report to be taken.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 const LIBRARY: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-
-/// What the task and the program's handle share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    view: ArcSwapOption<View>,
-    status: Mutex<Status>,
-    changes: Mutex<Option<broadcast::Sender<Applied>>>,
-    ended: watch::Sender<bool>,
-}
-
-impl Shared {
-    pub(crate) fn new() -> (Arc<Self>, broadcast::Receiver<Applied>) {
-        let (sender, receiver) = broadcast::channel(UNREAD);
-        let shared = Self {
-            view: ArcSwapOption::empty(),
-            status: Mutex::default(),
-            changes: Mutex::new(Some(sender)),
-            ended: watch::channel(false).0,
-        };
-        (Arc::new(shared), receiver)
-    }
-
-    pub(crate) fn view(&self) -> Option<Arc<View>> {
-        self.view.load_full()
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        self.status.lock().clone()
-    }
-
-    pub(crate) async fn ended(&self) {
-        // The sender lives in `self`: waiting cannot fail.
-        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
-    }
-}
-
-/// Marks the end however the task ends.
-struct Ending(Arc<Shared>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.status.lock().connected = false;
-        self.0.changes.lock().take();
-        self.0.ended.send_replace(true);
-    }
-}
 
 pub(crate) struct Engine {
     transport: Box<dyn Transport>,
@@ -81,9 +37,12 @@ pub(crate) struct Engine {
     options: Options,
     session_id: WorkerId,
     started_at: Timestamp,
-    applied: Option<AppliedConfig>,
-    last_notify_at: Option<Timestamp>,
-    problem: Option<String>,
+    /// The newest version that was fetched, complete: what the next one is built upon, refused or applied or not.
+    received: Option<Arc<View>>,
+    /// Whose configuration was received, for the cache.
+    place: Option<Place>,
+    cache: Option<Cache>,
+    writer: Option<Writer>,
     /// Taken once the program was told that the first configuration is there, or that there will be none.
     ready: Option<oneshot::Sender<Result<(), ConnectError>>>,
 }
@@ -98,6 +57,7 @@ enum Event {
     Stop,
     Hint(Result<(), TransportError>),
     Heartbeat,
+    News,
     Report,
 }
 
@@ -106,30 +66,52 @@ impl Engine {
         transport: Box<dyn Transport>,
         shared: Arc<Shared>,
         options: Options,
+        cache: Option<Cache>,
         ready: oneshot::Sender<Result<(), ConnectError>>,
     ) -> Self {
+        let writer = cache.clone().map(|cache| {
+            let shared = Arc::clone(&shared);
+            Writer::start(cache, move |problem| shared.note_cache(problem))
+        });
         Self {
             transport,
             shared,
             options,
             session_id: Uuid::now_v7().into(),
             started_at: now(),
-            applied: None,
-            last_notify_at: None,
-            problem: None,
+            received: None,
+            place: None,
+            cache,
+            writer,
             ready: Some(ready),
         }
     }
 
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
         let _ending = Ending(Arc::clone(&self.shared));
+        // What waits for a heartbeat gets it with or without a connection.
+        let beats = beat(Arc::clone(&self.shared.gate), self.options.heartbeat);
+        tokio::select! {
+            () = self.follow_for_good(stop) => {}
+            () = beats => {}
+        }
+    }
+
+    async fn follow_for_good(mut self, stop: watch::Receiver<bool>) {
+        self.follow_until(stop).await;
+        if let Some(writer) = self.writer.take() {
+            writer.finish().await;
+        }
+    }
+
+    async fn follow_until(&mut self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new();
         let deadline = Instant::now() + self.options.connect_within;
         let mut ever_connected = false;
         loop {
             let connecting = tokio::time::timeout(
                 self.options.answer_within,
-                self.transport.connect(self.applied_version()),
+                self.transport.connect(self.received_version()),
             );
             let attempt = tokio::select! {
                 _ = stopped(&mut stop) => return,
@@ -141,7 +123,7 @@ impl Engine {
             let lost = match attempt {
                 Ok(()) => {
                     ever_connected = true;
-                    self.shared.status.lock().connected = true;
+                    self.shared.connection.lock().connected = true;
                     match self.follow(&mut stop, &mut backoff).await {
                         End::Stopped => return self.say_goodbye().await,
                         End::Lost(error) => error,
@@ -150,7 +132,7 @@ impl Engine {
                 Err(error) => error,
             };
             self.note_loss(&lost, ever_connected);
-            if !ever_connected && self.give_up(&lost, deadline) {
+            if self.ready.is_some() && self.give_up(&lost, deadline, ever_connected) {
                 return;
             }
             let pause = backoff.next();
@@ -183,6 +165,7 @@ impl Engine {
                 _ = stopped(stop) => Event::Stop,
                 hint = self.transport.hint() => Event::Hint(hint),
                 _ = heartbeat.tick() => Event::Heartbeat,
+                () = self.shared.gate.news() => Event::News,
                 () = report => Event::Report,
             };
             let outcome = match event {
@@ -190,13 +173,16 @@ impl Engine {
                 Event::Hint(Err(error)) => Err(error),
                 Event::Hint(Ok(())) => {
                     let began = Instant::now();
-                    self.last_notify_at = Some(now());
-                    self.shared.status.lock().last_notify_at = self.last_notify_at;
+                    self.shared.connection.lock().last_notify_at = Some(now());
                     let news = self.catch_up(began).await;
                     if matches!(news, Ok(true)) {
-                        report_at = Some(self.report_time());
+                        report_at.get_or_insert(self.report_time());
                     }
                     news.map(|_| ())
+                }
+                Event::News => {
+                    report_at.get_or_insert(self.report_time());
+                    Ok(())
                 }
                 // Asking for what is newer shows whether the connection is alive, and catches a hint that got lost.
                 Event::Heartbeat => match self.catch_up(Instant::now()).await {
@@ -221,31 +207,34 @@ impl Engine {
     ///
     /// What cannot be applied leaves the last good view in place: only a connection that is of no use is an error.
     async fn catch_up(&mut self, began: Instant) -> Result<bool, TransportError> {
-        let before = self.problem.clone();
-        match self.apply_newest(began).await {
-            Ok(applied) => Ok(applied || self.problem != before),
+        let before = self.problem();
+        match self.receive_newest(began).await {
+            Ok(received) => Ok(received || self.problem() != before),
             Err(TransportError::Unusable { reason }) => {
                 tracing::warn!(problem = %reason, "the last good configuration stays");
                 self.set_problem(Some(reason));
-                Ok(self.problem != before)
+                Ok(self.problem() != before)
             }
             Err(lost) => Err(lost),
         }
     }
 
-    async fn apply_newest(&mut self, began: Instant) -> Result<bool, TransportError> {
-        let applied = self.applied_version();
+    async fn receive_newest(&mut self, began: Instant) -> Result<bool, TransportError> {
+        let applied = self.received_version();
         let answer = self.transport.fetch(applied);
         let fetched = tokio::time::timeout(self.options.answer_within, answer)
             .await
             .map_err(|_| TransportError::lost("the source did not answer in time"))??;
-        let before = self.shared.view();
+        let before = self.received.clone();
+        if let Fetched::Whole(snapshot) = &fetched {
+            self.place = Some((snapshot.app_id, snapshot.environment_id));
+        }
         let contents = Contents {
             transport: &mut *self.transport,
             selection: &self.options.files,
             answer_within: self.options.answer_within,
         };
-        let view = match fetched {
+        let (view, changed) = match fetched {
             Fetched::Unchanged => {
                 self.set_problem(None);
                 return Ok(false);
@@ -263,34 +252,80 @@ impl Engine {
                         return Ok(false);
                     }
                     Some(version) if active < version => return Err(behind(active, applied)),
-                    Some(_) | None => contents.whole(*snapshot, before.as_deref()).await?,
+                    Some(_) | None => {
+                        // What was read from the disk may have the contents already.
+                        let at_hand = before.or_else(|| self.shared.gate.view());
+                        (contents.whole(*snapshot, at_hand.as_deref()).await?, None)
+                    }
                 }
             }
             Fetched::Newer(delta) => match &before {
-                Some(before) => contents.newer(*delta, before).await?,
+                Some(before) => {
+                    let changed: BTreeSet<ParameterName> = delta.parameters.keys().cloned().collect();
+                    (contents.newer(*delta, before).await?, Some(changed))
+                }
                 None => return Err(TransportError::unusable("there is nothing to add a change to")),
             },
         };
-        self.swap(view, began);
+        self.take(view, changed.as_ref(), began);
         Ok(true)
     }
 
-    /// The one moment at which the program's configuration changes.
-    fn swap(&mut self, view: View, began: Instant) {
-        let (provenance, activated_at) = (view.provenance.clone(), view.activated_at);
-        let version = provenance.config_version;
-        self.shared.view.store(Some(Arc::new(view)));
-        let applied_at = now();
+    /// Takes a complete version, unless the program refuses it: then the last good one stays.
+    fn take(&mut self, view: View, changed: Option<&BTreeSet<ParameterName>>, began: Instant) {
+        let view = Arc::new(view);
+        let version = view.version();
         self.transport.applied(version);
-        self.applied = Some(AppliedConfig { provenance: provenance.clone(), applied_at });
+        self.received = Some(Arc::clone(&view));
         self.set_problem(None);
-        self.shared.status.lock().applied = Some(version);
-        tracing::debug!(event = "config_change_applied", version = version.0, "applied");
-        let applied = Applied { provenance, activated_at, at: applied_at, took: began.elapsed() };
-        if let Some(changes) = &*self.shared.changes.lock() {
-            // The program may have stopped listening.
-            let _ = changes.send(applied);
+        let checked = self.options.check.as_ref().map_or(Ok(()), |check| check.of(&view));
+        if let Err(reason) = checked {
+            let reason: String = reason.chars().filter(|c| *c != '\0').take(MAX_REASON).collect();
+            tracing::warn!(version = version.0, %reason, "the program refused a configuration");
+            self.shared.connection.lock().refused = Some(Refused { version, reason, at: now() });
+            if self.ready.is_some() {
+                self.start_from_cache();
+            }
+            return;
         }
+        // What a refused version changed is not in the names of what came after it.
+        let after_refusal = self.shared.connection.lock().refused.take().is_some();
+        let changed = changed.filter(|_| !after_refusal);
+        self.shared.gate.offer(Arc::clone(&view), changed, began.into_std());
+        if let (Some(writer), Some(place)) = (&self.writer, self.place) {
+            writer.save(view, place);
+        }
+        self.become_ready();
+    }
+
+    /// Starts from the last good configuration on disk, if it is there, can be believed and is accepted.
+    fn start_from_cache(&mut self) -> bool {
+        let Some(cache) = &self.cache else {
+            return false;
+        };
+        let loaded = cache.load(&self.options.files).and_then(|found| match found {
+            Some(view) => {
+                self.options.check.as_ref().map_or(Ok(()), |check| check.of(&view))?;
+                Ok(Some(view))
+            }
+            None => Ok(None),
+        });
+        match loaded {
+            Ok(Some(view)) => {
+                tracing::warn!(version = view.version().0, "started from the disk cache: it may be stale");
+                self.shared.gate.offer(Arc::new(view), None, std::time::Instant::now());
+                self.become_ready();
+                true
+            }
+            Ok(None) => false,
+            Err(reason) => {
+                self.shared.note_cache(Some(reason));
+                false
+            }
+        }
+    }
+
+    fn become_ready(&mut self) {
         if let Some(ready) = self.ready.take() {
             // Whoever waited may have given up; then the task is about to be aborted.
             let _ = ready.send(Ok(()));
@@ -298,15 +333,22 @@ impl Engine {
     }
 
     async fn report(&mut self, stopped: bool) -> Result<(), TransportError> {
+        let connection = self.shared.connection.lock().clone();
+        let overview = self.shared.gate.overview();
         let report = WorkerReport {
             session_id: self.session_id,
             name: self.options.name.clone(),
             library: LIBRARY.to_owned(),
             started_at: self.started_at,
-            applied: self.applied.clone(),
-            last_notify_at: self.last_notify_at,
+            applied: overview.applied,
+            last_notify_at: connection.last_notify_at,
             heartbeat_at: now(),
-            problem: self.problem.clone(),
+            problem: connection.problem,
+            pending: overview.pending,
+            restart_required: overview.restart_required,
+            refused: connection.refused,
+            stale: overview.stale,
+            forbidden_applications: overview.forbidden_applications,
             stopped,
         };
         let taken = tokio::time::timeout(self.options.answer_within, self.transport.report(&report)).await;
@@ -331,23 +373,36 @@ impl Engine {
 
     fn note_loss(&mut self, lost: &TransportError, ever_connected: bool) {
         tracing::warn!(event = "listen_reconnect", reason = %lost, "the worker has no connection");
-        let mut status = self.shared.status.lock();
-        if status.connected {
-            status.reconnects += 1;
+        let mut connection = self.shared.connection.lock();
+        if connection.connected {
+            connection.reconnects += 1;
         }
-        status.connected = false;
-        drop(status);
-        if ever_connected {
+        connection.connected = false;
+        drop(connection);
+        if ever_connected || self.ready.is_none() {
             self.set_problem(Some(format!("the connection was lost: {lost}")));
         }
     }
 
     /// Tells the program that it will have no configuration, if that is so by now.
-    fn give_up(&mut self, lost: &TransportError, deadline: Instant) -> bool {
+    fn give_up(&mut self, lost: &TransportError, deadline: Instant, ever_connected: bool) -> bool {
+        let refused = matches!(lost, TransportError::Refused { .. });
+        if !refused && Instant::now() >= deadline && self.start_from_cache() {
+            self.set_problem(Some(format!("the source is not reached: {lost}")));
+            return false;
+        }
+        if ever_connected {
+            return false;
+        }
         let error = match lost {
             TransportError::Refused { reason } => ConnectError::Refused { reason: reason.clone() },
             TransportError::Lost { .. } | TransportError::Unusable { .. } if Instant::now() >= deadline => {
-                ConnectError::Unreachable { within: self.options.connect_within, reason: lost.to_string() }
+                let cache = self.shared.cache_problem();
+                let cache = cache.map(|problem| format!("; the disk cache: {problem}")).unwrap_or_default();
+                ConnectError::Unreachable {
+                    within: self.options.connect_within,
+                    reason: format!("{lost}{cache}"),
+                }
             }
             TransportError::Lost { .. } | TransportError::Unusable { .. } => return false,
         };
@@ -358,15 +413,16 @@ impl Engine {
         true
     }
 
-    fn set_problem(&mut self, problem: Option<String>) {
-        if self.problem != problem {
-            self.shared.status.lock().problem.clone_from(&problem);
-            self.problem = problem;
-        }
+    fn problem(&self) -> Option<String> {
+        self.shared.connection.lock().problem.clone()
     }
 
-    fn applied_version(&self) -> Option<ConfigVersion> {
-        self.applied.as_ref().map(|applied| applied.provenance.config_version)
+    fn set_problem(&mut self, problem: Option<String>) {
+        self.shared.connection.lock().problem = problem;
+    }
+
+    fn received_version(&self) -> Option<ConfigVersion> {
+        self.received.as_ref().map(|view| view.version())
     }
 
     fn report_time(&self) -> Instant {
@@ -380,6 +436,17 @@ fn behind(active: ConfigVersion, applied: Option<ConfigVersion>) -> TransportErr
     TransportError::unusable(format!(
         "the source is at version {active}, older than {applied}, which runs here"
     ))
+}
+
+/// Gives the gate its heartbeats.
+async fn beat(gate: Arc<Gate>, period: Duration) {
+    let mut beats = tokio::time::interval(period);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beats.reset();
+    loop {
+        beats.tick().await;
+        gate.heartbeat();
+    }
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {

@@ -1,13 +1,19 @@
 //! The handle that a program holds.
 
-use crate::engine::{Engine, Shared};
+use crate::boundary::{Pending, SectionKind};
+use crate::cache::Cache;
+use crate::engine::Engine;
 use crate::error::ConnectError;
 use crate::http::Http;
 use crate::options::{Options, Source};
 use crate::postgres::Postgres;
+use crate::section::Section;
+use crate::shared::Shared;
 use crate::transport::Transport;
 use crate::view::View;
+use crate::wire::Refused;
 use conman_domain::Timestamp;
+use conman_domain::name::ParameterName;
 use conman_domain::snapshot::{ConfigVersion, Provenance};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +40,10 @@ pub struct Applied {
     pub activated_at: Timestamp,
     /// When it was in this worker's memory, by the worker's clock.
     pub at: Timestamp,
-    /// How long it took from the hint to the swap.
+    /// How long it took from the hint to the swap, the wait for the boundary included.
     pub took: Duration,
+    /// The parameters that changed. A version is told more than once if some of its values waited.
+    pub changed: Vec<ParameterName>,
 }
 
 /// How a worker is doing.
@@ -51,6 +59,18 @@ pub struct Status {
     pub last_notify_at: Option<Timestamp>,
     /// Why the worker does not run what is active, if it knows.
     pub problem: Option<String>,
+    /// New values that wait for their boundary.
+    pub pending: Vec<Pending>,
+    /// Parameters whose new value is applied at the program's next start.
+    pub restart_required: Vec<ParameterName>,
+    /// The newest version, if the program refused it.
+    pub refused: Option<Refused>,
+    /// Whether the view in use comes from the disk cache, and was not compared with the source yet.
+    pub stale: bool,
+    /// How many values were applied inside a section that forbids it: always 0.
+    pub forbidden_applications: u32,
+    /// Why the disk cache was not believed, or cannot be written.
+    pub cache_problem: Option<String>,
 }
 
 /// Ends the task with its handle.
@@ -67,8 +87,10 @@ impl Follower {
     /// Connects and waits for the environment's first configuration.
     ///
     /// An environment without any activation is waited for as long as it takes, and the session shows in the reports
-    /// meanwhile. An unreachable source is tried for [`Options::connect_within`].
+    /// meanwhile. An unreachable source is tried for [`Options::connect_within`]; then the disk cache, if there is one,
+    /// is started from, and the source is tried on.
     pub async fn connect(source: Source, options: Options) -> Result<Self, ConnectError> {
+        let cache = options.cache.clone().map(|path| Cache::new(path, &source));
         let transport: Box<dyn Transport> = match source {
             Source::Postgres { url, app_id, environment_id } => {
                 Box::new(Postgres::new(&url, app_id, environment_id, &options)?)
@@ -81,16 +103,45 @@ impl Follower {
         let (shared, changes) = Shared::new();
         let (stop, stopped) = watch::channel(false);
         let (ready, first) = oneshot::channel();
-        let engine = Engine::new(transport, Arc::clone(&shared), options, ready);
+        let engine = Engine::new(transport, Arc::clone(&shared), options, cache, ready);
         let engine = EngineTask(tokio::spawn(engine.run(stopped)));
         first.await.map_err(|_| ConnectError::Stopped)??;
         Ok(Self { shared, changes: Mutex::new(changes), stop, engine })
     }
 
-    /// The configuration in use; keep it for a unit of work, ask again for the next.
+    /// The configuration in use. A unit of work that must not be surprised enters a section instead.
     pub fn view(&self) -> Arc<View> {
         self.shared
+            .gate
             .view()
+            .expect("connect returns only behind the first application, and no view is ever taken back")
+    }
+
+    /// Begins a decision cycle: one frozen view, and no change of the configuration until it is dropped.
+    pub fn decision_cycle(&self) -> Section {
+        self.enter(SectionKind::DecisionCycle)
+    }
+
+    /// Says that a position is open: risk limits stay as they are until it is closed, by a drop, and a heartbeat came.
+    pub fn open_position(&self) -> Section {
+        self.enter(SectionKind::Position)
+    }
+
+    /// Begins a call of a model: no change of the configuration until it is dropped.
+    pub fn inference(&self) -> Section {
+        self.enter(SectionKind::Inference)
+    }
+
+    /// Begins what must not be interrupted: no change of the configuration until it is dropped.
+    pub fn critical_section(&self) -> Section {
+        self.enter(SectionKind::Critical)
+    }
+
+    /// Enters a section of that kind.
+    pub fn enter(&self, kind: SectionKind) -> Section {
+        self.shared
+            .gate
+            .enter(kind)
             .expect("connect returns only behind the first application, and no view is ever taken back")
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 const MOST_CHANGES: usize = 64;
 
 /// A map whose copies share what they have in common: a change costs what it touches, not what there is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layered<K, V> {
     base: Arc<BTreeMap<K, V>>,
     /// What differs from the base; `None` where a key is gone.

@@ -1,8 +1,11 @@
 //! What to follow, and how.
 
+use crate::view::View;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::path::RepoPath;
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the configuration comes from.
@@ -68,6 +71,34 @@ impl FileSelection {
     }
 }
 
+/// A program's own look at a configuration, before any of it is applied.
+///
+/// It sees each version complete, as its release and its saves made it. What it refuses is reported with the reason, and
+/// the last good configuration stays until a newer version comes. It runs on the task that follows, so it should only
+/// compute; a panic in it refuses.
+#[derive(Clone)]
+pub struct Check(Arc<CheckFn>);
+
+type CheckFn = dyn Fn(&View) -> Result<(), String> + Send + Sync;
+
+impl Check {
+    /// Accepts with `Ok`, refuses with a reason. People read the reason, so it should name parameters, not values.
+    pub fn new(check: impl Fn(&View) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(check))
+    }
+
+    pub(crate) fn of(&self, view: &View) -> Result<(), String> {
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (self.0)(view)));
+        checked.unwrap_or_else(|_| Err("the program's check panicked".to_owned()))
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Check")
+    }
+}
+
 /// How to follow; [`Options::new`] gives what suits most programs.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -75,6 +106,14 @@ pub struct Options {
     pub name: String,
     /// Which files to keep in memory.
     pub files: FileSelection,
+    /// What may refuse a configuration: nothing.
+    pub check: Option<Check>,
+    /// A file that keeps the last good configuration, to start from when the source cannot be reached for
+    /// [`connect_within`](Self::connect_within), or when the program refuses what is active: none.
+    ///
+    /// What was read from it is [stale](View::is_stale) until the source says what is active, and whatever the source
+    /// says then counts. Every worker needs a file of its own. It holds all values, readable by its owner alone.
+    pub cache: Option<PathBuf>,
     /// How often the worker reports and makes sure that its connection is alive: 30 s.
     pub heartbeat: Duration,
     /// How long a connection has for one answer before it counts as lost: 10 s.
@@ -94,6 +133,8 @@ impl Options {
         Self {
             name: name.into(),
             files: FileSelection::None,
+            check: None,
+            cache: None,
             heartbeat: Duration::from_secs(30),
             answer_within: Duration::from_secs(10),
             silence: Duration::from_secs(45),

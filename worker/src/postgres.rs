@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Json;
 use tokio_postgres::{AsyncMessage, Client, Row, Statement};
 
 /// With more versions than this to catch up with, the whole snapshot is read instead.
@@ -52,13 +53,18 @@ const CONTENTS: &str = "SELECT hash, content FROM conman.config_blobs WHERE hash
 
 const REPORT: &str = "INSERT INTO conman.worker_sessions AS w (session_id, app_id, environment_id, name, library,
         started_at, version, release_tag, release_commit, tree_id, profile_revision, applied_at, last_notify_at,
-        heartbeat_at, problem, stopped, heard_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, clock_timestamp())
+        heartbeat_at, problem, stopped, pending, restart_required, refused_version, refused_reason, refused_at,
+        stale, forbidden_applications, heard_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+        clock_timestamp())
     ON CONFLICT (session_id) DO UPDATE SET version = excluded.version, release_tag = excluded.release_tag,
         release_commit = excluded.release_commit, tree_id = excluded.tree_id,
         profile_revision = excluded.profile_revision, applied_at = excluded.applied_at,
         last_notify_at = excluded.last_notify_at, heartbeat_at = excluded.heartbeat_at,
-        problem = excluded.problem, stopped = excluded.stopped, heard_at = excluded.heard_at
+        problem = excluded.problem, stopped = excluded.stopped, pending = excluded.pending,
+        restart_required = excluded.restart_required, refused_version = excluded.refused_version,
+        refused_reason = excluded.refused_reason, refused_at = excluded.refused_at, stale = excluded.stale,
+        forbidden_applications = excluded.forbidden_applications, heard_at = excluded.heard_at
     WHERE w.app_id = excluded.app_id AND w.environment_id = excluded.environment_id";
 
 pub(crate) struct Postgres {
@@ -241,6 +247,7 @@ impl Transport for Postgres {
     async fn report(&mut self, report: &WorkerReport) -> Result<(), TransportError> {
         let connection = self.connection()?;
         let provenance = report.applied.as_ref().map(|applied| &applied.provenance);
+        let refused = report.refused.as_ref();
         connection
             .client
             .execute(
@@ -262,6 +269,13 @@ impl Transport for Postgres {
                     &report.heartbeat_at.instant(),
                     &report.problem,
                     &report.stopped,
+                    &Json(&report.pending),
+                    &Json(&report.restart_required),
+                    &refused.map(|refused| i64::from(refused.version.0)),
+                    &refused.map(|refused| refused.reason.as_str()),
+                    &refused.map(|refused| refused.at.instant()),
+                    &report.stale,
+                    &i64::from(report.forbidden_applications),
                 ],
             )
             .await

@@ -9,15 +9,23 @@ use conman_domain::path::RepoPath;
 use conman_domain::snapshot::{ConfigVersion, ContentHash, Provenance, SnapshotParameter};
 use conman_domain::value::{ParameterType, duration_millis};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One configuration of the environment, frozen: it never changes while it is held.
-#[derive(Debug)]
+///
+/// Files and provenance are of one version, and so are the parameters, but for those whose new value still waits for
+/// its [`Boundary`](crate::Boundary): these are as they were in [`version_of`](Self::version_of).
+#[derive(Debug, Clone)]
 pub struct View {
     pub(crate) provenance: Provenance,
     pub(crate) activated_at: Timestamp,
     pub(crate) parameters: Layered<ParameterName, SnapshotParameter>,
     pub(crate) files: Layered<RepoPath, File>,
+    /// Parameters that are as they were in an older version, with that version.
+    pub(crate) older: BTreeMap<ParameterName, ConfigVersion>,
+    /// Whether it comes from the disk, and nobody has said yet that it is still active.
+    pub(crate) stale: bool,
 }
 
 /// A file of the configuration; its content only if the worker selected it.
@@ -41,6 +49,23 @@ impl View {
     /// When this configuration became active, by the distribution database's clock.
     pub fn activated_at(&self) -> Timestamp {
         self.activated_at
+    }
+
+    /// The version that a parameter's value was taken over from: the view's own, or an older one while a newer value
+    /// waits for its boundary.
+    pub fn version_of(&self, name: &str) -> ConfigVersion {
+        let older = ParameterName::parse(name).ok().and_then(|name| self.older.get(&name).copied());
+        older.unwrap_or_else(|| self.version())
+    }
+
+    /// True if every parameter is as it is in the view's own version.
+    pub fn is_whole(&self) -> bool {
+        self.older.is_empty()
+    }
+
+    /// True if it was read from the disk cache, and the source was not reached since.
+    pub fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// The value of a parameter, as any type that its JSON fits.
@@ -82,6 +107,30 @@ impl View {
         self.files.iter().map(|(path, file)| (path, &file.hash))
     }
 
+    pub(crate) fn raw(&self, name: &ParameterName) -> Option<&SnapshotParameter> {
+        self.parameters.get(name)
+    }
+
+    /// Whether it was made of that view.
+    pub(crate) fn is_of(&self, other: &View) -> bool {
+        (&self.provenance, self.activated_at, self.stale)
+            == (&other.provenance, other.activated_at, other.stale)
+    }
+
+    /// The same, with these parameters as they are in the view before.
+    pub(crate) fn with_older<'a>(
+        &self,
+        before: &View,
+        names: impl Iterator<Item = &'a ParameterName>,
+    ) -> View {
+        let (mut parameters, mut older) = (BTreeMap::new(), BTreeMap::new());
+        for name in names {
+            parameters.insert(name.clone(), before.raw(name).cloned());
+            older.insert(name.clone(), before.version_of(name.as_str()));
+        }
+        View { parameters: self.parameters.changed(parameters), older, ..self.clone() }
+    }
+
     fn entry(&self, name: &str) -> Result<&SnapshotParameter, ParameterError> {
         ParameterName::parse(name)
             .ok()
@@ -112,6 +161,8 @@ mod tests {
             activated_at: Timestamp::from_millis(0),
             parameters: Layered::new(parameters.collect()),
             files: Layered::new([].into()),
+            older: BTreeMap::new(),
+            stale: false,
         }
     }
 

@@ -1,8 +1,10 @@
 //! The JSON that travels between workers and the server, besides the domain's
 //! [`Snapshot`](conman_domain::snapshot::Snapshot).
 
+use crate::boundary::Pending;
 use conman_domain::Timestamp;
 use conman_domain::id::WorkerId;
+use conman_domain::name::ParameterName;
 use conman_domain::snapshot::{ConfigVersion, Provenance};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,17 @@ pub struct AppliedConfig {
     pub applied_at: Timestamp,
 }
 
+/// A version that the program does not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The version.
+    pub version: ConfigVersion,
+    /// Why, in the program's words; never a parameter's value.
+    pub reason: String,
+    /// When it was refused, by the worker's clock.
+    pub at: Timestamp,
+}
+
 /// What a worker says of itself: on every application, on every heartbeat and when it stops.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerReport {
@@ -54,6 +67,21 @@ pub struct WorkerReport {
     pub heartbeat_at: Timestamp,
     /// Why it does not run what is active, if it knows; never a parameter's value.
     pub problem: Option<String>,
+    /// New values that wait for their boundary.
+    #[serde(default)]
+    pub pending: Vec<Pending>,
+    /// Parameters whose new value is applied at the program's next start.
+    #[serde(default)]
+    pub restart_required: Vec<ParameterName>,
+    /// The newest version, if the program refused it; what is applied is the last good one then.
+    #[serde(default)]
+    pub refused: Option<Refused>,
+    /// Whether what is applied comes from the disk cache, and was not compared with the source yet.
+    #[serde(default)]
+    pub stale: bool,
+    /// How many values were applied inside a section that forbids it: 0, or the library is at fault.
+    #[serde(default)]
+    pub forbidden_applications: u32,
     /// True in the last report of a session that ends in order.
     pub stopped: bool,
 }

@@ -359,20 +359,26 @@ pub(super) fn report(
     report: &WorkerReport,
 ) -> Result<(), DistributionError> {
     let provenance = report.applied.as_ref().map(|applied| &applied.provenance);
+    let refused = report.refused.as_ref();
     // An environment's session is its own: the same id from elsewhere changes nothing.
     connection
         .prepare_cached(
             "INSERT INTO worker_sessions (session_id, app_id, environment_id, name, library, started_at, version,
                 release_tag, release_commit, tree_id, profile_revision, applied_at, last_notify_at, heartbeat_at,
-                problem, stopped, heard_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                problem, stopped, pending, restart_required, refused_version, refused_reason, refused_at, stale,
+                forbidden_applications, heard_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                ?21, ?22, ?23,
                 CAST(round(unixepoch('subsec') * 1000) AS INTEGER))
              ON CONFLICT (session_id) DO UPDATE SET name = excluded.name, library = excluded.library,
                 version = excluded.version, release_tag = excluded.release_tag,
                 release_commit = excluded.release_commit, tree_id = excluded.tree_id,
                 profile_revision = excluded.profile_revision, applied_at = excluded.applied_at,
                 last_notify_at = excluded.last_notify_at, heartbeat_at = excluded.heartbeat_at,
-                problem = excluded.problem, stopped = excluded.stopped, heard_at = excluded.heard_at
+                problem = excluded.problem, stopped = excluded.stopped, pending = excluded.pending,
+                restart_required = excluded.restart_required, refused_version = excluded.refused_version,
+                refused_reason = excluded.refused_reason, refused_at = excluded.refused_at, stale = excluded.stale,
+                forbidden_applications = excluded.forbidden_applications, heard_at = excluded.heard_at
              WHERE app_id = excluded.app_id AND environment_id = excluded.environment_id",
         )?
         .execute(params![
@@ -392,6 +398,13 @@ pub(super) fn report(
             report.heartbeat_at.millis(),
             report.problem,
             report.stopped,
+            json_of(&report.pending),
+            json_of(&report.restart_required),
+            refused.map(|refused| refused.version.0),
+            refused.map(|refused| refused.reason.as_str()),
+            refused.map(|refused| refused.at.millis()),
+            report.stale,
+            report.forbidden_applications,
         ])?;
     Ok(())
 }

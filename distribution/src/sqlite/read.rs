@@ -177,7 +177,8 @@ pub(super) fn workers(
 ) -> Result<Vec<WorkerSession>, DistributionError> {
     let mut statement = connection.prepare_cached(
         "SELECT version, release_tag, release_commit, tree_id, profile_revision, session_id, name, library,
-                started_at, applied_at, last_notify_at, heartbeat_at, problem, stopped, heard_at
+                started_at, applied_at, last_notify_at, heartbeat_at, problem, stopped, heard_at, pending,
+                restart_required, refused_version, refused_reason, refused_at, stale, forbidden_applications
          FROM worker_sessions WHERE app_id = ?1 AND environment_id = ?2
          ORDER BY name, started_at, session_id",
     )?;
@@ -191,6 +192,11 @@ pub(super) fn workers(
             None => None,
         };
         let last_notify_at: Option<i64> = row.get(10)?;
+        let refused_at: Option<i64> = row.get(19)?;
+        let refused = match refused_at {
+            Some(at) => Some((row.get(17)?, row.get(18)?, Timestamp::from_millis(at))),
+            None => None,
+        };
         let columns = SessionColumns {
             session_id: uuid(&session_id)?,
             name: row.get(6)?,
@@ -200,6 +206,11 @@ pub(super) fn workers(
             last_notify_at: last_notify_at.map(Timestamp::from_millis),
             heartbeat_at: Timestamp::from_millis(row.get(11)?),
             problem: row.get(12)?,
+            pending: row.get(15)?,
+            restart_required: row.get(16)?,
+            refused,
+            stale: row.get(20)?,
+            forbidden_applications: row.get(21)?,
             stopped: row.get(13)?,
             heard_at: Timestamp::from_millis(row.get(14)?),
         };

@@ -1,5 +1,6 @@
 //! `cargo xtask test`, in parts: what is selected, the steps, what they found.
 
+mod python;
 mod report;
 mod selection;
 mod setup;

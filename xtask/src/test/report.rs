@@ -30,6 +30,16 @@ impl Counts {
         }
     }
 
+    /// Adds what a line of pytest's output says in summary.
+    pub(crate) fn read_pytest(&mut self, line: &str) {
+        let line = without_colours(line);
+        let line = line.trim().trim_matches('=').trim();
+        if let Some((parts, _)) = line.rsplit_once(" in ").filter(|(_, time)| time.contains('s')) {
+            // "2 errors" are tests that did not even start.
+            self.add(&parts.replace(" error", " failed error"));
+        }
+    }
+
     fn add(&mut self, parts: &str) {
         // "12 passed (1 slow), 1 failed, 1 timed out, 2 skipped" or "3 passed; 0 failed; 0 ignored; …"
         for part in parts.split([',', ';']) {
@@ -40,6 +50,7 @@ impl Counts {
                 continue;
             };
             match what.split('(').next().unwrap_or(what).trim() {
+                "failed error" | "failed errors" => self.failed += number,
                 "passed" => self.passed += number,
                 "failed" | "timed out" | "exec failed" => self.failed += number,
                 _ => {}
@@ -165,6 +176,19 @@ mod tests {
             "test result: FAILED. 1 passed; 2 failed; 0 ignored",
         ];
         assert_eq!(counts_by(Counts::read_harness, &of_documents), (4, 2));
+    }
+
+    #[test]
+    fn pytest_summaries_are_counted() {
+        let plain = |line: &str| counts_by(Counts::read_pytest, &[line]);
+        assert_eq!(plain("32 passed in 22.10s\n"), (32, 0));
+        assert_eq!(plain("=== 1 failed, 3 passed, 1 warning in 65.02s (0:01:05) ==="), (3, 1));
+        assert_eq!(
+            plain("\u{1b}[32m\u{1b}[32m\u{1b}[1m2 passed\u{1b}[0m\u{1b}[32m in 0.10s\u{1b}[0m"),
+            (2, 0)
+        );
+        assert_eq!(plain("1 passed, 2 errors in 3.00s"), (1, 2));
+        assert_eq!(plain("tests/test_gate.py ..... [ 20%]"), (0, 0));
     }
 
     #[test]

@@ -13,11 +13,21 @@ pub(crate) enum Step {
     Build,
     Unit,
     Doc,
+    Python,
 }
 
 impl Step {
-    pub(crate) const ALL: [Step; 8] =
-        [Step::Setup, Step::Format, Step::Tidy, Step::Deny, Step::Clippy, Step::Build, Step::Unit, Step::Doc];
+    pub(crate) const ALL: [Step; 9] = [
+        Step::Setup,
+        Step::Format,
+        Step::Tidy,
+        Step::Deny,
+        Step::Clippy,
+        Step::Build,
+        Step::Unit,
+        Step::Doc,
+        Step::Python,
+    ];
 
     /// The step's name on the command line and in the table.
     pub(crate) fn name(self) -> &'static str {
@@ -30,6 +40,7 @@ impl Step {
             Step::Build => "build",
             Step::Unit => "unit",
             Step::Doc => "doc",
+            Step::Python => "python",
         }
     }
 }
@@ -123,6 +134,7 @@ mod tests {
             Step::ALL.into_iter().filter(|step| some.contains(*step)).map(Step::name).collect();
         assert_eq!(steps, ["setup", "fmt", "tidy"]);
         assert!(parse("--only=unit").unwrap().contains(Step::Build), "tests start the binary");
+        assert!(!parse("--only python").unwrap().contains(Step::Build), "the binary alone does for these");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::commands::cargo::{cargo, tools};
 use crate::failure::{Failure, Outcome};
 use crate::servers::{self, apt_install};
+use crate::test::python;
 use crate::test::selection::{Selection, Step};
 use crate::{paths, shell};
 
@@ -39,6 +40,10 @@ pub(crate) fn set_up(selection: &Selection) -> Outcome<()> {
             let features = ["--no-default-features", "--features", "default-no-update"];
             install("cargo-nextest", NEXTEST, &features)?;
         }
+        servers::prepare()?;
+    }
+    if selection.contains(Step::Python) {
+        python::prepare()?;
         servers::prepare()?;
     }
     Ok(())

@@ -5,11 +5,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::commands::cargo::{
-    build_and_find, build_failpoints_binary, cargo, keep_failpoints_binary, with_failpoints,
+    build_and_find, build_conman, build_failpoints_binary, cargo, keep_failpoints_binary, with_failpoints,
 };
 use crate::commands::tidy;
 use crate::failure::{Failure, Outcome};
 use crate::servers::Servers;
+use crate::test::python;
 use crate::test::report::{Counts, Ending, Report};
 use crate::test::selection::{Selection, Step};
 use crate::test::setup::set_up;
@@ -67,6 +68,7 @@ impl Run {
             Step::Build => self.build().map(|()| None),
             Step::Unit => self.unit(counts).map(|()| None),
             Step::Doc => doc(counts).map(|()| None),
+            Step::Python => self.python(counts).map(|()| None),
         }
     }
 
@@ -104,6 +106,22 @@ impl Run {
         }
         let outcome = count(&mut command, counts, Counts::read_nextest);
         // Tests that fail because a server died under them are better explained by the server.
+        servers.check().and(outcome)
+    }
+
+    fn python(&self, counts: &mut Counts) -> Outcome<()> {
+        python::check()?;
+        let conman = match &self.conman {
+            Some(built) => built.clone(),
+            None if self.report.failed(Step::Build) => {
+                return Err(Failure::new("its tests did not run, because the conman binary does not build"));
+            }
+            None => build_conman("dev")?,
+        };
+        let mut servers = Servers::start()?;
+        let mut command = python::tests();
+        command.env("CONMAN_BIN", conman).envs(servers.variables());
+        let outcome = count(&mut command, counts, Counts::read_pytest);
         servers.check().and(outcome)
     }
 }

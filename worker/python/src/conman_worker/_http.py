@@ -1,0 +1,173 @@
+"""From the server: a stream of hints, and plain requests for the rest."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from ._errors import NotLetIn, SetupError, TransportError, Unusable
+from ._options import HttpSource, Options
+from ._sse import Parser
+from ._transport import Nothing, Unchanged
+from ._view import Snapshot, loads, snapshot_of
+
+
+class Http:
+    """One stream and a pool of connections to the server."""
+
+    def __init__(self, source: HttpSource, options: Options, library: str) -> None:
+        try:
+            url = httpx.URL(source.server_url)
+        except httpx.InvalidURL as error:
+            raise SetupError(f"the server's URL: {error}") from None
+        if url.scheme not in ("http", "https") or not url.host:
+            raise SetupError("the server's URL is not http or https")
+        if not source.token.isprintable() or not source.token.isascii():
+            raise SetupError("the token has characters that no token has")
+        self._silence = options.silence
+        # A token is for this server alone: redirects are not followed.
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            headers={"authorization": f"Bearer {source.token}", "user-agent": library},
+            timeout=options.answer_within,
+            follow_redirects=False,
+        )
+        self._reader: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._hinted = False
+        self._ended: str | None = None
+        self._received = 0
+
+    async def connect(self, received: int | None) -> None:
+        """Open the stream; what is read from then on is either the newest, or a hint of a newer one follows."""
+        await self._stop_reading()
+        self._hinted, self._ended, self._received = False, None, received or 0
+        timeout = httpx.Timeout(self._client.timeout.connect, read=self._silence)
+        request = self._client.build_request(
+            "GET", "/v1/worker/stream", headers={"accept": "text/event-stream"}, timeout=timeout
+        )
+        with _told():
+            response = await self._client.send(request, stream=True)
+        try:
+            _welcome(response)
+            if response.status_code != httpx.codes.OK:
+                raise TransportError(f"the server answered {response.status_code} instead of a stream")
+        except TransportError:
+            await response.aclose()
+            raise
+        self._reader = asyncio.create_task(self._read(response))
+
+    async def _read(self, response: httpx.Response) -> None:
+        parser = Parser()
+        try:
+            async for piece in response.aiter_bytes():
+                for name, data in parser.push(piece):
+                    if name == "config_changed":
+                        self._hear(data)
+            self._ended = "the server closed the stream"
+        except httpx.ReadTimeout:
+            self._ended = "the server's stream is silent"
+        except (httpx.HTTPError, httpx.StreamError):
+            self._ended = "the server broke off the stream"
+        finally:
+            self._ended = self._ended or "the stream was dropped"
+            self._wake.set()
+            with contextlib.suppress(httpx.HTTPError):
+                await response.aclose()
+
+    def _hear(self, data: str) -> None:
+        try:
+            news = loads(data)["version"] > self._received
+        except (Unusable, KeyError, TypeError):
+            news = True
+        if news:
+            self._hinted = True
+            self._wake.set()
+
+    def received(self, version: int) -> None:
+        """Hear that hints of this version are no news."""
+        self._received = version
+
+    async def hint(self) -> None:
+        """Wait for an event of the stream."""
+        while not self._hinted:
+            if self._ended is not None:
+                raise TransportError(self._ended)
+            self._wake.clear()
+            await self._wake.wait()
+        self._hinted = False
+
+    async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
+        """Ask for the snapshot, unless it is the one at hand."""
+        headers = {} if received is None else {"if-none-match": f'"{received}"'}
+        with _told():
+            response = await self._client.get("/v1/worker/snapshot", headers=headers)
+        _welcome(response)
+        match response.status_code:
+            case httpx.codes.OK:
+                return snapshot_of(loads(response.content))
+            case httpx.codes.NOT_MODIFIED if received is not None:
+                return Unchanged()
+            case httpx.codes.NO_CONTENT:
+                return Nothing()
+            case status:
+                raise _unexpected(status, "for the snapshot")
+
+    async def contents(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """Read contents by hash."""
+        found = {}
+        for digest in digests:
+            with _told():
+                response = await self._client.get(f"/v1/worker/files/{digest}")
+            _welcome(response)
+            if response.status_code == httpx.codes.OK:
+                found[digest] = response.content
+            elif response.status_code != httpx.codes.NOT_FOUND:
+                raise _unexpected(response.status_code, "for a file")
+        return found
+
+    async def report(self, report: Mapping[str, Any]) -> None:
+        """Post the report."""
+        with _told():
+            response = await self._client.post("/v1/worker/report", json=report)
+        _welcome(response)
+        if not response.is_success:
+            raise _unexpected(response.status_code, "to the report")
+
+    async def _stop_reading(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reader
+
+    async def close(self) -> None:
+        """Drop the stream and all connections."""
+        await self._stop_reading()
+        await self._client.aclose()
+
+
+def _welcome(response: httpx.Response) -> None:
+    if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise NotLetIn(f"the server does not take this token ({response.status_code})")
+
+
+def _unexpected(status: int, to_what: str) -> TransportError:
+    """Server errors pass; what the server does not understand stays until someone changes something."""
+    reason = f"the server answered {status} {to_what}"
+    passes = status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS
+    return TransportError(reason) if passes else Unusable(reason)
+
+
+@contextlib.contextmanager
+def _told() -> Any:
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise TransportError("the server did not answer in time") from None
+    except httpx.ConnectError:
+        raise TransportError("the server is not reachable") from None
+    except httpx.HTTPError:
+        raise TransportError("the server broke off the answer") from None

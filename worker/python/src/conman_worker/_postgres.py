@@ -1,0 +1,239 @@
+"""Straight from the distribution database: one connection that listens, reads and reports."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import AsyncConnection, errors
+from psycopg.types.json import Jsonb
+
+from ._errors import NotLetIn, SetupError, TransportError, Unusable
+from ._options import Options, PostgresSource
+from ._transport import Nothing, Unchanged
+from ._view import Snapshot, loads, snapshot_of
+
+_ACTIVE = "SELECT version FROM conman.active_config WHERE app_id = %s AND environment_id = %s"
+
+# In one statement and so as of one instant.
+_WHOLE = """SELECT version, release_tag, release_commit, tree_id, profile_revision, updated_at,
+    (SELECT coalesce(json_object_agg(e.name, json_build_object('value', e.value, 'type', e.type,
+            'category', e.category, 'hot_reloadable', e.hot_reloadable)), '{}')::text
+     FROM conman.active_config_entries e
+     WHERE e.app_id = c.app_id AND e.environment_id = c.environment_id),
+    (SELECT coalesce(json_object_agg(f.path, f.hash), '{}')::text FROM conman.active_config_files f
+     WHERE f.app_id = c.app_id AND f.environment_id = c.environment_id)
+FROM conman.active_config c WHERE app_id = %s AND environment_id = %s"""
+
+_CONTENTS = "SELECT hash, content FROM conman.config_blobs WHERE hash = ANY (%s)"
+
+_KEPT: tuple[LiteralString, ...] = ("session_id", "app_id", "environment_id", "name", "library", "started_at")
+_RENEWED: tuple[LiteralString, ...] = (
+    "version", "release_tag", "release_commit", "tree_id", "profile_revision", "applied_at", "last_notify_at",
+    "heartbeat_at", "problem", "stopped", "pending", "restart_required", "refused_version", "refused_reason",
+    "refused_at", "stale", "forbidden_applications",
+)  # fmt: skip
+_COLUMNS = _KEPT + _RENEWED
+_REPORT: LiteralString = (
+    "INSERT INTO conman.worker_sessions AS w ("
+    + ", ".join(_COLUMNS)
+    + ", heard_at) VALUES ("
+    + ", ".join("%s" for _ in _COLUMNS)
+    + ", clock_timestamp()) ON CONFLICT (session_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _RENEWED)
+    + ", heard_at = excluded.heard_at"
+    " WHERE w.app_id = excluded.app_id AND w.environment_id = excluded.environment_id"
+)
+
+
+class Postgres:
+    """One connection to the database, replaced whenever it is lost."""
+
+    def __init__(self, source: PostgresSource, options: Options) -> None:
+        self._url = _checked(source.url)
+        self._place = (source.app_id, source.environment_id)
+        self._options = options
+        self._connection: AsyncConnection[tuple[Any, ...]] | None = None
+        self._hinted = False
+        self._received = 0
+
+    async def connect(self, received: int | None) -> None:
+        """Listen; what is read from then on is either the newest, or a hint of a newer one follows."""
+        await self.close()
+        self._hinted, self._received = False, received or 0
+        with _told():
+            self._connection = await AsyncConnection.connect(
+                self._url,
+                autocommit=True,
+                fallback_application_name="conman worker",
+                connect_timeout=max(2, round(self._options.answer_within)),
+                keepalives_idle=max(1, round(self._options.heartbeat)),
+            )
+            # Hints that come with the answer to a query.
+            self._connection.add_notify_handler(lambda notify: self._hear(notify.payload))
+            await self._connection.execute("LISTEN config_changed")
+
+    async def hint(self) -> None:
+        """Wait for a notification on the connection that is otherwise idle."""
+        connection = self._open()
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        while not self._hinted:
+            readable.clear()
+            handle = connection.fileno()
+            loop.add_reader(handle, readable.set)
+            try:
+                await readable.wait()
+            finally:
+                loop.remove_reader(handle)
+            with _told():
+                connection.pgconn.consume_input()
+                while (notify := connection.pgconn.notifies()) is not None:
+                    self._hear(notify.extra.decode("utf-8", "replace"))
+        self._hinted = False
+
+    def _hear(self, payload: str) -> None:
+        try:
+            data = loads(payload)
+            place = (data["app_id"], data["environment_id"])
+            if place == tuple(map(str, self._place)) and data["version"] > self._received:
+                self._hinted = True
+        except (Unusable, KeyError, TypeError):
+            # Not understood, so perhaps ours.
+            self._hinted = True
+
+    def received(self, version: int) -> None:
+        """Hear that hints of this version are no news."""
+        self._received = version
+
+    async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
+        """Ask for the active version, and read it if it is another one."""
+        if received is not None and await self._rows(_ACTIVE, self._place) == [(received,)]:
+            return Unchanged()
+        rows = await self._rows(_WHOLE, self._place)
+        if not rows:
+            return Nothing()
+        row = rows[0]
+        return snapshot_of(
+            {
+                "app_id": self._place[0],
+                "environment_id": self._place[1],
+                "config_version": row[0],
+                "release_tag": row[1],
+                "release_commit": row[2],
+                "tree_id": row[3],
+                "profile_revision": row[4],
+                "activated_at": row[5],
+                "parameters": loads(row[6]),
+                "files": loads(row[7]),
+            }
+        )
+
+    async def contents(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """Read contents by hash."""
+        rows = await self._rows(_CONTENTS, (list(digests),))
+        return {digest: bytes(content) for digest, content in rows}
+
+    async def report(self, report: Mapping[str, Any]) -> None:
+        """Write the session's row."""
+        applied, refused = report["applied"] or {}, report["refused"] or {}
+        values = {
+            **report,
+            **applied,
+            "version": applied.get("config_version"),
+            "app_id": self._place[0],
+            "environment_id": self._place[1],
+            "pending": Jsonb(report["pending"]),
+            "restart_required": Jsonb(report["restart_required"]),
+            "refused_version": refused.get("version"),
+            "refused_reason": refused.get("reason"),
+            "refused_at": refused.get("at"),
+        }
+        await self._rows(_REPORT, [values.get(column) for column in _COLUMNS])
+
+    async def close(self) -> None:
+        """Drop the connection without a word: it may be dead."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _rows(self, query: LiteralString, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """
+        Run a statement; whoever cancels it severs the connection.
+
+        The driver would otherwise ask the server to cancel and wait for its answer, for ever if it is silent.
+        """
+        connection = self._open()
+
+        async def run() -> list[tuple[Any, ...]]:
+            cursor = await connection.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []
+
+        task = asyncio.ensure_future(run())
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            with (
+                contextlib.suppress(OSError, psycopg.Error),
+                socket.socket(fileno=os.dup(connection.fileno())) as same,
+            ):
+                same.shutdown(socket.SHUT_RDWR)
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+        with _told():
+            return task.result()
+
+    def _open(self) -> AsyncConnection[tuple[Any, ...]]:
+        if self._connection is None:
+            raise TransportError("there is no connection")
+        return self._connection
+
+
+def _checked(url: str) -> str:
+    """Turn the URL into one that the driver understands: TLS means a checked certificate, or there is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("postgres", "postgresql") or not parts.hostname:
+            raise ValueError("it is not postgres://…")
+        query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    except ValueError as error:
+        raise SetupError(f"the database's URL: {error}") from None
+    if query.get("sslmode") == "require" or "sslrootcert" in query:
+        query["sslmode"] = "verify-full"
+        query.setdefault("sslrootcert", "system")
+    else:
+        query["sslmode"] = "disable"
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+_REFUSALS = (
+    errors.InvalidPassword,
+    errors.InvalidAuthorizationSpecification,
+    errors.InsufficientPrivilege,
+    errors.InvalidCatalogName,
+)
+
+
+@contextlib.contextmanager
+def _told() -> Any:
+    """Keep of a database's complaint only what holds no row, no address and no password."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise NotLetIn(f"the database refused (SQLSTATE {error.sqlstate})") from None
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise Unusable(f"the database refused (SQLSTATE {error.sqlstate})") from None
+    except psycopg.Error as error:
+        if error.sqlstate is not None:
+            raise TransportError(f"the database refused (SQLSTATE {error.sqlstate})") from None
+        # While a connection is made, the driver knows the refusal as text alone.
+        text = str(error)
+        if "authentication failed" in text or "does not exist" in text:
+            raise NotLetIn("the database refused") from None
+        raise TransportError("the database is not reachable") from None
+    except OSError:
+        raise TransportError("the database is not reachable") from None
