@@ -12,7 +12,7 @@ import { History } from '../features/parameters/History';
 import { paths } from '../paths';
 import { buttonLook } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
-import { Badge } from '../ui/Status';
+import { Badge, type Tone } from '../ui/Status';
 import { Empty, Loaded } from '../ui/states';
 import { Pager } from '../ui/Table';
 import { Tabs } from '../ui/Tabs';
@@ -138,7 +138,15 @@ export function EnvironmentPage() {
 }
 
 /** What a worker reports; the API describes it as a plain object. */
-type Worker = Record<string, unknown>;
+type Worker = {
+  session_id: string;
+  name: string;
+  library: string;
+  applied: { config_version: number; applied_at: string } | null;
+  heard_at: string;
+  problem: string | null;
+  stopped: boolean;
+};
 
 function Workers({ path, version }: { path: { appId: string; envId: string }; version: number | undefined }) {
   const workers = useQuery({ ...listWorkersOptions({ path }), ...live });
@@ -153,18 +161,31 @@ function Workers({ path, version }: { path: { appId: string; envId: string }; ve
           ) : (
             <ul>
               {(data as Worker[]).map((worker) => {
-                const applied = Number(worker.applied_version ?? 0);
-                const isCurrent = version === undefined || applied >= version;
+                const applied = worker.applied?.config_version;
+                const isCurrent = applied !== undefined && (version === undefined || applied >= version);
+                const [tone, word]: [Tone, string] = worker.stopped
+                  ? ['neutral', 'Stopped']
+                  : worker.problem
+                    ? ['bad', 'Refused']
+                    : isCurrent
+                      ? ['good', 'Up to date']
+                      : ['warn', 'Behind'];
                 return (
                   <li
-                    key={String(worker.worker_id ?? worker.id ?? worker.name)}
+                    key={worker.session_id}
                     className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-2 first:border-t-0"
                   >
-                    <span className="min-w-40 flex-1 font-mono text-sm break-all">
-                      {String(worker.name ?? worker.worker_id ?? worker.id)}
+                    <span className="min-w-40 flex-1">
+                      <span className="font-medium break-all">{worker.name}</span>
+                      <span className="block text-sm text-soft">
+                        {worker.library}, heard <Time at={worker.heard_at} />
+                      </span>
+                      {worker.problem && <span className="block break-words text-bad">{worker.problem}</span>}
                     </span>
-                    <span className="text-soft">Version {applied || 'none'}</span>
-                    <Badge tone={isCurrent ? 'good' : 'warn'}>{isCurrent ? 'Up to date' : 'Behind'}</Badge>
+                    <span className="text-soft tabular-nums">
+                      {applied === undefined ? 'Nothing applied yet' : `Version ${applied}`}
+                    </span>
+                    <Badge tone={tone}>{word}</Badge>
                   </li>
                 );
               })}

@@ -416,21 +416,25 @@ function Revisions({ list }: { list: ValidatedRevision[] }) {
   return (
     <Panel title="Revisions">
       {list.length === 0 && <p className="px-4 py-3 text-soft">None is submitted yet.</p>}
-      {[...list].reverse().map((revision) => (
-        <div key={revision.number} className="border-t border-line first:border-t-0">
-          <div className="flex flex-wrap items-center gap-2 px-4 py-2">
-            <b className="font-semibold">{revision.number}</b>
-            <span className="min-w-0 flex-1 text-sm text-soft">
-              {revision.submitted_by.name}, <Time at={revision.submitted_at} />
-              <span className="block font-mono text-xs">{revision.head.slice(0, 10)}</span>
-            </span>
-            <Badge tone={revision.validation === 'passed' ? 'good' : revision.validation === 'failed' ? 'bad' : 'info'}>
-              Validation {revision.validation}
-            </Badge>
-          </div>
-          {revision.findings.length > 0 && <Findings list={revision.findings} />}
-        </div>
-      ))}
+      <ul>
+        {[...list].reverse().map((revision) => (
+          <li key={revision.number} className="border-t border-line first:border-t-0">
+            <div className="flex flex-wrap items-center gap-2 px-4 py-2">
+              <b className="font-semibold">{revision.number}</b>
+              <span className="min-w-0 flex-1 text-sm text-soft">
+                {revision.submitted_by.name}, <Time at={revision.submitted_at} />
+                <span className="block font-mono text-xs">{revision.head.slice(0, 10)}</span>
+              </span>
+              <Badge
+                tone={revision.validation === 'passed' ? 'good' : revision.validation === 'failed' ? 'bad' : 'info'}
+              >
+                Validation {revision.validation}
+              </Badge>
+            </div>
+            {revision.findings.length > 0 && <Findings list={revision.findings} />}
+          </li>
+        ))}
+      </ul>
     </Panel>
   );
 }

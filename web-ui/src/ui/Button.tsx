@@ -24,12 +24,17 @@ type ButtonProps = Omit<AriaButtonProps, 'className' | 'children'> & {
 };
 
 /** A button; while pending it cannot be pressed again and says so. */
-export function Button({ look, small, icon: Icon, children, ...props }: ButtonProps) {
+export function Button({ look, small, icon: Icon, children, isPending, onPress, type, ...props }: ButtonProps) {
   return (
-    <AriaButton {...props} className={buttonLook(look, small)}>
-      {Icon && <Icon aria-hidden size={14} className={props.isPending ? 'animate-pulse' : ''} />}
+    <AriaButton
+      {...props}
+      type={isPending ? 'button' : (type ?? 'button')}
+      {...(onPress && !isPending ? { onPress } : {})}
+      className={buttonLook(look, small)}
+    >
+      {Icon && <Icon aria-hidden size={14} className={isPending ? 'animate-pulse' : ''} />}
       {children}
-      {props.isPending && <span className="sr-only">, in progress</span>}
+      {isPending && <span className="sr-only">, in progress</span>}
     </AriaButton>
   );
 }

@@ -1,7 +1,7 @@
 import { useId } from 'react';
 
 export const inputLook =
-  'w-full min-w-0 rounded-md border border-edge bg-panel px-2.5 h-8 text-text placeholder:text-soft read-only:bg-sunken aria-invalid:border-bad disabled:opacity-60';
+  'w-full min-w-0 rounded-md border border-edge bg-panel px-2.5 h-8 text-text placeholder:text-soft aria-invalid:border-bad disabled:opacity-60';
 
 type FieldProps = {
   label: string;

@@ -20,7 +20,7 @@ const TONES: Record<string, Tone> = {
 };
 
 const look = (kind: string | undefined) =>
-  kind === 'added' ? 'bg-added' : kind === 'removed' ? 'bg-removed' : kind === undefined ? 'bg-sunken' : '';
+  kind === 'added' ? 'bg-added' : kind === 'deleted' ? 'bg-removed' : kind === undefined ? 'bg-sunken' : '';
 
 /** The anchor of a line, for links and for the list of changes. */
 export const anchorOf = (path: string, line?: number) => `file-${path}${line ? `-${line}` : ''}`;
@@ -61,7 +61,7 @@ export function FileDiffView({ file, isSplit, isViewed = false, onViewed, thread
         </button>
         <Badge tone={TONES[file.kind] ?? 'neutral'}>{words(file.kind)}</Badge>
         <span className="font-mono text-sm">
-          <span className="text-good">+{count('added')}</span> <span className="text-bad">−{count('removed')}</span>
+          <span className="text-good">+{count('added')}</span> <span className="text-bad">−{count('deleted')}</span>
         </span>
         {onViewed && (
           <label className="flex items-center gap-1.5 text-sm text-soft">
@@ -114,7 +114,7 @@ function Hunks({ file, isSplit, threads }: { file: FileDiff; isSplit: boolean; t
                       key={`${line.kind}${line.old_no ?? ''}:${line.new_no ?? ''}`}
                       path={file.path}
                       left={line.kind === 'added' ? neighbour(hunk.lines, at, -1) : line}
-                      right={line.kind === 'removed' ? neighbour(hunk.lines, at, 1) : line}
+                      right={line.kind === 'deleted' ? neighbour(hunk.lines, at, 1) : line}
                       line={line}
                       threads={threads}
                     />
@@ -148,7 +148,7 @@ type RowProps = {
 function Row({ path, left, right, line, isSplit, threads }: RowProps) {
   const [isWriting, write] = useState(false);
   const shown = line ?? right;
-  const number = shown?.kind === 'removed' ? undefined : (shown?.new_no ?? undefined);
+  const number = shown?.kind === 'deleted' ? undefined : (shown?.new_no ?? undefined);
   const place = number === undefined ? undefined : { path, line: number };
   const comments = place && threads ? threads.at(place) : [];
   const gutter = 'w-10 min-w-10 select-none px-2 text-right text-soft align-top';
@@ -190,7 +190,7 @@ function Row({ path, left, right, line, isSplit, threads }: RowProps) {
           </td>
           <td className={gutter}>{line?.new_no}</td>
           <td className="w-4 min-w-4 text-center text-soft select-none">
-            {line?.kind === 'added' ? '+' : line?.kind === 'removed' ? '−' : ''}
+            {line?.kind === 'added' ? '+' : line?.kind === 'deleted' ? '−' : ''}
           </td>
           <td className={text}>
             {line && <Text line={line} other={left === right ? undefined : line === left ? right : left} />}

@@ -8,8 +8,8 @@ describe('a diff side by side', () => {
   it('lets removals meet the additions that follow them', () => {
     const rows = sideBySide([
       line('context', 'a'),
-      line('removed', 'b'),
-      line('removed', 'c'),
+      line('deleted', 'b'),
+      line('deleted', 'c'),
       line('added', 'B'),
       line('context', 'd'),
       line('added', 'e'),
@@ -24,7 +24,7 @@ describe('a diff side by side', () => {
   });
 
   it('does not let additions meet removals that come later', () => {
-    const rows = sideBySide([line('added', 'x'), line('removed', 'y')]);
+    const rows = sideBySide([line('added', 'x'), line('deleted', 'y')]);
     expect(rows.map((row) => [row.old?.text, row.new?.text])).toEqual([
       [undefined, 'x'],
       ['y', undefined],

@@ -15,7 +15,7 @@ export function sideBySide(lines: DiffLine[]): Pair[] {
     added = [];
   };
   for (const line of lines) {
-    if (line.kind === 'removed') {
+    if (line.kind === 'deleted') {
       if (added.length > 0) flush();
       removed.push(line);
     } else if (line.kind === 'added') {

@@ -7,7 +7,7 @@ import { Empty } from '../../ui/states';
 import { Time } from '../../ui/Time';
 
 /** What a release is called: its tag once it has one. */
-export const nameOf = (release: Pick<Release, 'tag'>) => release.tag ?? 'Draft release';
+export const nameOf = (release: Pick<Release, 'tag'>) => release.tag ?? 'New release';
 
 export function ReleaseRows({ app, list }: { app: string; list: Release[] }) {
   if (list.length === 0) {

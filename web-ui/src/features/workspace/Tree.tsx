@@ -68,7 +68,7 @@ export function Tree({ files, deleted, chosen, onChoose }: TreeProps) {
                       type="button"
                       disabled={marker === 'deleted'}
                       aria-current={path === chosen ? 'page' : undefined}
-                      className={`flex w-full items-center gap-2 rounded px-2 py-0.5 text-left hover:bg-hover aria-[current=page]:bg-tint aria-[current=page]:text-accent ${folder ? 'pl-5' : ''}`}
+                      className={`flex w-full items-center gap-2 rounded px-2 py-1 text-left hover:bg-hover aria-[current=page]:bg-tint aria-[current=page]:text-accent ${folder ? 'pl-5' : ''}`}
                       onClick={() => onChoose(path)}
                     >
                       <span className={`min-w-0 flex-1 truncate ${marker === 'deleted' ? 'line-through' : ''}`}>
@@ -92,9 +92,7 @@ export function Tree({ files, deleted, chosen, onChoose }: TreeProps) {
               key={folder + String(isFiltered)}
               open={isFiltered || inside.some(({ path, marker }) => marker !== undefined || path === chosen)}
             >
-              <summary className="cursor-pointer truncate rounded px-1 py-0.5 text-soft hover:bg-hover">
-                {folder}
-              </summary>
+              <summary className="cursor-pointer truncate rounded px-1 py-1 text-soft hover:bg-hover">{folder}</summary>
               {list}
             </details>
           );
