@@ -13,11 +13,21 @@ pub(crate) enum Step {
     Build,
     Unit,
     Doc,
+    Console,
 }
 
 impl Step {
-    pub(crate) const ALL: [Step; 8] =
-        [Step::Setup, Step::Format, Step::Tidy, Step::Deny, Step::Clippy, Step::Build, Step::Unit, Step::Doc];
+    pub(crate) const ALL: [Step; 9] = [
+        Step::Setup,
+        Step::Format,
+        Step::Tidy,
+        Step::Deny,
+        Step::Clippy,
+        Step::Build,
+        Step::Unit,
+        Step::Doc,
+        Step::Console,
+    ];
 
     /// The step's name on the command line and in the table.
     pub(crate) fn name(self) -> &'static str {
@@ -30,6 +40,7 @@ impl Step {
             Step::Build => "build",
             Step::Unit => "unit",
             Step::Doc => "doc",
+            Step::Console => "console",
         }
     }
 }

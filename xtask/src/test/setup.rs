@@ -41,6 +41,9 @@ pub(crate) fn set_up(selection: &Selection) -> Outcome<()> {
         }
         servers::prepare()?;
     }
+    if selection.contains(Step::Console) && paths::program("chromium").is_none() {
+        apt_install(&["chromium"])?;
+    }
     Ok(())
 }
 

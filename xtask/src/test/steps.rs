@@ -5,15 +5,15 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::commands::cargo::{
-    build_and_find, build_failpoints_binary, cargo, keep_failpoints_binary, with_failpoints,
+    build_and_find, build_conman, build_failpoints_binary, cargo, keep_failpoints_binary, with_failpoints,
 };
-use crate::commands::tidy;
+use crate::commands::{tidy, web_ui};
 use crate::failure::{Failure, Outcome};
 use crate::servers::Servers;
 use crate::test::report::{Counts, Ending, Report};
 use crate::test::selection::{Selection, Step};
 use crate::test::setup::set_up;
-use crate::{shell, signals};
+use crate::{paths, shell, signals};
 
 /// One run of the test command: goes on after a failed step, so that one run shows everything.
 pub(crate) struct Run {
@@ -67,6 +67,7 @@ impl Run {
             Step::Build => self.build().map(|()| None),
             Step::Unit => self.unit(counts).map(|()| None),
             Step::Doc => doc(counts).map(|()| None),
+            Step::Console => self.console(counts).map(|()| None),
         }
     }
 
@@ -106,6 +107,27 @@ impl Run {
         // Tests that fail because a server died under them are better explained by the server.
         servers.check().and(outcome)
     }
+
+    /// Tests the console by itself, and then in a browser against the real binary, which reads the build from the disk.
+    fn console(&self, counts: &mut Counts) -> Outcome<()> {
+        console_alone(counts)?;
+        let conman = match &self.conman {
+            Some(built) => built.clone(),
+            None => build_conman("dev")?,
+        };
+        let mut browser_tests = web_ui::npm(&["run", "e2e"])?;
+        browser_tests
+            .env("CONMAN_BIN", conman)
+            .env("CONMAN_SHOTS", paths::target().join("console-screenshots"));
+        count(&mut browser_tests, counts, Counts::read_console)
+    }
+}
+
+/// The part of the console that needs no server: lints, types, what is generated, unit tests, the build.
+fn console_alone(counts: &mut Counts) -> Outcome<()> {
+    shell::run(&mut web_ui::npm(&["run", "check"])?)?;
+    count(&mut web_ui::npm(&["test"])?, counts, Counts::read_console)?;
+    shell::run(&mut web_ui::npm(&["run", "build"])?)
 }
 
 /// Checks the format of the workspace, and of the fuzz targets, which are none of its members.
