@@ -15,7 +15,7 @@ export function Prose({ text }: { text: string }) {
   return text.split('`').map((part, at) =>
     at % 2 === 1 ? (
       // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one text never move
-      <code key={at} className="rounded bg-sunken px-1 font-mono text-sm break-all">
+      <code key={at} className="rounded bg-sunken px-1 font-mono text-sm wrap-anywhere">
         {part}
       </code>
     ) : (
@@ -24,8 +24,9 @@ export function Prose({ text }: { text: string }) {
   );
 }
 
-const isCosmetic = (change: SemanticChange) =>
-  (change.details as Record<string, unknown> | null | undefined)?.cosmetic === true;
+/** A number of things: `1 entity`, `2 entities`, `3 pages`. */
+export const counted = (count: number, thing: string) =>
+  `${count} ${count === 1 ? thing : thing.endsWith('y') ? `${thing.slice(0, -1)}ies` : `${thing}s`}`;
 
 /** What changes, in the words of the configuration, by kind of it; each leads to its lines where there is a way. */
 export function SemanticList({ diff, onJump }: { diff: SemanticDiff; onJump?: (change: SemanticChange) => void }) {
@@ -41,8 +42,8 @@ export function SemanticList({ diff, onJump }: { diff: SemanticDiff; onJump?: (c
   return (
     <div className="flex flex-col gap-3">
       <p className="text-sm text-soft">
-        {summary.totalChanges} {summary.totalChanges === 1 ? 'change' : 'changes'}:{' '}
-        {types.map((type) => `${summary.byConfigType[type] ?? 0} ${type}`).join(', ')}
+        {counted(summary.totalChanges, 'change')}:
+        {types.map((type) => counted(summary.byConfigType[type] ?? 0, type)).join(', ')}
         {changes.length < summary.totalChanges && ` (the first ${changes.length} are shown)`}
       </p>
       {types.map((type) => (
@@ -63,7 +64,6 @@ export function SemanticList({ diff, onJump }: { diff: SemanticDiff; onJump?: (c
                     </span>
                     <span className="min-w-0 flex-1 text-left">
                       <Prose text={change.description} />
-                      {isCosmetic(change) && <span className="text-soft"> (comments or formatting alone)</span>}
                       <span className="block truncate font-mono text-xs text-soft">
                         {change.filePath}
                         {change.lineStart ? `:${change.lineStart}` : ''}

@@ -9,7 +9,7 @@ import { Dialog } from '../../ui/Dialog';
 import { Select } from '../../ui/Field';
 import { FormError, Loaded } from '../../ui/states';
 import { useAct } from '../../util/act';
-import { SemanticList } from '../changes/SemanticList';
+import { counted, SemanticList } from '../changes/SemanticList';
 
 type Way = 'deploy' | 'promote' | 'redeploy';
 type PutOnProps = { app: string; stage: Environment; before: Environment | undefined; small?: boolean };
@@ -115,7 +115,7 @@ function Confirm({ app, stage, before, way, onClose }: PutOnProps & { way: Way; 
             onChange={(event) => choose(event.target.value)}
             choices={choices.map(({ id, tag, members }) => ({
               value: id,
-              label: `${tag} (${members.length} changesets)${id === stage.running?.release_id ? ', runs here' : ''}`,
+              label: `${tag} (${counted(members.length, 'changeset')})${id === stage.running?.release_id ? ', runs here' : ''}`,
             }))}
           />
         )}
