@@ -6,7 +6,7 @@ import { listChangesetsOptions, listEnvironmentsOptions } from '../../api/gen/@t
 import type { App } from '../../api/gen/types.gen';
 import { paths } from '../../paths';
 import { Dialog } from '../../ui/Dialog';
-import { placesOf } from './Shell';
+import { placesOf } from './places';
 
 type PaletteProps = { isOpen: boolean; onClose: () => void; app: string | undefined; apps: App[] };
 

@@ -1,25 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
-import {
-  Boxes,
-  FileClock,
-  GitPullRequestArrow,
-  House,
-  Layers,
-  ListOrdered,
-  LogOut,
-  type LucideIcon,
-  Menu,
-  Moon,
-  PackageCheck,
-  PencilRuler,
-  Search,
-  Sun,
-  SunMoon,
-  Users,
-  Wrench,
-} from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { House, LogOut, type LucideIcon, Menu, Moon, Search, Sun, SunMoon } from 'lucide-react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { listAppsOptions, meOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { logout } from '../../api/gen/sdk.gen';
 import { paths } from '../../paths';
@@ -27,24 +9,16 @@ import { Button } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { toast } from '../../ui/toast';
 import { chooseTheme, chosenTheme, type Theme } from '../../util/theme';
-import { Palette } from './Palette';
-import { Shortcuts } from './Shortcuts';
+import { placesOf } from './places';
 import { useKeys } from './useKeys';
 
-type Place = { label: string; to: string; icon: LucideIcon; keys: string };
-
-/** The pages of an app, in the order of the side bar; the same list feeds the palette and the keys. */
-export const placesOf = (app: string): Place[] => [
-  { label: 'Overview', to: paths.app(app), icon: Layers, keys: 'g o' },
-  { label: 'Workspaces', to: paths.workspaces(app), icon: PencilRuler, keys: 'g w' },
-  { label: 'Changesets', to: paths.changesets(app), icon: GitPullRequestArrow, keys: 'g c' },
-  { label: 'Queue', to: paths.queue(app), icon: ListOrdered, keys: 'g q' },
-  { label: 'Releases', to: paths.releases(app), icon: PackageCheck, keys: 'g r' },
-  { label: 'Environments', to: paths.environments(app), icon: Boxes, keys: 'g e' },
-  { label: 'Jobs', to: paths.jobs(app), icon: Wrench, keys: 'g j' },
-  { label: 'Audit', to: paths.audit(app), icon: FileClock, keys: 'g a' },
-  { label: 'Members', to: paths.members(app), icon: Users, keys: 'g m' },
-];
+// Not needed to show a page; fetched once there is time for it.
+const loadPalette = () => import('./Palette');
+const loadShortcuts = () => import('./Shortcuts');
+const Palette = lazy(async () => ({ default: (await loadPalette()).Palette }));
+const Shortcuts = lazy(async () => ({ default: (await loadShortcuts()).Shortcuts }));
+/** How long after the first page they are fetched, in milliseconds. */
+const LATER = 2_000;
 
 const NEXT: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 const ICONS: Record<Theme, LucideIcon> = { system: SunMoon, light: Sun, dark: Moon };
@@ -69,6 +43,10 @@ export function Shell() {
     'g h': () => navigate({ to: paths.home }),
     ...Object.fromEntries(places.map((place) => [place.keys, () => navigate({ to: place.to })])),
   });
+  useEffect(() => {
+    const timer = setTimeout(() => Promise.all([loadPalette(), loadShortcuts()]).catch(() => undefined), LATER);
+    return () => clearTimeout(timer);
+  }, []);
   if (!me.data) return null;
   const item =
     'flex h-8 items-center gap-2.5 rounded-md px-2.5 font-medium text-soft hover:bg-hover hover:text-text data-[status=active]:bg-tint data-[status=active]:text-accent';
@@ -166,8 +144,12 @@ export function Shell() {
       <main id="content" className="min-w-0">
         <Outlet />
       </main>
-      <Palette isOpen={shown === 'palette'} onClose={() => show(undefined)} app={app} apps={apps.data?.data ?? []} />
-      <Shortcuts isOpen={shown === 'shortcuts'} onClose={() => show(undefined)} />
+      <Suspense>
+        {shown === 'palette' && (
+          <Palette isOpen onClose={() => show(undefined)} app={app} apps={apps.data?.data ?? []} />
+        )}
+        {shown === 'shortcuts' && <Shortcuts isOpen onClose={() => show(undefined)} />}
+      </Suspense>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { Dialog } from '../../ui/Dialog';
-import { placesOf } from './Shell';
+import { placesOf } from './places';
 
 const OTHERS: [string, string][] = [
   ['Ctrl K', 'Go to or do'],
