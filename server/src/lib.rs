@@ -10,8 +10,8 @@ pub mod problem;
 pub mod routes;
 pub mod sessions;
 
+mod console;
 mod etag;
-mod home;
 mod layers;
 mod metrics;
 mod openapi;

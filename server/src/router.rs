@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::{home, layers, openapi, sessions};
+use crate::{console, layers, openapi, sessions};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
@@ -30,8 +30,7 @@ pub fn router(state: AppState) -> Router {
                 async move { ([(header::CONTENT_TYPE, "application/json")], json) }
             }),
         )
-        .route("/", get(home::page))
-        .fallback(|| async { Problem::of_status(StatusCode::NOT_FOUND) })
+        .fallback(console::serve)
         .method_not_allowed_fallback(|| async { Problem::of_status(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(state.clone(), layers::same_origin))

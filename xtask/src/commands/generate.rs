@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::commands::cargo::build_conman;
+use crate::commands::web_ui;
 use crate::commands::without_arguments;
 use crate::failure::{During, Failure, Outcome};
 use crate::json::Json;
@@ -11,8 +12,8 @@ use crate::{paths, shell};
 const HELP: &str = "\
 cargo xtask gen
 
-Writes docs/openapi.json, the description of the HTTP API, from what `conman openapi` prints. Commit the result: a test
-compares it with the code.";
+Writes docs/openapi.json, the description of the HTTP API, from what `conman openapi` prints, and the console's client
+in web-ui/src/api/gen from that. Commit the result: tests compare it with the code.";
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     if without_arguments(arguments, "gen", HELP)?.is_none() {
@@ -30,9 +31,9 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     let before = std::fs::read_to_string(&file).unwrap_or_default();
     if before == description {
         println!("docs/openapi.json is up to date");
-        return Ok(());
+    } else {
+        std::fs::write(&file, description).during(|| format!("cannot write {}", file.display()))?;
+        println!("docs/openapi.json is written");
     }
-    std::fs::write(&file, description).during(|| format!("cannot write {}", file.display()))?;
-    println!("docs/openapi.json is written");
-    Ok(())
+    shell::run(&mut web_ui::npm(&["run", "gen"])?)
 }

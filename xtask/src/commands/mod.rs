@@ -11,7 +11,7 @@ mod run;
 mod servers;
 mod test;
 pub(crate) mod tidy;
-mod web_ui;
+pub(crate) mod web_ui;
 
 use arguments::without_arguments;
 pub(crate) use dispatch::dispatch;

@@ -12,7 +12,8 @@ Runs everything that must hold, on real Git, MongoDB and PostgreSQL, which it in
 starts itself on free loopback ports, and stops again. A server that CONMAN_TEST_MONGODB or CONMAN_TEST_POSTGRES names
 is used instead. Goes on after a failed step; the status tells whether all went well.
 
-    setup    install what is missing: compiler, git, PostgreSQL, mongod, cargo-nextest, cargo-deny, Python
+    setup    install what is missing: compiler, git, PostgreSQL, mongod, cargo-nextest, cargo-deny, Python, Node,
+             chromium
     fmt      formatting
     tidy     arrows between crates and the rules of the house
     deny     licences, bans, sources and (where their database can be had) advisories of dependencies
@@ -21,6 +22,7 @@ is used instead. Goes on after a failed step; the status tells whether all went 
     unit     unit, contract, workflow and crash tests
     doc      examples in the documentation
     python   the Python library of workers: lints, types, its wheel and its tests
+    console  the console: lints, types, what is generated, unit tests, build, and browser tests in chromium
 
 For instance: cargo xtask test --only unit -- -p conman-store";
 

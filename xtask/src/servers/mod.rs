@@ -8,4 +8,4 @@ mod running;
 mod setup;
 
 pub(crate) use running::{Servers, prepare};
-pub(crate) use setup::apt_install;
+pub(crate) use setup::{apt_install, make_venv};

@@ -66,3 +66,16 @@ pub(crate) fn python_with_pip() -> Outcome<OsString> {
     }
     Ok(OsString::from("python3"))
 }
+
+/// Makes an empty environment of Python. Debian keeps what that needs in a package of its own.
+pub(crate) fn make_venv(venv: &Path) -> Outcome<()> {
+    let make = || {
+        let mut command = Command::new("python3");
+        shell::read(command.args(["-m", "venv", "--clear"]).arg(venv))
+    };
+    if paths::program("python3").is_none() || make().is_err() {
+        apt_install(&["python3", "python3-venv", "ca-certificates"])?;
+        make()?;
+    }
+    Ok(())
+}

@@ -1,10 +1,10 @@
 //! The Python library of workers: its lints, its types, its wheel and its tests, in an environment of their own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::failure::{During, Failure, Outcome};
-use crate::servers::apt_install;
+use crate::servers::make_venv;
 use crate::{paths, shell};
 
 /// The oldest Python that the library is written for.
@@ -46,22 +46,15 @@ pub(super) fn prepare() -> Outcome<()> {
         return Ok(());
     }
     std::fs::create_dir_all(folder()).during(|| format!("cannot make {}", folder().display()))?;
-    make(&venv)?;
+    make_venv(&venv)?;
+    is_new_enough()?;
     shell::run(pip().args(["install", "--only-binary=:all:", "--no-deps", "--requirement"]).arg(&file))?;
     std::fs::write(&stamp, wanted).during(|| format!("cannot write {}", stamp.display()))
 }
 
-/// Makes an empty environment. Debian keeps what that needs in a package of its own.
-fn make(venv: &Path) -> Outcome<()> {
+/// Refuses a Python that the library is not written for.
+fn is_new_enough() -> Outcome<()> {
     let old_enough = format!("import sys; sys.exit(sys.version_info < ({}))", OLDEST.replace('.', ", "));
-    let make = || {
-        let mut command = Command::new("python3");
-        shell::read(command.args(["-m", "venv", "--clear"]).arg(venv))
-    };
-    if paths::program("python3").is_none() || make().is_err() {
-        apt_install(&["python3", "python3-venv", "ca-certificates"])?;
-        make()?;
-    }
     shell::read(program("python").args(["-c", &old_enough]))
         .map(drop)
         .map_err(|_| Failure::new(format!("python3 is older than {OLDEST}")))

@@ -40,6 +40,18 @@ impl Counts {
         }
     }
 
+    /// Adds what a line of Vitest or of the browser tests says in summary.
+    pub(crate) fn read_console(&mut self, line: &str) {
+        let line = without_colours(line);
+        let line = line.trim();
+        if let Some(parts) = line.strip_prefix("Browser tests: ") {
+            self.add(parts);
+        } else if let Some(parts) = line.strip_prefix("Tests  ") {
+            // "1 failed | 15 passed (16)"
+            self.add(&parts.replace('|', ","));
+        }
+    }
+
     fn add(&mut self, parts: &str) {
         // "12 passed (1 slow), 1 failed, 1 timed out, 2 skipped" or "3 passed; 0 failed; 0 ignored; …"
         for part in parts.split([',', ';']) {
@@ -144,6 +156,17 @@ mod tests {
 
     use super::{Counts, Ending, Report};
     use crate::test::selection::Step;
+
+    #[test]
+    fn the_console_counts_its_unit_tests_and_its_browser_tests() {
+        let lines = [
+            " Test Files  4 passed (4)",
+            "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m15 passed\u{1b}[39m (16)",
+            "ok     keys lead everywhere (4.8 s)",
+            "Browser tests: 4 passed, 1 failed",
+        ];
+        assert_eq!(counts_by(Counts::read_console, &lines), (19, 2));
+    }
 
     fn counts(lines: &[&str]) -> (u64, u64) {
         counts_by(Counts::read_nextest, lines)

@@ -14,10 +14,11 @@ pub(crate) enum Step {
     Unit,
     Doc,
     Python,
+    Console,
 }
 
 impl Step {
-    pub(crate) const ALL: [Step; 9] = [
+    pub(crate) const ALL: [Step; 10] = [
         Step::Setup,
         Step::Format,
         Step::Tidy,
@@ -27,6 +28,7 @@ impl Step {
         Step::Unit,
         Step::Doc,
         Step::Python,
+        Step::Console,
     ];
 
     /// The step's name on the command line and in the table.
@@ -41,6 +43,7 @@ impl Step {
             Step::Unit => "unit",
             Step::Doc => "doc",
             Step::Python => "python",
+            Step::Console => "console",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::commands::cargo::{cargo, tools};
+use crate::commands::web_ui;
 use crate::failure::{Failure, Outcome};
 use crate::servers::{self, apt_install};
 use crate::test::python;
@@ -45,6 +46,12 @@ pub(crate) fn set_up(selection: &Selection) -> Outcome<()> {
     if selection.contains(Step::Python) {
         python::prepare()?;
         servers::prepare()?;
+    }
+    if selection.contains(Step::Console) {
+        web_ui::install_node()?;
+        if paths::program("chromium").is_none() {
+            apt_install(&["chromium"])?;
+        }
     }
     Ok(())
 }

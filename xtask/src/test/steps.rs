@@ -7,14 +7,14 @@ use std::time::Instant;
 use crate::commands::cargo::{
     build_and_find, build_conman, build_failpoints_binary, cargo, keep_failpoints_binary, with_failpoints,
 };
-use crate::commands::tidy;
+use crate::commands::{tidy, web_ui};
 use crate::failure::{Failure, Outcome};
 use crate::servers::Servers;
 use crate::test::python;
 use crate::test::report::{Counts, Ending, Report};
 use crate::test::selection::{Selection, Step};
 use crate::test::setup::set_up;
-use crate::{shell, signals};
+use crate::{paths, shell, signals};
 
 /// One run of the test command: goes on after a failed step, so that one run shows everything.
 pub(crate) struct Run {
@@ -69,6 +69,7 @@ impl Run {
             Step::Unit => self.unit(counts).map(|()| None),
             Step::Doc => doc(counts).map(|()| None),
             Step::Python => self.python(counts).map(|()| None),
+            Step::Console => self.console(counts).map(|()| None),
         }
     }
 
@@ -111,19 +112,42 @@ impl Run {
 
     fn python(&self, counts: &mut Counts) -> Outcome<()> {
         python::check()?;
-        let conman = match &self.conman {
-            Some(built) => built.clone(),
-            None if self.report.failed(Step::Build) => {
-                return Err(Failure::new("its tests did not run, because the conman binary does not build"));
-            }
-            None => build_conman("dev")?,
-        };
+        let conman = self.conman()?;
         let mut servers = Servers::start()?;
         let mut command = python::tests();
         command.env("CONMAN_BIN", conman).envs(servers.variables());
         let outcome = count(&mut command, counts, Counts::read_pytest);
         servers.check().and(outcome)
     }
+
+    /// The binary that was built; built now, if that step was not asked for.
+    fn conman(&self) -> Outcome<PathBuf> {
+        match &self.conman {
+            Some(built) => Ok(built.clone()),
+            None if self.report.failed(Step::Build) => {
+                Err(Failure::new("its tests did not run, because the conman binary does not build"))
+            }
+            None => build_conman("dev"),
+        }
+    }
+
+    /// Tests the console by itself, and then in a browser against the real binary, which reads the build from the disk.
+    fn console(&self, counts: &mut Counts) -> Outcome<()> {
+        console_alone(counts)?;
+        let conman = self.conman()?;
+        let mut browser_tests = web_ui::npm(&["run", "e2e"])?;
+        browser_tests
+            .env("CONMAN_BIN", conman)
+            .env("CONMAN_SHOTS", paths::target().join("console-screenshots"));
+        count(&mut browser_tests, counts, Counts::read_console)
+    }
+}
+
+/// The part of the console that needs no server: lints, types, what is generated, unit tests, the build.
+fn console_alone(counts: &mut Counts) -> Outcome<()> {
+    shell::run(&mut web_ui::npm(&["run", "check"])?)?;
+    count(&mut web_ui::npm(&["test"])?, counts, Counts::read_console)?;
+    shell::run(&mut web_ui::npm(&["run", "build"])?)
 }
 
 /// Checks the format of the workspace, and of the fuzz targets, which are none of its members.

@@ -4,7 +4,8 @@ use crate::manifest::{Kind, Manifest};
 use crate::tidy::finding::Finding;
 
 /// The rooms, their packages, and which of our packages each may lean on.
-const ROOMS: [Room; 13] = [
+const ROOMS: [Room; 14] = [
+    Room { folder: "console", package: "conman-console", may_use: &[] },
     Room { folder: "domain", package: "conman-domain", may_use: &[] },
     Room { folder: "semantic-diff", package: "semantic-diff", may_use: &[] },
     Room { folder: "validation", package: "conman-validation", may_use: &["domain", "semantic-diff"] },
@@ -21,7 +22,7 @@ const ROOMS: [Room; 13] = [
     Room {
         folder: "server",
         package: "conman-server",
-        may_use: &["jobs", "workflow", "store", "git", "distribution", "domain"],
+        may_use: &["console", "jobs", "workflow", "store", "git", "distribution", "domain"],
     },
     // The composition root opens every port that the server is then given.
     Room {
@@ -226,6 +227,7 @@ mod tests {
             ("store", "conman-domain"),
             ("workflow", "semantic-diff"),
             ("jobs", "conman-workflow"),
+            ("server", "conman-console"),
             ("server", "conman-jobs"),
             ("cli", "conman-server"),
             ("worker", "conman-domain"),

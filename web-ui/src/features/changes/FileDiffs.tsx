@@ -1,0 +1,222 @@
+import { ChevronDown, ChevronRight, MessageSquarePlus } from 'lucide-react';
+import { Fragment, useState } from 'react';
+import type { Comment, DiffLine, FileDiff } from '../../api/gen/types.gen';
+import { Badge, type Tone, words } from '../../ui/Status';
+import { changedPart, sideBySide } from './rows';
+
+export type Place = { path: string; line: number };
+export type Threads = {
+  at: (place: Place) => Comment[];
+  render: (place: Place, comments: Comment[], isNew: boolean, close: () => void) => React.ReactNode;
+  canWrite: boolean;
+};
+
+const TONES: Record<string, Tone> = {
+  added: 'good',
+  removed: 'bad',
+  deleted: 'bad',
+  modified: 'info',
+  renamed: 'warn',
+};
+
+const look = (kind: string | undefined) =>
+  kind === 'added' ? 'bg-added' : kind === 'deleted' ? 'bg-removed' : kind === undefined ? 'bg-sunken' : '';
+
+/** The anchor of a line, for links and for the list of changes. */
+export const anchorOf = (path: string, line?: number) => `file-${path}${line ? `-${line}` : ''}`;
+
+type FileProps = {
+  file: FileDiff;
+  isSplit: boolean;
+  isViewed?: boolean;
+  onViewed?: (viewed: boolean) => void;
+  threads?: Threads;
+};
+
+/** The hunks of one file, unified or side by side, with its threads below the lines that they are about. */
+export function FileDiffView({ file, isSplit, isViewed = false, onViewed, threads }: FileProps) {
+  const [folded, fold] = useState<boolean | undefined>();
+  const isFolded = folded ?? isViewed;
+  const changed = file.hunks.flatMap((hunk) => hunk.lines);
+  const count = (kind: string) => changed.filter((line) => line.kind === kind).length;
+  return (
+    <section
+      id={anchorOf(file.path)}
+      aria-label={file.path}
+      tabIndex={-1}
+      className="scroll-mt-3 rounded-lg border border-line bg-panel [contain-intrinsic-size:auto_24rem] [content-visibility:auto]"
+    >
+      <div className="flex flex-wrap items-center gap-2 rounded-t-lg border-b border-line bg-sunken px-2 py-1.5">
+        <button
+          type="button"
+          aria-expanded={!isFolded}
+          onClick={() => fold(!isFolded)}
+          className="flex min-w-0 flex-1 items-center gap-1.5 rounded text-left font-mono text-sm"
+        >
+          {isFolded ? <ChevronRight aria-hidden size={14} /> : <ChevronDown aria-hidden size={14} />}
+          <span className="break-all">
+            {file.old_path && file.old_path !== file.path && <span className="text-soft">{file.old_path} → </span>}
+            {file.path}
+          </span>
+        </button>
+        <Badge tone={TONES[file.kind] ?? 'neutral'}>{words(file.kind)}</Badge>
+        <span className="font-mono text-sm">
+          <span className="text-good">+{count('added')}</span> <span className="text-bad">−{count('deleted')}</span>
+        </span>
+        {onViewed && (
+          <label className="flex items-center gap-1.5 text-sm text-soft">
+            <input
+              type="checkbox"
+              className="size-4 accent-accent"
+              checked={isViewed}
+              onChange={(event) => {
+                fold(undefined);
+                onViewed(event.target.checked);
+              }}
+            />
+            Viewed
+          </label>
+        )}
+      </div>
+      {!isFolded && <Hunks file={file} isSplit={isSplit} threads={threads} />}
+    </section>
+  );
+}
+
+function Hunks({ file, isSplit, threads }: { file: FileDiff; isSplit: boolean; threads: Threads | undefined }) {
+  if (file.binary) return <p className="p-4 text-soft">A binary file; its bytes are not shown.</p>;
+  if (file.hunks.length === 0) return <p className="p-4 text-soft">Its content stays the same.</p>;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by key
+    <section className="relative overflow-x-auto" tabIndex={0} aria-label={`Changes in ${file.path}`}>
+      <table className="w-full border-collapse font-mono text-sm leading-5">
+        <tbody>
+          {file.hunks.map((hunk) => (
+            <Fragment key={hunk.header + hunk.new_start}>
+              <tr className="bg-info-tint text-info">
+                <td colSpan={4} className="px-3 py-0.5">
+                  {hunk.header}
+                </td>
+              </tr>
+              {isSplit
+                ? sideBySide(hunk.lines).map((pair) => (
+                    <Row
+                      key={`${pair.old?.old_no ?? ''}:${pair.new?.new_no ?? ''}`}
+                      path={file.path}
+                      left={pair.old}
+                      right={pair.new}
+                      isSplit
+                      threads={threads}
+                    />
+                  ))
+                : hunk.lines.map((line, at) => (
+                    <Row
+                      key={`${line.kind}${line.old_no ?? ''}:${line.new_no ?? ''}`}
+                      path={file.path}
+                      left={line.kind === 'added' ? neighbour(hunk.lines, at, -1) : line}
+                      right={line.kind === 'deleted' ? neighbour(hunk.lines, at, 1) : line}
+                      line={line}
+                      threads={threads}
+                    />
+                  ))}
+            </Fragment>
+          ))}
+        </tbody>
+      </table>
+      {file.truncated && <p className="border-t border-line p-3 text-soft">The rest of this file is left out.</p>}
+    </section>
+  );
+}
+
+/** The line that a single changed line took the place of, or that took its place. */
+function neighbour(lines: DiffLine[], at: number, step: 1 | -1): DiffLine | undefined {
+  const other = lines[at + step];
+  const isPair = other && lines[at]?.kind !== other.kind && other.kind !== 'context';
+  const alone = lines[at - step]?.kind !== lines[at]?.kind && lines[at + 2 * step]?.kind !== other?.kind;
+  return isPair && alone ? other : undefined;
+}
+
+type RowProps = {
+  path: string;
+  left: DiffLine | undefined;
+  right: DiffLine | undefined;
+  line?: DiffLine;
+  isSplit?: boolean;
+  threads: Threads | undefined;
+};
+
+function Row({ path, left, right, line, isSplit, threads }: RowProps) {
+  const [isWriting, write] = useState(false);
+  const shown = line ?? right;
+  const number = shown?.kind === 'deleted' ? undefined : (shown?.new_no ?? undefined);
+  const place = number === undefined ? undefined : { path, line: number };
+  const comments = place && threads ? threads.at(place) : [];
+  const gutter = 'w-10 min-w-10 select-none px-2 text-right text-soft align-top';
+  const text = 'px-3 whitespace-pre align-top';
+  const button = place && threads?.canWrite && (
+    <button
+      type="button"
+      aria-label={`Comment on line ${number}`}
+      className="absolute -left-0.5 z-10 rounded bg-accent p-0.5 text-on-accent opacity-0 group-hover:opacity-100 focus-visible:opacity-100"
+      onClick={() => write(true)}
+    >
+      <MessageSquarePlus aria-hidden size={12} />
+    </button>
+  );
+  const id = place ? anchorOf(path, number) : undefined;
+  return (
+    <>
+      {isSplit ? (
+        <tr className="group" id={id}>
+          <td className={`${gutter} ${look(left ? (left === right ? 'context' : left.kind) : undefined)}`}>
+            {left?.old_no}
+          </td>
+          <td className={`w-1/2 ${text} ${look(left ? (left === right ? 'context' : left.kind) : undefined)}`}>
+            {left && <Text line={left} other={left === right ? undefined : right} />}
+          </td>
+          <td className={`relative border-l border-line ${gutter} ${look(right?.kind)}`}>
+            {button}
+            {right?.new_no}
+          </td>
+          <td className={`w-1/2 ${text} ${look(right?.kind)}`}>
+            {right && <Text line={right} other={left === right ? undefined : left} />}
+          </td>
+        </tr>
+      ) : (
+        <tr className={`group ${look(line?.kind)}`} id={id}>
+          <td className={`relative ${gutter}`}>
+            {button}
+            {line?.old_no}
+          </td>
+          <td className={gutter}>{line?.new_no}</td>
+          <td className="w-4 min-w-4 text-center text-soft select-none">
+            {line?.kind === 'added' ? '+' : line?.kind === 'deleted' ? '−' : ''}
+          </td>
+          <td className={text}>
+            {line && <Text line={line} other={left === right ? undefined : line === left ? right : left} />}
+          </td>
+        </tr>
+      )}
+      {place && threads && (comments.length > 0 || isWriting) && (
+        <tr>
+          <td colSpan={4} className="border-y border-line bg-sunken p-3 font-sans">
+            {threads.render(place, comments, isWriting, () => write(false))}
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function Text({ line, other }: { line: DiffLine; other: DiffLine | undefined }) {
+  if (!other) return line.text;
+  const [start, middle, end] = changedPart(line.text, other.text);
+  if (start === '' && end === '') return line.text;
+  return (
+    <>
+      {start}
+      {middle && <b className="rounded-xs font-semibold underline decoration-2 underline-offset-2">{middle}</b>}
+      {end}
+    </>
+  );
+}

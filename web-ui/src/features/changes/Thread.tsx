@@ -1,0 +1,104 @@
+import { Check } from 'lucide-react';
+import { useState } from 'react';
+import { changeComment, writeComment } from '../../api/gen/sdk.gen';
+import type { Comment, CommentPlace } from '../../api/gen/types.gen';
+import { Button } from '../../ui/Button';
+import { TextArea } from '../../ui/Field';
+import { Badge } from '../../ui/Status';
+import { Time } from '../../ui/Time';
+import { useAct } from '../../util/act';
+
+type ThreadProps = {
+  app: string;
+  changeset: string;
+  /** The first of them opened the thread. */
+  comments: Comment[];
+  place?: CommentPlace;
+  canWrite: boolean;
+  onClose?: () => void;
+};
+
+/** One thread: what was said, an answer, and whether it is settled. */
+export function Thread({ app, changeset, comments, place, canWrite, onClose }: ThreadProps) {
+  const [text, setText] = useState('');
+  const first = comments[0];
+  const path = { appId: app, changesetId: changeset };
+  const say = useAct(
+    () =>
+      writeComment({
+        path,
+        body: { body: text, ...(first ? { thread_id: first.id } : place ? { place } : {}) },
+      }),
+    {
+      onDone: () => {
+        setText('');
+        onClose?.();
+      },
+    },
+  );
+  const settle = useAct((resolved: boolean) =>
+    changeComment({ path: { ...path, commentId: first?.id ?? '' }, body: { resolved } }),
+  );
+  const canSettle = first?.allowed_actions.some((action) => /resolve/.test(action));
+  return (
+    <div
+      className="max-w-3xl rounded-md border border-line bg-panel"
+      data-open-thread={first && !first.resolved ? '' : undefined}
+      tabIndex={-1}
+    >
+      {first?.resolved && (
+        <p className="flex items-center gap-2 border-b border-line px-3 py-1.5">
+          <Badge tone="good" icon={Check}>
+            Resolved
+          </Badge>
+        </p>
+      )}
+      {comments.map((comment) => (
+        <article key={comment.id} className="border-b border-line px-3 py-2">
+          <p className="text-sm text-soft">
+            <b className="font-semibold text-text">{comment.author.name}</b> <Time at={comment.created_at} />
+          </p>
+          <p className="break-words whitespace-pre-wrap">{comment.body}</p>
+        </article>
+      ))}
+      {canWrite && (
+        <form
+          className="px-3 py-2"
+          onSubmit={(event) => {
+            event.preventDefault();
+            say.mutate();
+          }}
+        >
+          <TextArea
+            label={first ? 'Answer' : 'Comment'}
+            rows={2}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+          <div className="flex flex-wrap gap-2">
+            <Button type="submit" small look="primary" isDisabled={!text.trim()} isPending={say.isPending}>
+              {first ? 'Answer' : 'Comment'}
+            </Button>
+            {canSettle && first && (
+              <Button small isPending={settle.isPending} onPress={() => settle.mutate(!first.resolved)}>
+                {first.resolved ? 'Open again' : 'Resolve'}
+              </Button>
+            )}
+            {onClose && (
+              <Button small look="quiet" onPress={onClose}>
+                Cancel
+              </Button>
+            )}
+          </div>
+        </form>
+      )}
+    </div>
+  );
+}
+
+/** Comments by the thread that they belong to, oldest first. */
+export function threadsOf(comments: Comment[]): Comment[][] {
+  return comments
+    .filter((comment) => !comment.thread_id)
+    .map((first) => [first, ...comments.filter((comment) => comment.thread_id === first.id)]);
+}

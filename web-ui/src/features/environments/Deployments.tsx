@@ -1,0 +1,67 @@
+import { Link } from '@tanstack/react-router';
+import { Upload } from 'lucide-react';
+import { approveDeployment, cancelDeployment } from '../../api/gen/sdk.gen';
+import type { Deployment, Environment } from '../../api/gen/types.gen';
+import { paths } from '../../paths';
+import { Button } from '../../ui/Button';
+import { Status, words } from '../../ui/Status';
+import { Empty } from '../../ui/states';
+import { Table } from '../../ui/Table';
+import { Time } from '../../ui/Time';
+import { useAct } from '../../util/act';
+
+/** Deployments with how they ended and what they still need. */
+export function Deployments({ app, list, stages }: { app: string; list: Deployment[]; stages: Environment[] }) {
+  const target = (deployment: Deployment) => ({ path: { appId: app, deploymentId: deployment.id }, body: {} });
+  const approve = useAct((deployment: Deployment) => approveDeployment(target(deployment)), { done: 'Approved' });
+  const cancel = useAct((deployment: Deployment) => cancelDeployment(target(deployment)), { done: 'Canceled' });
+  if (list.length === 0) {
+    return (
+      <Empty icon={Upload} title="Nothing was deployed yet">
+        Publish a release, then deploy it to the first stage.
+      </Empty>
+    );
+  }
+  return (
+    <Table label="Deployments" head={['Release', 'Environment', 'State', 'Asked for by', 'When', '']}>
+      {list.map((deployment) => (
+        <tr key={deployment.id}>
+          <td>
+            <Link to={paths.release(app, deployment.release_id)} className="font-mono font-semibold hover:underline">
+              {deployment.tag}
+            </Link>
+            <span className="block text-sm text-soft">{words(deployment.kind)}</span>
+          </td>
+          <td>{stages.find(({ id }) => id === deployment.environment_id)?.name ?? ''}</td>
+          <td>
+            <Status state={deployment.state} />
+            {deployment.approvals_required > 0 && (
+              <span className="block text-sm text-soft">
+                {deployment.approvals.length} of {deployment.approvals_required} approvals
+              </span>
+            )}
+            {deployment.failure && <span className="block max-w-xs text-sm text-bad">{deployment.failure.reason}</span>}
+          </td>
+          <td>{deployment.requested_by.name}</td>
+          <td className="text-soft">
+            <Time at={deployment.activated_at ?? deployment.created_at} />
+          </td>
+          <td>
+            <span className="flex justify-end gap-1.5">
+              {deployment.allowed_actions.includes('approve') && (
+                <Button small look="primary" onPress={() => approve.mutate(deployment)}>
+                  Approve
+                </Button>
+              )}
+              {deployment.allowed_actions.includes('cancel') && (
+                <Button small look="danger" onPress={() => cancel.mutate(deployment)}>
+                  Cancel
+                </Button>
+              )}
+            </span>
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
+}

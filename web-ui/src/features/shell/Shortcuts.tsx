@@ -1,0 +1,43 @@
+import { Dialog } from '../../ui/Dialog';
+import { placesOf } from './places';
+
+const OTHERS: [string, string][] = [
+  ['Ctrl K', 'Go to or do'],
+  ['?', 'These keys'],
+  ['g h', 'Home'],
+];
+const REVIEW: [string, string][] = [
+  ['j / k', 'Next, previous file'],
+  ['v', 'Mark the file as viewed'],
+  ['n / p', 'Next, previous open thread'],
+];
+
+export function Shortcuts({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
+  const go = placesOf('').map(({ keys, label }): [string, string] => [keys, label]);
+  return (
+    <Dialog title="Keys" isOpen={isOpen} onClose={onClose}>
+      <div className="grid gap-6 sm:grid-cols-2">
+        {(
+          [
+            ['Everywhere', [...OTHERS, ...go]],
+            ['In a review', REVIEW],
+          ] as [string, [string, string][]][]
+        ).map(([title, rows]) => (
+          <section key={title}>
+            <h3 className="mb-1 font-semibold">{title}</h3>
+            <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
+              {rows.map(([keys, what]) => (
+                <div key={keys} className="contents">
+                  <dt>
+                    <kbd className="rounded border border-line bg-sunken px-1.5 font-mono text-sm">{keys}</kbd>
+                  </dt>
+                  <dd className="text-soft">{what}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  );
+}

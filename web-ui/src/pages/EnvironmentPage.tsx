@@ -1,0 +1,198 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Boxes, SlidersHorizontal } from 'lucide-react';
+import {
+  listEnvironmentDeploymentsOptions,
+  listEnvironmentsOptions,
+  listWorkersOptions,
+} from '../api/gen/@tanstack/react-query.gen';
+import { Deployments } from '../features/environments/Deployments';
+import { PutOn } from '../features/environments/PutOn';
+import { History } from '../features/parameters/History';
+import { paths } from '../paths';
+import { buttonLook } from '../ui/Button';
+import { Page, Panel } from '../ui/Page';
+import { Badge, type Tone } from '../ui/Status';
+import { Empty, Loaded } from '../ui/states';
+import { Pager } from '../ui/Table';
+import { Tabs } from '../ui/Tabs';
+import { Time } from '../ui/Time';
+import { live } from '../util/act';
+import { useFilters, useIdOf } from '../util/where';
+
+export function EnvironmentPage() {
+  const path = { appId: useIdOf('appId'), envId: useIdOf('envId') };
+  const [search, change] = useFilters();
+  const stages = useQuery({ ...listEnvironmentsOptions({ path: { appId: path.appId } }), ...live });
+  const deployments = useQuery({
+    ...listEnvironmentDeploymentsOptions({ path, query: { page: search.page ?? 1, limit: 25 } }),
+    ...live,
+  });
+  const list = stages.data?.data ?? [];
+  const at = list.findIndex(({ id }) => id === path.envId);
+  const stage = list[at];
+  const crumbs = [{ label: 'Environments', to: paths.environments(path.appId) }];
+  if (!stage) {
+    return (
+      <Page title="Environment" crumbs={crumbs}>
+        <Panel>
+          <Loaded query={stages}>{() => <Empty icon={Boxes} title="There is no such environment" />}</Loaded>
+        </Panel>
+      </Page>
+    );
+  }
+  const { running } = stage;
+  return (
+    <Page
+      title={stage.name}
+      crumbs={crumbs}
+      status={
+        <>
+          {stage.canonical && <Badge tone="info">Canonical</Badge>}
+          {stage.promotion_hold && <Badge tone="warn">Promotion held: {stage.promotion_hold}</Badge>}
+        </>
+      }
+      actions={
+        <>
+          <Link to={paths.parameters(path.appId, path.envId)} className={buttonLook('plain')}>
+            <SlidersHorizontal aria-hidden size={14} /> Parameters
+          </Link>
+          <PutOn app={path.appId} stage={stage} before={list[at - 1]} />
+        </>
+      }
+    >
+      <Panel title="Runs now">
+        {running ? (
+          <dl className="grid gap-x-6 gap-y-2 px-4 py-3 [grid-template-columns:repeat(auto-fit,minmax(9rem,1fr))] [&_dt]:text-sm [&_dt]:text-soft">
+            <div>
+              <dt>Release</dt>
+              <dd>
+                <Link
+                  to={paths.release(path.appId, running.release_id)}
+                  className="font-mono font-semibold hover:underline"
+                >
+                  {running.release_tag}
+                </Link>
+              </dd>
+            </div>
+            <div>
+              <dt>Config version</dt>
+              <dd className="tabular-nums">{running.config_version}</dd>
+            </div>
+            <div>
+              <dt>Profile revision</dt>
+              <dd className="tabular-nums">{running.profile_revision}</dd>
+            </div>
+            <div>
+              <dt>Tree</dt>
+              <dd className="font-mono text-sm">{running.tree_id.slice(0, 12)}</dd>
+            </div>
+            <div>
+              <dt>Since</dt>
+              <dd>
+                <Time at={running.activated_at} />
+              </dd>
+            </div>
+          </dl>
+        ) : (
+          <Empty icon={Boxes} title="Nothing runs here yet">
+            {at === 0 ? 'Deploy a published release.' : 'Promote what the stage before runs.'}
+          </Empty>
+        )}
+      </Panel>
+      <Workers path={path} version={running?.config_version} />
+      <Tabs
+        label="What happened here"
+        selected={search.tab ?? 'deployments'}
+        onSelect={(tab) => change({ tab: tab === 'deployments' ? undefined : tab, page: undefined }, true)}
+        parts={[
+          {
+            id: 'deployments',
+            label: 'Deployments',
+            content: (
+              <Panel>
+                <Loaded query={deployments}>
+                  {({ data, page, limit, total }) => (
+                    <>
+                      <Deployments app={path.appId} list={data} stages={list} />
+                      <Pager page={page} limit={limit} total={total} onPage={(next) => change({ page: next })} />
+                    </>
+                  )}
+                </Loaded>
+              </Panel>
+            ),
+          },
+          {
+            id: 'history',
+            label: 'Versions',
+            content: (
+              <Panel>
+                <History path={path} />
+              </Panel>
+            ),
+          },
+        ]}
+      />
+    </Page>
+  );
+}
+
+/** What a worker reports; the API describes it as a plain object. */
+type Worker = {
+  session_id: string;
+  name: string;
+  library: string;
+  applied: { config_version: number; applied_at: string } | null;
+  heard_at: string;
+  problem: string | null;
+  stopped: boolean;
+};
+
+function Workers({ path, version }: { path: { appId: string; envId: string }; version: number | undefined }) {
+  const workers = useQuery({ ...listWorkersOptions({ path }), ...live });
+  return (
+    <Panel title="Workers">
+      <Loaded query={workers}>
+        {({ data }) =>
+          data.length === 0 ? (
+            <p className="px-4 py-3 text-soft">
+              None follows this environment. Programs do with a service token of it.
+            </p>
+          ) : (
+            <ul>
+              {(data as Worker[]).map((worker) => {
+                const applied = worker.applied?.config_version;
+                const isCurrent = applied !== undefined && (version === undefined || applied >= version);
+                const [tone, word]: [Tone, string] = worker.stopped
+                  ? ['neutral', 'Stopped']
+                  : worker.problem
+                    ? ['bad', 'Refused']
+                    : isCurrent
+                      ? ['good', 'Up to date']
+                      : ['warn', 'Behind'];
+                return (
+                  <li
+                    key={worker.session_id}
+                    className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-2 first:border-t-0"
+                  >
+                    <span className="min-w-40 flex-1">
+                      <span className="font-medium break-all">{worker.name}</span>
+                      <span className="block text-sm text-soft">
+                        {worker.library}, heard <Time at={worker.heard_at} />
+                      </span>
+                      {worker.problem && <span className="block break-words text-bad">{worker.problem}</span>}
+                    </span>
+                    <span className="text-soft tabular-nums">
+                      {applied === undefined ? 'Nothing applied yet' : `Version ${applied}`}
+                    </span>
+                    <Badge tone={tone}>{word}</Badge>
+                  </li>
+                );
+              })}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Panel>
+  );
+}
