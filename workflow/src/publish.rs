@@ -216,6 +216,10 @@ impl Workflow {
             }
             if matches!(member.doc.result, MemberResult::Merged { .. }) {
                 let changeset: Versioned<Changeset> = self.load("changeset", member.doc.changeset_id).await?;
+                if matches!(changeset.doc.status, ChangesetStatus::Released { .. }) {
+                    // Somebody else has finished it since the release was read.
+                    return Err(Error::conflict(CHANGED_MEANWHILE, "the publication was finished meanwhile"));
+                }
                 step(
                     &mut change,
                     &changeset,

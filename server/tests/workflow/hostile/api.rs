@@ -174,7 +174,11 @@ impl Operation {
             .in_query
             .iter()
             .filter(|(_, needed)| *needed)
-            .map(|(name, _)| format!("{name}={}", enc(&text(&Value::Null, name))))
+            .map(|(name, _)| match name.as_str() {
+                // The first version of an environment.
+                "version" => "version=1".to_owned(),
+                name => format!("{name}={}", enc(&text(&Value::Null, name))),
+            })
             .collect();
         if needed.is_empty() { path } else { format!("{path}?{}", needed.join("&")) }
     }

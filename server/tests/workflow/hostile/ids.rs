@@ -54,7 +54,13 @@ async fn one_of_everything(h: &Harness, admin: &Person, session: &Session) -> BT
     let wish = json!({"name": "worker", "environment_id": environment, "expires_at": null});
     let token = session.send(&Method::POST, &admin.at("/service-tokens"), Some(&wish)).await.ok();
     let token = token["token"]["id"].as_str().or_else(|| token["id"].as_str()).unwrap().to_owned();
+    let schedule =
+        json!({"kind": "once", "starts_at": "2098-12-24T00:00:00Z", "ends_at": "2098-12-27T00:00:00Z"});
+    let wish = json!({"name": "Christmas", "schedule": schedule});
+    let windows = admin.at(&format!("/environments/{environment}/freeze-windows"));
+    let window = id(&admin.post(&windows, &wish).await.ok());
     BTreeMap::from([
+        ("windowId".to_owned(), window),
         ("appId".to_owned(), admin.app.clone()),
         ("workspaceId".to_owned(), workspace),
         ("changesetId".to_owned(), changeset),

@@ -75,7 +75,10 @@ const DRAFT: Machine = Machine {
 };
 
 pub(super) fn check(records: &Records, findings: &mut Findings) -> Result<()> {
-    let changesets = records.changesets.iter().map(|c| (c.id.to_string(), serde_json::to_value(&c.status)));
+    let changesets = records
+        .changesets
+        .iter()
+        .map(|c| (c.id.to_string(), serde_json::to_value(c.status.without_values())));
     let releases = records.releases.iter().map(|(r, _)| (r.id.to_string(), serde_json::to_value(&r.status)));
     let deployments = records.deployments.iter().map(|d| (d.id.to_string(), serde_json::to_value(&d.status)));
     let drafts = records.drafts.iter().map(|d| (d.id.to_string(), serde_json::to_value(&d.status)));
