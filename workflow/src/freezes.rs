@@ -97,8 +97,9 @@ impl Workflow {
         let turn = self.turn(environment);
         let _held = turn.lock().await;
         let id = retrying(|| async {
-            let at = self.checked(member, wish).await?;
+            member.may(AppAction::ManageFreezes)?;
             let environment = self.environment(member, environment).await?;
+            let at = self.checked(wish).await?;
             if self.windows(environment.doc.id).await?.len() as u64 >= MAX_WINDOWS {
                 let message =
                     format!("an environment has {MAX_WINDOWS} freeze windows at most; remove old ones");
@@ -143,9 +144,10 @@ impl Workflow {
         let turn = self.turn(environment);
         let _held = turn.lock().await;
         retrying(|| async {
-            let at = self.checked(member, wish).await?;
+            member.may(AppAction::ManageFreezes)?;
             let environment = self.environment(member, environment).await?;
             let before = self.freeze_window(member, environment.doc.id, id).await?;
+            let at = self.checked(wish).await?;
             if before.version != expected {
                 return Err(Error::stale(before.version));
             }
@@ -258,8 +260,7 @@ impl Workflow {
         Ok(self.store().find(query.limit(MAX_WINDOWS)).await?.items)
     }
 
-    async fn checked(&self, member: &Member, wish: &FreezeWish) -> Result<Timestamp> {
-        member.may(AppAction::ManageFreezes)?;
+    async fn checked(&self, wish: &FreezeWish) -> Result<Timestamp> {
         let mut problems = Vec::new();
         let mut problem = |pointer: String, message: String| problems.push(FieldProblem { pointer, message });
         if wish.name.trim().is_empty() {

@@ -75,6 +75,7 @@ const DRAFT: Machine = Machine {
 };
 
 pub(super) fn check(records: &Records, findings: &mut Findings) -> Result<()> {
+    // The audit log names keys and files; what they hold stands with the changeset alone.
     let changesets = records
         .changesets
         .iter()
