@@ -74,8 +74,8 @@ pub struct Freeze {
 /// Somebody set a freeze aside for one write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FreezeOverride {
-    /// The window; no other is set aside.
-    pub window_id: FreezeWindowId,
+    /// The windows that were in force; no other is set aside.
+    pub window_ids: Vec<FreezeWindowId>,
     /// Who.
     pub user_id: UserId,
     /// Why.

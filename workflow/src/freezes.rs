@@ -191,21 +191,16 @@ impl Workflow {
         .await
     }
 
-    /// The freeze that an environment is in, if it is in one; of several the one that ends last.
-    pub async fn freeze_in_force(&self, environment: EnvironmentId) -> Result<Option<InForce>> {
+    /// The freeze that an environment is in, of several the one that ends last; and the one that it comes to next.
+    pub async fn freezes_of(&self, environment: EnvironmentId) -> Result<(Option<InForce>, Option<InForce>)> {
+        let windows = self.windows(environment).await?;
         let now = self.now().await?;
-        self.in_force(environment, now).await
-    }
-
-    /// The freeze that an environment comes to next.
-    pub async fn next_freeze(&self, environment: EnvironmentId) -> Result<Option<InForce>> {
-        let now = self.now().await?;
-        let windows = self.windows(environment).await?.into_iter();
-        let next = windows.filter_map(|window| {
+        let next = windows.iter().filter_map(|window| {
             let freeze = window.doc.schedule.next(now)?;
-            Some(InForce { window: window.doc, freeze })
+            Some(InForce { window: window.doc.clone(), freeze })
         });
-        Ok(next.min_by_key(|next| next.freeze.starts_at))
+        let next = next.min_by_key(|next| next.freeze.starts_at);
+        Ok((last_to_end(in_force(windows, now)), next))
     }
 
     /// Heeds the environment's freezes in a change that writes to it.
@@ -218,24 +213,27 @@ impl Workflow {
         environment: &Environment,
         when_frozen: WhenFrozen<'_>,
     ) -> Result<Option<FreezeOverride>> {
-        let Some(in_force) = self.in_force(environment.id, change.at()).await? else { return Ok(None) };
+        let all = in_force(self.windows(environment.id).await?, change.at());
+        let Some(in_force) = last_to_end(all.clone()) else { return Ok(None) };
         let WhenFrozen::SetAside(member, reason) = when_frozen else {
             return Err(frozen(environment, &in_force));
         };
         member.may(AppAction::OverrideFreeze)?;
         check_reason(reason)?;
-        let window = &in_force.window;
-        let after = json!({"environment": environment.name, "window": window.name, "reason": reason});
-        change.audit("freeze_window", window.id, "freeze.overridden", json!(null), after);
+        for InForce { window, .. } in &all {
+            let after = json!({"environment": environment.name, "window": window.name, "reason": reason});
+            change.audit("freeze_window", window.id, "freeze.overridden", json!(null), after);
+        }
         let letter = Letter {
             event: "freeze.overridden",
-            subject: format!("Freeze overridden: {} on {}", window.name, environment.name),
+            subject: format!("Freeze overridden: {} on {}", in_force.window.name, environment.name),
             text: format!("{} wrote to the frozen environment. The reason: {reason}", member.actor.name),
             link: Some(environment_link(environment)),
         };
         self.mail_members(change, environment.app_id, Role::ConfigManager, &letter).await?;
-        let (window_id, user_id) = (window.id, member.actor.user_id);
-        Ok(Some(FreezeOverride { window_id, user_id, reason: reason.to_owned() }))
+        let window_ids = all.iter().map(|in_force| in_force.window.id).collect();
+        let user_id = member.actor.user_id;
+        Ok(Some(FreezeOverride { window_ids, user_id, reason: reason.to_owned() }))
     }
 
     /// Why a deployment that was asked for may not start now.
@@ -245,14 +243,11 @@ impl Workflow {
         set_aside: Option<&FreezeOverride>,
         at: Timestamp,
     ) -> Result<Option<String>> {
-        let set_aside = set_aside.map(|set_aside| set_aside.window_id);
-        let windows = self.windows(environment.id).await?;
-        let held = latest(windows.into_iter().filter(|window| Some(window.doc.id) != set_aside), at);
-        Ok(held.map(|in_force| frozen_text(environment, &in_force)))
-    }
-
-    async fn in_force(&self, environment: EnvironmentId, now: Timestamp) -> Result<Option<InForce>> {
-        Ok(latest(self.windows(environment).await?.into_iter(), now))
+        let mut all = in_force(self.windows(environment.id).await?, at);
+        all.retain(|in_force| {
+            set_aside.is_none_or(|set_aside| !set_aside.window_ids.contains(&in_force.window.id))
+        });
+        Ok(last_to_end(all).map(|in_force| frozen_text(environment, &in_force)))
     }
 
     async fn windows(&self, environment: EnvironmentId) -> Result<Vec<Versioned<FreezeWindow>>> {
@@ -286,12 +281,16 @@ impl Workflow {
     }
 }
 
-fn latest(windows: impl Iterator<Item = Versioned<FreezeWindow>>, now: Timestamp) -> Option<InForce> {
-    let in_force = windows.filter_map(|window| {
+fn in_force(windows: Vec<Versioned<FreezeWindow>>, now: Timestamp) -> Vec<InForce> {
+    let in_force = windows.into_iter().filter_map(|window| {
         let freeze = window.doc.schedule.at(now)?;
         Some(InForce { window: window.doc, freeze })
     });
-    in_force.max_by_key(|in_force| in_force.freeze.ends_at)
+    in_force.collect()
+}
+
+fn last_to_end(in_force: Vec<InForce>) -> Option<InForce> {
+    in_force.into_iter().max_by_key(|in_force| in_force.freeze.ends_at)
 }
 
 fn frozen_text(environment: &Environment, in_force: &InForce) -> String {

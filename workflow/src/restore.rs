@@ -165,6 +165,8 @@ impl Workflow {
         environment: EnvironmentId,
         wish: RestoreWish,
     ) -> Result<Restored> {
+        let found = self.environment(member, environment).await?;
+        Editor::Member(member).may_save(&found.doc)?;
         if wish.reason.trim().is_empty() {
             return Err(Error::invalid("/reason", "say why"));
         }
@@ -176,7 +178,7 @@ impl Workflow {
             };
             return Err(Rejection::Invalid(plan.problems.iter().map(field).collect()).into());
         }
-        if plan.items.is_empty() && plan.base_version == wish.base_version {
+        if plan.items.is_empty() {
             return Err(Error::invalid("/version", "the environment has the values of this version already"));
         }
         if plan.items.len() > MAX_CHANGES {

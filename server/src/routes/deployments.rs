@@ -63,7 +63,8 @@ pub(super) struct DeploymentBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FreezeOverride)]
 struct OverrideBody {
-    window_id: Uuid,
+    /// The windows that were in force.
+    window_ids: Vec<Uuid>,
     by: PersonBody,
     reason: String,
 }
@@ -85,7 +86,7 @@ impl DeploymentBody {
         ids.extend(deployment.freeze_override.iter().map(|set_aside| set_aside.user_id));
         let people = People::of(state, &ids).await?;
         let freeze_override = deployment.freeze_override.as_ref().map(|set_aside| OverrideBody {
-            window_id: set_aside.window_id.uuid(),
+            window_ids: set_aside.window_ids.iter().map(|id| id.uuid()).collect(),
             by: people.person(set_aside.user_id),
             reason: set_aside.reason.clone(),
         });

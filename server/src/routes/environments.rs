@@ -116,6 +116,7 @@ async fn show_all(
         let actions = allowed(EnvironmentAction::ALL, EnvironmentAction::name, |action| {
             policy::environment(member.viewer(), environment, before.as_ref(), action)
         });
+        let (freeze, next_freeze) = state.workflow.freezes_of(environment.id).await?;
         data.push(EnvironmentBody {
             id: environment.id.uuid(),
             name: environment.name.to_string(),
@@ -124,8 +125,8 @@ async fn show_all(
             profile_id: environment.profile_id.uuid(),
             running: environment.running.as_ref().map(RunningBody::from),
             active_deployment,
-            freeze: state.workflow.freeze_in_force(environment.id).await?.map(FreezeBody::from),
-            next_freeze: state.workflow.next_freeze(environment.id).await?.map(FreezeBody::from),
+            freeze: freeze.map(FreezeBody::from),
+            next_freeze: next_freeze.map(FreezeBody::from),
             promotion_hold: environment.promotion_hold.clone(),
             allowed_actions: actions,
         });

@@ -129,16 +129,25 @@ async fn an_app_admin_sets_a_freeze_aside_once(h: &Harness) {
     assert_eq!(h.everything().await, before);
     overrides(h, &h.admin(), 1, 11, "An emergency.").await.ok();
     h.saves(&h.admin(), 2, json!({"beds": 12})).await.refused(423, "frozen");
+    // Two windows at once: both are set aside, when it is asked for and when it starts.
+    let second = h.freezes_now("dev").await.ok();
     let deploy = h.admin().at(&format!("/environments/{}/deploy", h.environments["dev"]));
     let body = json!({"release_id": release.id, "override_freeze": "The page is broken."});
     let asked = h.admin().post(&deploy, &body).await;
     let ended = h.deployment_ends(asked).await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
     assert_eq!(
-        (&ended["freeze_override"]["reason"], &ended["freeze_override"]["window_id"]),
-        (&json!("The page is broken."), &window["id"])
+        (
+            &ended["freeze_override"]["reason"],
+            &ended["freeze_override"]["window_ids"].as_array().unwrap().len()
+        ),
+        (&json!("The page is broken."), &2)
     );
     h.manager().asks_to_deploy(&release, "dev").await.refused(423, "frozen");
+    h.thaws("dev", &second).await;
+    h.manager().asks_to_deploy(&release, "dev").await.refused(423, "frozen");
+    let audited = h.audited(second["id"].as_str().unwrap()).await;
+    assert_eq!(audited, ["freeze_window.added", "freeze.overridden", "freeze_window.removed"]);
     let audited = h.audited(window["id"].as_str().unwrap()).await;
     assert_eq!(audited, ["freeze_window.added", "freeze.overridden", "freeze.overridden"]);
     h.is_quiet().await;

@@ -6,6 +6,7 @@ import { changePassword, createToken, revokeToken, updateNotificationPreferences
 import type { Scope } from '../api/gen/types.gen';
 import { fieldErrors, formError } from '../api/problem';
 import { Secret } from '../features/shell/Secret';
+import { AddForm } from '../ui/AddForm';
 import { Button } from '../ui/Button';
 import { Select, TextField } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
@@ -117,13 +118,7 @@ function Tokens() {
   const revoke = useAct((tokenId: string) => revokeToken({ path: { tokenId } }), { done: 'Revoked' });
   return (
     <Panel title="Personal tokens">
-      <form
-        className="flex flex-wrap items-start gap-3 border-b border-line p-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
+      <AddForm onSubmit={() => create.mutate()}>
         <div className="min-w-52 flex-1">
           <TextField
             label="Name"
@@ -155,7 +150,7 @@ function Tokens() {
           </Button>
         </div>
         <FormError error={formError(create.error, ['name'])} />
-      </form>
+      </AddForm>
       {secret && <Secret secret={secret} onClose={() => setSecret(undefined)} />}
       <Loaded query={tokens}>
         {({ data }) =>

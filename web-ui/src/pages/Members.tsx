@@ -20,6 +20,7 @@ import {
 import type { Member, Role } from '../api/gen/types.gen';
 import { fieldErrors, formError } from '../api/problem';
 import { Secret } from '../features/shell/Secret';
+import { AddForm } from '../ui/AddForm';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { Select, TextField } from '../ui/Field';
@@ -147,13 +148,7 @@ function Invites({ app }: { app: string }) {
   const revoke = useAct((inviteId: string) => revokeInvite({ path: { ...path, inviteId } }), { done: 'Revoked' });
   return (
     <Panel>
-      <form
-        className="flex flex-wrap items-start gap-3 border-b border-line p-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          send.mutate();
-        }}
-      >
+      <AddForm onSubmit={() => send.mutate()}>
         <div className="min-w-56 flex-1">
           <TextField
             label="E-mail"
@@ -176,7 +171,7 @@ function Invites({ app }: { app: string }) {
           </Button>
         </div>
         <FormError error={formError(send.error, ['email'])} />
-      </form>
+      </AddForm>
       <Loaded query={invites}>
         {({ data }) =>
           data.length === 0 ? (
@@ -238,13 +233,7 @@ function Tokens({ app }: { app: string }) {
   const revoke = useAct((tokenId: string) => revokeServiceToken({ path: { ...path, tokenId } }), { done: 'Revoked' });
   return (
     <Panel>
-      <form
-        className="flex flex-wrap items-start gap-3 border-b border-line p-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
+      <AddForm onSubmit={() => create.mutate()}>
         <div className="min-w-56 flex-1">
           <TextField
             label="Name"
@@ -267,7 +256,7 @@ function Tokens({ app }: { app: string }) {
           </Button>
         </div>
         <FormError error={formError(create.error, ['name'])} />
-      </form>
+      </AddForm>
       {secret && <Secret secret={secret} onClose={() => setSecret(undefined)} />}
       <Loaded query={tokens}>
         {({ data }) =>

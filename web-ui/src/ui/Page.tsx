@@ -25,7 +25,7 @@ export function Page({ title, crumbs = [], status, actions, note, wide, children
         {crumbs.length > 0 && (
           <nav aria-label="Breadcrumbs">
             <ol className="flex flex-wrap items-center gap-1 text-sm text-soft">
-              {crumbs.map((crumb) => (
+              {crumbs.map((crumb, index) => (
                 <li key={crumb.label} className="flex items-center gap-1">
                   {crumb.to ? (
                     <Link to={crumb.to} className="rounded hover:text-text hover:underline">
@@ -34,7 +34,7 @@ export function Page({ title, crumbs = [], status, actions, note, wide, children
                   ) : (
                     crumb.label
                   )}
-                  <ChevronRight aria-hidden size={12} />
+                  {index < crumbs.length - 1 && <ChevronRight aria-hidden size={12} />}
                 </li>
               ))}
             </ol>

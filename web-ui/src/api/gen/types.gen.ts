@@ -778,7 +778,10 @@ export type Freeze = {
 export type FreezeOverride = {
     by: Person;
     reason: string;
-    window_id: string;
+    /**
+     * The windows that were in force.
+     */
+    window_ids: Array<string>;
 };
 
 /**

@@ -794,7 +794,7 @@ export const zComments = z.object({
 export const zFreezeOverride = z.object({
     by: zPerson,
     reason: z.string(),
-    window_id: z.uuid()
+    window_ids: z.array(z.uuid())
 });
 
 /**

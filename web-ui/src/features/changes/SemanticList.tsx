@@ -42,7 +42,7 @@ export function SemanticList({ diff, onJump }: { diff: SemanticDiff; onJump?: (c
   return (
     <div className="flex flex-col gap-3">
       <p className="text-sm text-soft">
-        {counted(summary.totalChanges, 'change')}:
+        {counted(summary.totalChanges, 'change')}:{' '}
         {types.map((type) => counted(summary.byConfigType[type] ?? 0, type)).join(', ')}
         {changes.length < summary.totalChanges && ` (the first ${changes.length} are shown)`}
       </p>
