@@ -270,11 +270,12 @@ fn check_second(records: &Records) -> Result<()> {
     let states: Vec<&str> = records.releases.iter().map(|(release, _)| release.status.name()).collect();
     ensure!(states == ["deployed_partial", "deployed_full"], "the releases are {states:?}");
     let (first, second) = (&records.releases[0].0, &records.releases[1].0);
-    let number = |release: &conman_domain::release::Release| {
-        let tag = release.status.publication().map(|publication| publication.tag.to_string());
-        tag.and_then(|tag| tag.rsplit('.').next().and_then(|number| number.parse::<u32>().ok()))
+    // Day and number of the day: the two may be published on either side of midnight.
+    let numbers = |release: &conman_domain::release::Release| -> Option<Vec<u32>> {
+        let tag = release.status.publication()?.tag.to_string();
+        tag.trim_start_matches('r').split('.').map(|number| number.parse().ok()).collect()
     };
-    let (one, two) = (number(first), number(second));
+    let (one, two) = (numbers(first), numbers(second));
     ensure!(one.is_some() && one < two, "the tags are numbered {one:?} and {two:?}");
     let state = records.changesets[3].status.name();
     ensure!(state == "released", "the fourth changeset is {state}");
