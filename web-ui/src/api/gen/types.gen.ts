@@ -961,6 +961,27 @@ export type FreezeWindows = {
 };
 
 /**
+ * A wish to freeze what an environment runs.
+ */
+export type FreezeWish = {
+    /**
+     * The config version that was looked at; the one that runs, if left out.
+     */
+    base_version?: number | null;
+    /**
+     * The program's own version, e.g. a commit or a tag.
+     */
+    code_version: string;
+    environment_id: string;
+    /**
+     * What the runs vary: parameters with other values, and whatever else the program takes.
+     */
+    factors?: {
+        [key: string]: unknown;
+    };
+};
+
+/**
  * How programs are told whether the server can serve.
  */
 export type Health = {
@@ -8533,7 +8554,7 @@ export type ListParameterSetsResponses = {
 export type ListParameterSetsResponse = ListParameterSetsResponses[keyof ListParameterSetsResponses];
 
 export type FreezeParametersData = {
-    body: Freeze;
+    body: FreezeWish;
     path: {
         /**
          * The app

@@ -376,6 +376,16 @@ export const zFreezeSpan = z.object({
 });
 
 /**
+ * A wish to freeze what an environment runs.
+ */
+export const zFreezeWish = z.object({
+    base_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
+    code_version: z.string(),
+    environment_id: z.uuid(),
+    factors: z.record(z.string(), z.unknown()).optional()
+});
+
+/**
  * How programs are told whether the server can serve.
  */
 export const zHealth = z.object({
@@ -2963,7 +2973,7 @@ export const zListParameterSetsQuery = z.object({
  */
 export const zListParameterSetsResponse = zListParameterSetSummary;
 
-export const zFreezeParametersBody = zFreeze;
+export const zFreezeParametersBody = zFreezeWish;
 
 export const zFreezeParametersPath = z.object({
     appId: z.uuid()
