@@ -15,6 +15,7 @@ Builds a bench, optimised, and runs it. Each prints one JSON object per configur
     diff         semantic diffs, against difftastic, which is installed below target/ if need be, and `git diff`
     store        batches and reads of the store, on both backends
     distribute   from a deployment's commit to the last worker that applied it
+    streams      from a save to the last client of the server's stream
     reads        values over HTTP, against a bare handler
     rebuild      what a server reads before its first answer, by the length of the history
 
@@ -30,7 +31,7 @@ struct Bench {
     needs_conman: bool,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench {
         name: "compose",
         package: "conman-git",
@@ -58,6 +59,13 @@ const BENCHES: [Bench; 6] = [
         example: "bench_distribute",
         needs_servers: true,
         needs_conman: false,
+    },
+    Bench {
+        name: "streams",
+        package: "conman-testkit",
+        example: "bench_streams",
+        needs_servers: false,
+        needs_conman: true,
     },
     Bench {
         name: "reads",
