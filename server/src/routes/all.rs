@@ -3,7 +3,7 @@
 use super::{
     accounts, analysis, apps, audit, auth, changesets, comments, deployments, drafts, environments, freezes,
     history, invites, jobs, me, members, parameters, password, releases, restores, revisions, service_tokens,
-    sync, tokens, values, worker, workspaces,
+    stream, sync, tokens, values, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,6 +35,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(releases::routes())
         .merge(deployments::routes())
         .merge(jobs::routes())
+        .merge(stream::routes())
         .merge(audit::routes())
         .merge(values::routes())
         .merge(worker::routes())

@@ -27,6 +27,7 @@ mod restores;
 mod revisions;
 mod service_tokens;
 pub mod shared;
+mod stream;
 mod sync;
 mod tokens;
 mod values;

@@ -14,6 +14,7 @@ mod deploying;
 mod diffs;
 mod drafting;
 mod editing;
+mod following;
 mod freezing;
 mod hostile;
 mod jobs;
