@@ -8,6 +8,7 @@
 #[macro_use]
 mod harness;
 
+mod cataloguing;
 mod comments;
 mod composing;
 mod deploying;
@@ -26,6 +27,7 @@ mod record;
 mod restoring;
 mod reviewing;
 mod runners;
+mod running;
 mod saving;
 mod syncing;
 mod time_travel;
