@@ -10,10 +10,10 @@ mod member;
 mod path;
 mod query;
 
-pub use actor::{CurrentActor, CurrentProgram, MaybeActor, SessionActor, Via};
+pub use actor::{Credentials, CurrentActor, CurrentProgram, MaybeActor, SessionActor, Via};
 pub use body::{BodyLimit, JsonBody, RawBody};
 pub use context::ClientContext;
 pub use if_match::{IfMatch, RequiredIfMatch};
 pub use member::AppMember;
-pub use path::{PathId, PathInstant, PathParameter, instant};
+pub use path::{PathId, PathInstant, PathParameter, PathVersion, instant};
 pub use query::{PageLimit, PageNumber, QueryOf};

@@ -30,11 +30,13 @@ mod revisions;
 mod runs;
 mod service_tokens;
 pub mod shared;
+mod stream;
 mod sync;
 mod tokens;
 mod values;
 mod views;
 mod worker;
+mod workers;
 mod workspaces;
 
 pub(crate) use all::all;
