@@ -8,6 +8,8 @@ import {
 } from '../api/gen/@tanstack/react-query.gen';
 import { Deployments } from '../features/environments/Deployments';
 import { PutOn } from '../features/environments/PutOn';
+import { FreezeWindows } from '../features/freezes/FreezeWindows';
+import { FreezeBanner } from '../features/freezes/useFreeze';
 import { History } from '../features/parameters/History';
 import { paths } from '../paths';
 import { buttonLook } from '../ui/Button';
@@ -61,6 +63,7 @@ export function EnvironmentPage() {
         </>
       }
     >
+      <FreezeBanner stage={stage} />
       <Panel title="Runs now">
         {running ? (
           <dl className="grid gap-x-6 gap-y-2 px-4 py-3 [grid-template-columns:repeat(auto-fit,minmax(9rem,1fr))] [&_dt]:text-sm [&_dt]:text-soft">
@@ -102,7 +105,7 @@ export function EnvironmentPage() {
       </Panel>
       <Workers path={path} version={running?.config_version} />
       <Tabs
-        label="What happened here"
+        label="Parts of the environment"
         selected={search.tab ?? 'deployments'}
         onSelect={(tab) => change({ tab: tab === 'deployments' ? undefined : tab, page: undefined }, true)}
         parts={[
@@ -131,6 +134,7 @@ export function EnvironmentPage() {
               </Panel>
             ),
           },
+          { id: 'freezes', label: 'Freezes', content: <FreezeWindows path={path} /> },
         ]}
       />
     </Page>

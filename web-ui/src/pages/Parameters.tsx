@@ -10,6 +10,8 @@ import {
 import { deleteConfigValue, saveConfig, submitDraft } from '../api/gen/sdk.gen';
 import type { Environment, EnvironmentConfig, ParameterValue } from '../api/gen/types.gen';
 import { fieldErrors, formError, problemOf } from '../api/problem';
+import { clock } from '../features/freezes/schedule';
+import { FreezeBanner, useFreeze } from '../features/freezes/useFreeze';
 import { Compare } from '../features/parameters/Compare';
 import { Drafts } from '../features/parameters/Drafts';
 import { changesOf, type Edits, read, rebased, same, textOf, type Value } from '../features/parameters/edits';
@@ -30,7 +32,7 @@ export function Parameters() {
   const path = { appId: useIdOf('appId'), envId: useIdOf('envId') };
   const navigate = useNavigate();
   const [search, change] = useFilters();
-  const stages = useQuery(listEnvironmentsOptions({ path: { appId: path.appId } }));
+  const stages = useQuery({ ...listEnvironmentsOptions({ path: { appId: path.appId } }), ...live });
   const stage = stages.data?.data.find(({ id }) => id === path.envId);
   const config = useQuery({ ...getEnvironmentConfigOptions({ path }), enabled: stage?.running !== null, ...live });
   return (
@@ -59,6 +61,7 @@ export function Parameters() {
         </div>
       }
     >
+      <FreezeBanner stage={stage} />
       {stage?.running === null ? (
         <Panel>
           <Empty icon={SlidersHorizontal} title="Nothing runs here yet">
@@ -125,6 +128,7 @@ function Editor({ path, stage, config, onStale }: EditorProps) {
   const [edits, setEdits] = useState<Edits>({});
   const [isReviewing, review] = useState(false);
   const [reason, setReason] = useState('');
+  const freeze = useFreeze(path.appId, stage);
   const profiles = useQuery(listProfilesOptions({ path: { appId: path.appId } }));
   const own = profiles.data?.data.find(({ id }) => id === stage?.profile_id)?.env_vars;
   const canSave = stage?.allowed_actions.includes('save_parameters') ?? false;
@@ -143,7 +147,7 @@ function Editor({ path, stage, config, onStale }: EditorProps) {
   };
   const save = useAct(
     () =>
-      saveConfig({ path, body: { ...body, reason: reason || null } }).catch((error) => {
+      saveConfig({ path, body: { ...body, ...freeze.body, reason: reason || null } }).catch((error) => {
         recompute(error);
         throw error;
       }),
@@ -225,6 +229,7 @@ function Editor({ path, stage, config, onStale }: EditorProps) {
                   text={edits[name]?.text}
                   error={errors[name]}
                   canSave={canSave}
+                  canReset={canSave && !stage?.freeze}
                   onText={(text) => set(name, parameter.value as Value, text)}
                   onUndo={() => setEdits(Object.fromEntries(Object.entries(edits).filter(([one]) => one !== name)))}
                   onReset={() => reset.mutate(name)}
@@ -242,6 +247,7 @@ function Editor({ path, stage, config, onStale }: EditorProps) {
             </b>
             {Object.keys(problems).length > 0 && `, ${Object.keys(problems).length} to correct`}
             {overtaken > 0 && `, ${overtaken} changed by somebody else meanwhile`}
+            {freeze.isHeld && `. Frozen: nothing is saved until ${clock(stage?.freeze?.ends_at ?? '')}`}
           </span>
           <Button onPress={() => setEdits({})}>Discard</Button>
           <Button
@@ -273,7 +279,7 @@ function Editor({ path, stage, config, onStale }: EditorProps) {
             ) : (
               <Button
                 look="primary"
-                isDisabled={changes.length === 0}
+                isDisabled={changes.length === 0 || !freeze.isReady}
                 isPending={save.isPending}
                 onPress={() => {
                   setEdits(rebased(config.parameters, edits));
@@ -292,9 +298,15 @@ function Editor({ path, stage, config, onStale }: EditorProps) {
               Critical: {names.join(', ')}. Somebody else approves such a change; submit all of it with a reason.
             </p>
           ) : (
-            <FormError error={formError(refused, changes.map(({ name }) => `values.${name}`).concat('reason'))} />
+            <FormError
+              error={formError(
+                refused,
+                changes.map(({ name }) => `values.${name}`).concat('reason', 'override_freeze'),
+              )}
+            />
           )}
           {critical && <FormError error={formError(draft.error, ['reason'])} />}
+          {!critical && freeze.field(save.error)}
           <p>
             Version {config.config_version} runs. Workers take the change at their next safe boundary, at once where
             there is none.
@@ -333,12 +345,24 @@ type ParameterProps = {
   text: string | undefined;
   error: string | undefined;
   canSave: boolean;
+  canReset: boolean;
   onText: (text: string) => void;
   onUndo: () => void;
   onReset: () => void;
 };
 
-function Parameter({ name, parameter, isOwn, text, error, canSave, onText, onUndo, onReset }: ParameterProps) {
+function Parameter({
+  name,
+  parameter,
+  isOwn,
+  text,
+  error,
+  canSave,
+  canReset,
+  onText,
+  onUndo,
+  onReset,
+}: ParameterProps) {
   const value = parameter.value as Value;
   const shown = text ?? textOf(value);
   const typed = read(parameter.type, shown);
@@ -396,7 +420,7 @@ function Parameter({ name, parameter, isOwn, text, error, canSave, onText, onUnd
             Undo
           </Button>
         ) : (
-          canSave &&
+          canReset &&
           isOwn && (
             <Button small look="quiet" icon={RotateCcw} aria-label={`To default: ${name}`} onPress={onReset}>
               To default
