@@ -80,6 +80,7 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
     parameters: `${dev}/parameters`,
     'parameters-drafts': `${dev}/parameters?tab=drafts`,
     'parameters-history': `${dev}/parameters?tab=history`,
+    'parameters-then': `${dev}/parameters?tab=then`,
     'parameters-compare': `${dev}/parameters?tab=compare`,
     workspaces: `${app}/workspaces`,
     jobs: `${app}/jobs`,

@@ -5,6 +5,7 @@ import { PATIENCE, SHOTS, startBrowser, startDemo } from './browser.mjs';
 import { tests } from './tests.mjs';
 import './day.mjs';
 import './freezes.mjs';
+import './restore.mjs';
 
 const only = process.argv[2];
 const [browser, demo] = await Promise.all([startBrowser(), startDemo()]);

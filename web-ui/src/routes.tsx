@@ -21,11 +21,12 @@ export type Search = {
   q?: string;
   type?: string;
   action?: string;
+  at?: string;
   from?: number;
   until?: number;
 };
 
-const TEXTS = ['to', 'state', 'tab', 'view', 'file', 'q', 'type', 'action'] as const;
+const TEXTS = ['to', 'state', 'tab', 'view', 'file', 'q', 'type', 'action', 'at'] as const;
 const NUMBERS = ['line', 'page', 'from', 'until'] as const;
 
 function readSearch(raw: Record<string, unknown>): Search {

@@ -130,7 +130,7 @@ export function EnvironmentPage() {
             label: 'Versions',
             content: (
               <Panel>
-                <History path={path} />
+                <History path={path} stage={stage} />
               </Panel>
             ),
           },

@@ -105,9 +105,11 @@ export function inWords(schedule: FreezeSchedule): string {
 const weekday = (date: string) => DAYS[(new Date(`${date}T00:00Z`).getUTCDay() + 6) % 7]?.[1] ?? '';
 
 /** An instant as the clock here shows it, in the form of a field for dates and times. */
-export function localOf(at: string | Date): string {
+export function localOf(at: string | Date, withSeconds = false): string {
   const instant = new Date(at);
-  return new Date(instant.getTime() - instant.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  if (Number.isNaN(instant.getTime())) return '';
+  const local = new Date(instant.getTime() - instant.getTimezoneOffset() * 60_000).toISOString();
+  return local.slice(0, withSeconds ? 19 : 16);
 }
 
 /** The instant that a field for dates and times means here. What is not one stays for the server to refuse. */
