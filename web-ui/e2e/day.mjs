@@ -82,6 +82,8 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
     'parameters-history': `${dev}/parameters?tab=history`,
     'parameters-then': `${dev}/parameters?tab=then`,
     'parameters-compare': `${dev}/parameters?tab=compare`,
+    profiles: `${app}/profiles`,
+    settings: `${app}/settings`,
     workspaces: `${app}/workspaces`,
     jobs: `${app}/jobs`,
     job: `${app}/jobs/${job.id}`,

@@ -6,6 +6,7 @@ import { tests } from './tests.mjs';
 import './day.mjs';
 import './freezes.mjs';
 import './restore.mjs';
+import './settings.mjs';
 
 const only = process.argv[2];
 const [browser, demo] = await Promise.all([startBrowser(), startDemo()]);

@@ -72,6 +72,7 @@ const inside = (
   [
     page('/', () => import('./pages/Home'), 'Home'),
     page('/me', () => import('./pages/MePage'), 'MePage'),
+    page('/outbox', () => import('./pages/Outbox'), 'Outbox'),
     page('/new-app', () => import('./pages/NewApp'), 'NewApp'),
     page('/apps/$appId', () => import('./pages/Overview'), 'Overview'),
     page('/apps/$appId/changesets', () => import('./pages/Changesets'), 'Changesets'),
@@ -88,6 +89,9 @@ const inside = (
     page('/apps/$appId/jobs', () => import('./pages/Jobs'), 'Jobs'),
     page('/apps/$appId/jobs/$jobId', () => import('./pages/JobPage'), 'JobPage'),
     page('/apps/$appId/audit', () => import('./pages/Audit'), 'Audit'),
+    page('/apps/$appId/profiles', () => import('./pages/Profiles'), 'Profiles'),
+    page('/apps/$appId/profiles/$profileId', () => import('./pages/Profiles'), 'ProfilePage'),
+    page('/apps/$appId/settings', () => import('./pages/Settings'), 'Settings'),
     page('/apps/$appId/members', () => import('./pages/Members'), 'Members'),
   ] as const
 ).map((options) => createRoute({ getParentRoute: () => shell, ...options }));

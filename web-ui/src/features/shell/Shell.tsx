@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
-import { House, LogOut, type LucideIcon, Menu, Moon, Search, Sun, SunMoon } from 'lucide-react';
+import { House, LogOut, type LucideIcon, Mail, Menu, Moon, Search, Sun, SunMoon } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { listAppsOptions, meOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { logout } from '../../api/gen/sdk.gen';
@@ -96,6 +96,13 @@ export function Shell() {
                 <House aria-hidden size={15} /> Home
               </Link>
             </li>
+            {me.data.instance_admin && !app && (
+              <li>
+                <Link to={paths.outbox} className={item}>
+                  <Mail aria-hidden size={15} /> Outbox
+                </Link>
+              </li>
+            )}
             {places.map(({ label, to, icon: Icon }) => (
               <li key={to}>
                 <Link to={to} activeOptions={{ exact: label === 'Overview', includeSearch: false }} className={item}>

@@ -1,12 +1,14 @@
 import {
   Boxes,
   FileClock,
+  FileSliders,
   GitPullRequestArrow,
   Layers,
   ListOrdered,
   type LucideIcon,
   PackageCheck,
   PencilRuler,
+  Settings,
   Users,
   Wrench,
 } from 'lucide-react';
@@ -22,7 +24,9 @@ export const placesOf = (app: string): Place[] => [
   { label: 'Queue', to: paths.queue(app), icon: ListOrdered, keys: 'g q' },
   { label: 'Releases', to: paths.releases(app), icon: PackageCheck, keys: 'g r' },
   { label: 'Environments', to: paths.environments(app), icon: Boxes, keys: 'g e' },
+  { label: 'Profiles', to: paths.profiles(app), icon: FileSliders, keys: 'g p' },
   { label: 'Jobs', to: paths.jobs(app), icon: Wrench, keys: 'g j' },
   { label: 'Audit', to: paths.audit(app), icon: FileClock, keys: 'g a' },
   { label: 'Members', to: paths.members(app), icon: Users, keys: 'g m' },
+  { label: 'Settings', to: paths.settings(app), icon: Settings, keys: 'g s' },
 ];
