@@ -7,6 +7,7 @@ import './day.mjs';
 import './freezes.mjs';
 import './restore.mjs';
 import './settings.mjs';
+import './workspace.mjs';
 
 const only = process.argv[2];
 const [browser, demo] = await Promise.all([startBrowser(), startDemo()]);
