@@ -32,6 +32,7 @@ mod migrations;
 mod model;
 mod port;
 mod postgres;
+mod runs;
 mod sqlite;
 
 pub use changes::{Changes, ConfigChanged};
@@ -41,3 +42,4 @@ pub use model::{
     ParameterActivation, ParameterChange, Pending, Refused, WorkerReport, WorkerSession,
 };
 pub use port::{Distribution, FAULT_POINTS, create_database, drop_database, open};
+pub use runs::{FrozenSet, NewRun, RowsPage, RunEnding, RunFilter, RunRegistry, SetReferences, SetSummary};

@@ -24,6 +24,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
         name: "worker boundaries",
         sql: include_str!("../migrations/postgres/0003_worker_boundaries.sql"),
     },
+    Migration { number: 4, name: "runs", sql: include_str!("../migrations/postgres/0004_runs.sql") },
 ];
 
 pub(crate) const SQLITE: &[Migration] = &[
@@ -38,6 +39,7 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "worker boundaries",
         sql: include_str!("../migrations/sqlite/0003_worker_boundaries.sql"),
     },
+    Migration { number: 4, name: "runs", sql: include_str!("../migrations/sqlite/0004_runs.sql") },
 ];
 
 impl Migration {

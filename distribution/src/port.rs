@@ -6,6 +6,7 @@ use crate::model::{
     Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
     WorkerSession,
 };
+use crate::runs::RunRegistry;
 use crate::{postgres, sqlite};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,7 +32,7 @@ pub(crate) const RECENT_VERSIONS: u32 = 10;
 
 /// Keeps what every environment runs, and tells who listens when it changes.
 #[async_trait]
-pub trait Distribution: Send + Sync {
+pub trait Distribution: RunRegistry + Send + Sync {
     /// Names those of the hashes whose contents the database lacks, each once, in no particular order.
     async fn missing_blobs(&self, hashes: &[ContentHash]) -> Result<Vec<ContentHash>, DistributionError>;
 

@@ -250,6 +250,22 @@ impl Catalog {
         if problems.is_empty() { Ok(catalog) } else { Err(problems) }
     }
 
+    /// What one file declares by itself: whether its rules name what another file declares is not asked. `None` where
+    /// it cannot be read, or declares a parameter twice.
+    pub(crate) fn of_file(text: &str) -> Option<Self> {
+        let file: CatalogFile = yaml::from_slice(text.as_bytes()).ok()?;
+        let mut catalog = Self::default();
+        for parameter in file.parameters.into_iter().map(Placed::into_value) {
+            if catalog.parameters.insert(parameter.name.clone(), parameter).is_some() {
+                return None;
+            }
+        }
+        for rule in file.rules {
+            catalog.rules.push(rule.into_value().parse().ok()?);
+        }
+        Some(catalog)
+    }
+
     /// The variables that are values of parameters; the others are plain variables.
     pub fn own_values(&self, variables: &Values) -> Values {
         let of_parameters = |(name, _): &(&ParameterName, &Value)| self.parameters.contains_key(*name);
@@ -349,7 +365,8 @@ impl Parameter {
         Ok(())
     }
 
-    fn problems(&self) -> Vec<String> {
+    /// What is wrong with the declaration itself.
+    pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let bounded =
             matches!(self.kind, ParameterType::Int | ParameterType::Number | ParameterType::Duration);

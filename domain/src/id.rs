@@ -95,6 +95,8 @@ ids! {
     DraftId = "draft";
     /// Names a freeze window.
     FreezeWindowId = "freeze window";
+    /// Names a run of a program.
+    RunId = "run";
     /// Names a job.
     JobId = "job";
     /// Names a mail in the outbox.

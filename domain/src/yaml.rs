@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::ops::Range;
 
 /// The largest document that typed loading takes, in bytes.
 pub const MAX_BYTES: usize = 5 * 1024 * 1024;
@@ -28,6 +29,23 @@ impl<T> Placed<T> {
     pub fn at(&self) -> (Option<u32>, Option<u32>) {
         let at = self.0.referenced;
         (Some(at.line() as u32), Some(at.column() as u32))
+    }
+
+    /// The bytes of the document that it stands in, quotes and all, for a scalar; for others, where they begin. None where
+    /// it is not known, or where the value comes from elsewhere (an alias, a merge).
+    pub fn span(&self, text: &str) -> Option<Range<usize>> {
+        if self.0.referenced != self.0.defined {
+            return None;
+        }
+        let span = self.0.referenced.span();
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+        text.get(start..end).map(|_| start..end)
+    }
+
+    /// The value.
+    pub fn value(&self) -> &T {
+        &self.0.value
     }
 
     /// The value alone.

@@ -14,7 +14,7 @@ use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::name::ParameterName;
 use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Object, Pool};
 use std::collections::BTreeMap;
 use tokio::task::JoinHandle;
 
@@ -34,6 +34,12 @@ impl Postgres {
         let listening = listen::Listening::start(&server, &hub, listen::PATIENCE).await?;
         let listener = tokio::spawn(listen::run(server, hub.clone(), listening));
         Ok(Self { pool, hub, listener })
+    }
+}
+
+impl Postgres {
+    pub(super) async fn client(&self) -> Result<Object, DistributionError> {
+        Ok(self.pool.get().await?)
     }
 }
 

@@ -163,7 +163,7 @@ pub(super) async fn parameters_at(
 }
 
 /// Several queries as of one instant.
-async fn reading(client: &mut Object) -> Result<Transaction<'_>, DistributionError> {
+pub(super) async fn reading(client: &mut Object) -> Result<Transaction<'_>, DistributionError> {
     let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
     Ok(transaction.read_only(true).start().await?)
 }

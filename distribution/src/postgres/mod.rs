@@ -9,6 +9,7 @@ mod history;
 mod listen;
 mod read;
 mod report;
+mod runs;
 mod server;
 mod setup;
 

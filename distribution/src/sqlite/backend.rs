@@ -52,7 +52,7 @@ impl Sqlite {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection, &Hub) -> Result<T, DistributionError> + Send + 'static,
     ) -> Result<T, DistributionError> {
@@ -60,7 +60,7 @@ impl Sqlite {
         blocking(move || work(&mut inner.writer.lock(), &inner.hub)).await
     }
 
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, DistributionError> + Send + 'static,
     ) -> Result<T, DistributionError> {

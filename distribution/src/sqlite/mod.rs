@@ -7,6 +7,7 @@ mod activate;
 mod backend;
 mod history;
 mod read;
+mod runs;
 mod setup;
 
 pub(crate) use backend::Sqlite;
