@@ -8,6 +8,7 @@ import './freezes.mjs';
 import './restore.mjs';
 import './settings.mjs';
 import './workspace.mjs';
+import './review.mjs';
 
 const only = process.argv[2];
 const [browser, demo] = await Promise.all([startBrowser(), startDemo()]);
