@@ -1,7 +1,7 @@
 // One working day in the laboratory: from the first account to a release on two stages.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { person, SHOTS, settled, startEmpty, violations } from './browser.mjs';
+import { look, person, SHOTS, settled, startEmpty, violations } from './browser.mjs';
 import { byRole, test } from './tests.mjs';
 
 test('the first account is made by the one-time link, signs out and in, and makes an app', async ({ browser }) => {
@@ -95,18 +95,9 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
   const { page, broken, context } = await person(browser, demo.url, demo.accounts.app_admin);
   const wrong = [];
   for (const [name, path] of Object.entries(pages)) {
-    for (const theme of ['light', 'dark']) {
-      await page.evaluate((chosen) => localStorage.setItem('conman.theme', chosen), theme);
-      await page.goto(path);
-      await settled(page);
-      for (const violation of await violations(page)) wrong.push(`${name}, ${theme}: ${violation}`);
-      await page.screenshot({ path: join(SHOTS, `${name}-${theme}.png`) });
-    }
-    await page.setViewportSize({ width: 360, height: 740 });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    if (overflow > 0) wrong.push(`${name}: ${overflow} pixels wider than a phone`);
-    await page.screenshot({ path: join(SHOTS, `${name}-narrow.png`) });
-    await page.setViewportSize({ width: 1360, height: 860 });
+    await page.goto(path);
+    await settled(page);
+    await look(page, name, wrong);
   }
   assert.deepEqual(wrong, []);
   assert.deepEqual(broken, []);

@@ -9,6 +9,7 @@ import './restore.mjs';
 import './settings.mjs';
 import './workspace.mjs';
 import './review.mjs';
+import './doors.mjs';
 
 const only = process.argv[2];
 const [browser, demo] = await Promise.all([startBrowser(), startDemo()]);

@@ -22,23 +22,28 @@ test('files are moved, written by two tabs at once, synced key by key, and reset
 
   // Two files beside one another; one gets another place.
   const workspace = `${app}/workspaces/${collided.workspace_id}`;
-  await page.goto(`${workspace}?file=README.md`);
+  await page.goto(workspace);
   const editor = page.locator('.cm-content');
-  await editor.waitFor();
+  await byRole(page, 'button', 'New file').click();
+  await byRole(page, 'dialog', 'New file').getByLabel('Path').fill('plan.md');
+  await byRole(page, 'button', 'Create').click();
+  await editor.click();
+  await page.keyboard.type('# A plan\n\nTo be read by all.\n');
+  await page.getByRole('status').getByText('Saved', { exact: true }).waitFor();
   await page.keyboard.press('Control+p');
   await page.keyboard.type(collided.collisions[0].path);
   await page.keyboard.press('Enter');
   const open = byRole(page, 'navigation', 'Open files');
-  await byRole(open, 'button', 'README.md', { exact: true }).click();
-  await byRole(page, 'button', 'Rename or move README.md').click();
+  await byRole(open, 'button', 'plan.md', { exact: true }).click();
+  await byRole(page, 'button', 'Rename or move plan.md').click();
   const move = byRole(page, 'dialog', 'Rename or move');
-  await move.getByLabel('New path').fill('../README.md');
+  await move.getByLabel('New path').fill('../plan.md');
   await byRole(move, 'button', 'Move').click();
   await move.locator('input[aria-invalid=true], [role=alert]').first().waitFor();
-  await move.getByLabel('New path').fill('docs/READ-ME.md');
+  await move.getByLabel('New path').fill('docs/plan.md');
   await byRole(move, 'button', 'Move').click();
   await move.waitFor({ state: 'detached' });
-  await byRole(page, 'heading', 'docs/READ-ME.md').waitFor();
+  await byRole(page, 'heading', 'docs/plan.md').waitFor();
   await byRole(page, 'button', 'Checkpoint').click();
   await byRole(page, 'dialog', 'Checkpoint').getByLabel('Message').fill('Put the text where texts are');
   await byRole(page, 'button', 'Commit').click();
@@ -46,7 +51,7 @@ test('files are moved, written by two tabs at once, synced key by key, and reset
 
   // The other tab is faster: what was typed here stays, and both are put together.
   const other = await context.newPage();
-  await other.goto(`${workspace}?file=docs/READ-ME.md`);
+  await other.goto(`${workspace}?file=docs/plan.md`);
   await other.locator('.cm-content').waitFor();
   const write = async (tab, key, text) => {
     await tab.locator('.cm-content').click();
