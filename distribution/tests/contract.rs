@@ -536,11 +536,13 @@ fn parameter_set(place: Place, hash: char, catalog: &str) -> String {
 
 fn run(place: Place, set: &str) -> String {
     format!(
-        "INSERT INTO {{s}}runs (id, app_id, environment_id, parameter_set_hash, kind, status, started_by)
-         VALUES ('{}', '{}', '{}', {set}, 'backtest', 'running', 'ana')",
+        "INSERT INTO {{s}}runs (id, app_id, environment_id, parameter_set_hash, kind, description, status,
+            started_by, started_by_id)
+         VALUES ('{}', '{}', '{}', {set}, 'backtest', '', 'running', 'ana', '{}')",
         Uuid::now_v7(),
         place.app,
         place.environment,
+        Uuid::now_v7(),
     )
 }
 

@@ -252,7 +252,7 @@ impl Catalog {
 
     /// What one file declares by itself: whether its rules name what another file declares is not asked. `None` where
     /// it cannot be read, or declares a parameter twice.
-    pub(crate) fn of_file(text: &str) -> Option<Self> {
+    pub fn of_file(text: &str) -> Option<Self> {
         let file: CatalogFile = yaml::from_slice(text.as_bytes()).ok()?;
         let mut catalog = Self::default();
         for parameter in file.parameters.into_iter().map(Placed::into_value) {

@@ -52,22 +52,20 @@ struct PlacedParameter {
 }
 
 impl Widening {
-    /// The parameter with the wish granted, or what of the wish would not widen it.
-    pub fn of(&self, parameter: &Parameter) -> Result<Parameter, NotWidened> {
-        let refused = |field, message: String| Err(NotWidened { field: Some(field), message });
+    /// The parameter with the wish granted, or everything of the wish that would not widen it.
+    pub fn of(&self, parameter: &Parameter) -> Result<Parameter, Vec<NotWidened>> {
+        let mut refused = Vec::new();
+        let mut refuse = |field, message: String| refused.push(NotWidened { field, message });
         let mut wide = parameter.clone();
-        match (&mut wide.allowed_values, self.allow.as_slice()) {
-            (_, []) => {}
-            (None, _) => {
-                return refused("allow", format!("`{}` has no list of allowed values", parameter.name));
-            }
-            (Some(allowed), more) => {
-                for value in more {
+        match &mut wide.allowed_values {
+            None if self.allow.is_empty() => {}
+            None => refuse(Some("allow"), format!("`{}` has no list of allowed values", parameter.name)),
+            Some(allowed) => {
+                for value in &self.allow {
                     if allowed.contains(value) {
-                        return refused("allow", format!("{value} is allowed already"));
-                    }
-                    if let Err(message) = parameter.kind.check(value) {
-                        return refused("allow", format!("{value}: {message}"));
+                        refuse(Some("allow"), format!("{value} is allowed already"));
+                    } else if let Err(message) = parameter.kind.check(value) {
+                        refuse(Some("allow"), format!("{value}: {message}"));
                     }
                     allowed.push(value.clone());
                 }
@@ -78,27 +76,28 @@ impl Widening {
         {
             let Some(wish) = wish else { continue };
             let Some(present) = bound else {
-                return refused(field, format!("`{}` has no `{field}`", parameter.name));
+                refuse(Some(field), format!("`{}` has no `{field}`", parameter.name));
+                continue;
             };
-            let magnitudes = (parameter.kind.magnitude(present), parameter.kind.magnitude(wish));
-            let (Some(from), Some(to)) = magnitudes else {
-                return refused(field, format!("does not fit the type {}", parameter.kind.name()));
-            };
-            if (to - from) * grows <= 0.0 {
-                let word = if grows > 0.0 { "greater" } else { "less" };
-                let present = crate::value::plain_text(present);
-                return refused(field, format!("must be {word} than {present}, or nothing is widened"));
+            match (parameter.kind.magnitude(present), parameter.kind.magnitude(wish)) {
+                (Some(from), Some(to)) if (to - from) * grows > 0.0 => {}
+                (Some(_), Some(_)) => {
+                    let word = if grows > 0.0 { "greater" } else { "less" };
+                    let present = crate::value::plain_text(present);
+                    refuse(Some(field), format!("must be {word} than {present}, or nothing is widened"));
+                }
+                (_, _) => refuse(Some(field), format!("does not fit the type {}", parameter.kind.name())),
             }
             *bound = Some(wish.clone());
         }
         if wide == *parameter {
-            let message = "say which values to allow, or another `min` or `max`".to_owned();
-            return Err(NotWidened { field: None, message });
+            refuse(None, "say which values to allow, or another `min` or `max`".to_owned());
         }
-        match wide.problems().into_iter().next() {
-            None => Ok(wide),
-            Some(message) => Err(NotWidened { field: None, message }),
+        if refused.is_empty() {
+            let problems = wide.problems().into_iter();
+            refused.extend(problems.map(|message| NotWidened { field: None, message }));
         }
+        if refused.is_empty() { Ok(wide) } else { Err(refused) }
     }
 }
 
@@ -316,13 +315,15 @@ mod tests {
         let wish = |min: Value| Widening { min: Some(min), ..Widening::default() };
         let edited = widen(FILE, &wish(json!(-0.5)), &wish(json!(-0.5)).of(&low).unwrap()).unwrap();
         assert_eq!(edited, FILE.replace("min: 0", "min: -0.5"));
-        assert_eq!(wish(json!(0.5)).of(&low).unwrap_err().field, Some("min"));
-        assert_eq!(wish(json!("x")).of(&low).unwrap_err().field, Some("min"));
+        assert_eq!(wish(json!(0.5)).of(&low).unwrap_err()[0].field, Some("min"));
+        assert_eq!(wish(json!("x")).of(&low).unwrap_err()[0].field, Some("min"));
         let max = Widening { max: Some(json!(9)), ..Widening::default() };
-        assert_eq!(max.of(&low).unwrap_err().message, "`low` has no `max`");
-        assert_eq!(Widening::default().of(&low).unwrap_err().field, None);
+        assert_eq!(max.of(&low).unwrap_err()[0].message, "`low` has no `max`");
+        let both = Widening { max: Some(json!(9)), ..wish(json!(3)) };
+        assert_eq!(both.of(&low).unwrap_err().len(), 2, "all that is wrong is told at once");
+        assert_eq!(Widening::default().of(&low).unwrap_err()[0].field, None);
         let allow = Widening { allow: vec![json!(3)], ..Widening::default() };
-        assert_eq!(allow.of(&low).unwrap_err().field, Some("allow"));
+        assert_eq!(allow.of(&low).unwrap_err()[0].field, Some("allow"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::id::UserId;
 use crate::job::Job;
 use crate::release::{Release, ReleaseStatus};
+use crate::run::{Run, RunStatus};
 use crate::workspace::Workspace;
 
 /// A member of an app, as the policy sees them.
@@ -106,6 +107,8 @@ actions! {
         ManageServiceTokens = "manage_service_tokens",
         /// Read the audit log of the app.
         ReadAudit = "read_audit",
+        /// Freeze parameters, and register runs with them.
+        RegisterRuns = "register_runs",
     }
     /// What can be done with a workspace.
     WorkspaceAction {
@@ -178,6 +181,13 @@ actions! {
         /// Ask it to stop.
         Cancel = "cancel",
     }
+    /// What can be done with a run.
+    RunAction {
+        /// Say how it ended.
+        End = "end",
+        /// Register another one with the identical set.
+        Rerun = "rerun",
+    }
     /// What can be done with a deployment.
     DeploymentAction {
         /// Give one of the approvals that it needs.
@@ -190,7 +200,7 @@ actions! {
 /// Decides about an app.
 pub fn app(viewer: Viewer, action: AppAction) -> Result<(), Denied> {
     match action {
-        AppAction::Read | AppAction::Author | AppAction::ReadAudit => Ok(()),
+        AppAction::Read | AppAction::Author | AppAction::ReadAudit | AppAction::RegisterRuns => Ok(()),
         AppAction::ReorderQueue | AppAction::DraftRelease | AppAction::Deploy => {
             at_least(viewer, Role::ConfigManager)
         }
@@ -381,6 +391,20 @@ pub fn draft(viewer: Viewer, draft: &ParameterDraft, action: DraftAction) -> Res
         (DraftAction::Approve | DraftAction::Reject, status) => {
             wrong_state(format!("a draft that is {} waits for no decision", status.name()))
         }
+    }
+}
+
+/// Decides about a run: whoever registered it says how it ended.
+pub fn run(viewer: Viewer, run: &Run, action: RunAction) -> Result<(), Denied> {
+    match action {
+        RunAction::Rerun => Ok(()),
+        RunAction::End if run.started_by_id != viewer.user_id && viewer.role < Role::ConfigManager => {
+            forbidden("who registered it or a config manager says how a run ended")
+        }
+        RunAction::End if run.status != RunStatus::Running => {
+            wrong_state(format!("the run is {} already", run.status.name()))
+        }
+        RunAction::End => Ok(()),
     }
 }
 

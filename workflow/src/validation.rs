@@ -2,12 +2,13 @@
 
 use crate::error::Result;
 use crate::services::Workflow;
+use conman_distribution::SetReferences;
 use conman_domain::RepoPath;
 use conman_domain::TreeId;
 use conman_domain::app::{App, BlockedPaths};
 use conman_domain::catalog::Catalog;
 use conman_domain::changeset::Finding;
-use conman_domain::name::EnvironmentName;
+use conman_domain::name::{EnvironmentName, ParameterName};
 use conman_domain::profile::RuntimeProfile;
 use conman_git::{MergedPath, Repository};
 use conman_validation::{blocked_findings, catalog_of, clash_finding, sort_findings};
@@ -56,7 +57,10 @@ impl Workflow {
         );
         match self.catalog(&repository, tree).await? {
             Err(problems) => findings.extend(problems),
-            Ok(catalog) => findings.extend(self.value_findings(app, &catalog).await?),
+            Ok(catalog) => {
+                findings.extend(self.value_findings(app, &catalog).await?);
+                findings.extend(self.removal_findings(app, base, &catalog).await?);
+            }
         }
         sort_findings(&mut findings);
         if findings.len() > MAX_FINDINGS {
@@ -83,6 +87,28 @@ impl Workflow {
     ) -> Result<std::result::Result<Catalog, Vec<Finding>>> {
         let files = repository.files(tree, Catalog::holds).await?;
         Ok(catalog_of(files.iter().map(|(path, content)| (path, content.bytes.as_slice()))))
+    }
+
+    /// Tells which parameters are gone although parameter sets refer to them.
+    async fn removal_findings(&self, app: &App, base: TreeId, catalog: &Catalog) -> Result<Vec<Finding>> {
+        let Ok(before) = self.catalog(&self.repository(app.id), base).await? else {
+            return Ok(Vec::new());
+        };
+        let kept = self.sets_that_keep(app.id, &before, catalog).await?;
+        let finding = |(name, sets): (ParameterName, SetReferences)| {
+            let named: Vec<&str> = sets.newest.iter().filter_map(|hash| hash.as_str().get(..12)).collect();
+            let more = match sets.total as usize - named.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let message = format!(
+                "parameter `{name}` cannot be removed, because parameter sets refer to it: {}{more}; \
+                 set `deprecated: true` instead",
+                named.join(", ")
+            );
+            Finding::of_no_file("parameter_in_use", message)
+        };
+        Ok(kept.into_iter().map(finding).collect())
     }
 
     /// Tells which environments' values the catalog would refuse.

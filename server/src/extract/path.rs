@@ -5,6 +5,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use conman_domain::name::ParameterName;
+use conman_domain::snapshot::ContentHash;
 use conman_domain::{Timestamp, id};
 use std::str::FromStr;
 
@@ -43,12 +44,18 @@ parameters! {
     DeploymentId = "deploymentId", "deployment";
     DraftId = "draftId", "draft";
     FreezeWindowId = "windowId", "freeze window";
+    RunId = "runId", "run";
     JobId = "jobId", "job";
 }
 
 impl PathParameter for ParameterName {
     const NAME: &'static str = "name";
     const WHAT: &'static str = "value";
+}
+
+impl PathParameter for ContentHash {
+    const NAME: &'static str = "hash";
+    const WHAT: &'static str = "parameter set";
 }
 
 /// An instant out of the path, in ISO 8601 with an offset; anything else is refused with 400.

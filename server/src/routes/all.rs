@@ -1,9 +1,9 @@
 //! All routes together.
 
 use super::{
-    accounts, analysis, apps, audit, auth, changesets, comments, deployments, drafts, environments, freezes,
-    history, invites, jobs, me, members, parameters, password, releases, restores, revisions, service_tokens,
-    sync, tokens, values, worker, workspaces,
+    accounts, analysis, apps, audit, auth, catalog, changesets, comments, deployments, drafts, environments,
+    freezes, history, invites, jobs, me, members, parameter_sets, parameters, password, releases, restores,
+    revisions, runs, service_tokens, sync, tokens, values, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,9 +23,12 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(environments::routes())
         .merge(freezes::routes())
         .merge(parameters::routes())
+        .merge(catalog::routes())
         .merge(drafts::routes())
         .merge(history::routes())
         .merge(restores::routes())
+        .merge(parameter_sets::routes())
+        .merge(runs::routes())
         .merge(workspaces::routes())
         .merge(sync::routes())
         .merge(changesets::routes())

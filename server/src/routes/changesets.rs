@@ -33,7 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(clone_changeset))
 }
 
-async fn tagged(
+pub(super) async fn tagged(
     state: &AppState,
     member: &Member,
     changeset: &Versioned<Changeset>,

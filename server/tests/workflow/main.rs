@@ -8,6 +8,7 @@
 #[macro_use]
 mod harness;
 
+mod cataloguing;
 mod comments;
 mod composing;
 mod deploying;
@@ -25,6 +26,7 @@ mod record;
 mod restoring;
 mod reviewing;
 mod runners;
+mod running;
 mod saving;
 mod syncing;
 mod time_travel;

@@ -3,12 +3,15 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use conman_distribution::{
-    Activated, Activation, ActiveConfig, Changes, Distribution, DistributionError, HistoryPage, HistoryRow,
-    ParameterActivation, WorkerReport, WorkerSession,
+    Activated, Activation, ActiveConfig, Changes, Distribution, DistributionError, FrozenSet, HistoryPage,
+    HistoryRow, NewRun, ParameterActivation, RowsPage, RunEnding, RunFilter, RunRegistry, SetReferences,
+    SetSummary, WorkerReport, WorkerSession,
 };
 use conman_domain::Timestamp;
-use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::id::{AppId, EnvironmentId, RunId};
 use conman_domain::name::ParameterName;
+use conman_domain::parameter_set::ParameterSet;
+use conman_domain::run::Run;
 use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -187,5 +190,69 @@ impl Distribution for Troubled {
 
     async fn ping(&self) -> Result<(), DistributionError> {
         self.inner.ping().await
+    }
+}
+
+#[async_trait]
+impl RunRegistry for Troubled {
+    async fn freeze(
+        &self,
+        set: &ParameterSet,
+        frozen_by: &str,
+    ) -> Result<(FrozenSet, bool), DistributionError> {
+        self.inner.freeze(set, frozen_by).await
+    }
+
+    async fn parameter_set(
+        &self,
+        app: AppId,
+        hash: &ContentHash,
+    ) -> Result<Option<FrozenSet>, DistributionError> {
+        self.inner.parameter_set(app, hash).await
+    }
+
+    async fn parameter_sets(
+        &self,
+        app: AppId,
+        environment: Option<EnvironmentId>,
+        page: u32,
+        limit: u32,
+    ) -> Result<RowsPage<SetSummary>, DistributionError> {
+        self.inner.parameter_sets(app, environment, page, limit).await
+    }
+
+    async fn sets_referring_to(
+        &self,
+        app: AppId,
+        names: &[ParameterName],
+    ) -> Result<BTreeMap<ParameterName, SetReferences>, DistributionError> {
+        self.inner.sets_referring_to(app, names).await
+    }
+
+    async fn register_run(&self, run: NewRun) -> Result<Option<Run>, DistributionError> {
+        self.inner.register_run(run).await
+    }
+
+    async fn end_run(
+        &self,
+        app: AppId,
+        id: RunId,
+        ending: RunEnding,
+    ) -> Result<Option<Run>, DistributionError> {
+        self.inner.end_run(app, id, ending).await
+    }
+
+    async fn run(&self, app: AppId, id: RunId) -> Result<Option<Run>, DistributionError> {
+        self.inner.run(app, id).await
+    }
+
+    async fn runs(
+        &self,
+        app: AppId,
+        filter: &RunFilter,
+        page: u32,
+        limit: u32,
+    ) -> Result<RowsPage<Run>, DistributionError> {
+        self.inner.runs(app, filter, page, limit).await
     }
 }

@@ -177,6 +177,7 @@ impl Operation {
             .map(|(name, _)| match name.as_str() {
                 // The first version of an environment.
                 "version" => "version=1".to_owned(),
+                "left" | "right" if ids.contains_key("hash") => format!("{name}={}", ids["hash"]),
                 name => format!("{name}={}", enc(&text(&Value::Null, name))),
             })
             .collect();

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AbortSyncData, AbortSyncErrors, AbortSyncResponses, AcceptInviteData, AcceptInviteErrors, AcceptInviteResponses, AddFreezeWindowData, AddFreezeWindowErrors, AddFreezeWindowResponses, AnalyzeChangesetData, AnalyzeChangesetErrors, AnalyzeChangesetResponses, ApproveDeploymentData, ApproveDeploymentErrors, ApproveDeploymentResponses, ApproveDraftData, ApproveDraftErrors, ApproveDraftResponses, AskForNewInviteData, AskForNewInviteErrors, AskForNewInviteResponses, AssembleReleaseData, AssembleReleaseErrors, AssembleReleaseResponses, CancelDeploymentData, CancelDeploymentErrors, CancelDeploymentResponses, CancelJobData, CancelJobErrors, CancelJobResponses, ChangeCommentData, ChangeCommentErrors, ChangeCommentResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeRoleData, ChangeRoleErrors, ChangeRoleResponses, CheckpointData, CheckpointErrors, CheckpointResponses, CloneChangesetData, CloneChangesetErrors, CloneChangesetResponses, CompareEnvironmentsData, CompareEnvironmentsErrors, CompareEnvironmentsResponses, ContinueSyncData, ContinueSyncErrors, ContinueSyncResponses, CreateAppData, CreateAppErrors, CreateAppResponses, CreateChangesetData, CreateChangesetErrors, CreateChangesetResponses, CreateServiceTokenData, CreateServiceTokenErrors, CreateServiceTokenResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateWorkspaceData, CreateWorkspaceErrors, CreateWorkspaceResponses, DeleteConfigValueData, DeleteConfigValueErrors, DeleteConfigValueResponses, DeleteFileData, DeleteFileErrors, DeleteFileResponses, DeployData, DeployErrors, DeployResponses, DraftReleaseData, DraftReleaseErrors, DraftReleaseResponses, EditChangesetData, EditChangesetErrors, EditChangesetResponses, EditReleaseData, EditReleaseErrors, EditReleaseResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, GetAppData, GetAppErrors, GetAppResponses, GetChangesetData, GetChangesetDiffData, GetChangesetDiffErrors, GetChangesetDiffResponses, GetChangesetErrors, GetChangesetResponses, GetConfigValueAtData, GetConfigValueAtErrors, GetConfigValueAtResponses, GetConfigValueData, GetConfigValueErrors, GetConfigValueHistoryData, GetConfigValueHistoryErrors, GetConfigValueHistoryResponses, GetConfigValueResponses, GetDeploymentData, GetDeploymentErrors, GetDeploymentResponses, GetDraftData, GetDraftErrors, GetDraftResponses, GetEnvironmentConfigData, GetEnvironmentConfigErrors, GetEnvironmentConfigResponses, GetEnvironmentHistoryData, GetEnvironmentHistoryErrors, GetEnvironmentHistoryResponses, GetEnvironmentThenData, GetEnvironmentThenErrors, GetEnvironmentThenResponses, GetFileData, GetFileErrors, GetFileResponses, GetFreezeWindowData, GetFreezeWindowErrors, GetFreezeWindowResponses, GetJobData, GetJobErrors, GetJobLogsData, GetJobLogsErrors, GetJobLogsResponses, GetJobResponses, GetProfileData, GetProfileErrors, GetProfileResponses, GetQueueData, GetQueueErrors, GetQueueResponses, GetReleaseData, GetReleaseErrors, GetReleaseResponses, GetSyncData, GetSyncErrors, GetSyncResponses, GetWorkspaceData, GetWorkspaceDiffData, GetWorkspaceDiffErrors, GetWorkspaceDiffResponses, GetWorkspaceErrors, GetWorkspaceResponses, GetWorkspaceTreeData, GetWorkspaceTreeErrors, GetWorkspaceTreeResponses, ImportAppData, ImportAppErrors, ImportAppResponses, InviteData, InviteErrors, InviteResponses, ListAccountsData, ListAccountsErrors, ListAccountsResponses, ListAppsData, ListAppsErrors, ListAppsResponses, ListAuditEventsData, ListAuditEventsErrors, ListAuditEventsResponses, ListChangesetsData, ListChangesetsErrors, ListChangesetsResponses, ListCommentsData, ListCommentsErrors, ListCommentsResponses, ListDeploymentsData, ListDeploymentsErrors, ListDeploymentsResponses, ListDraftsData, ListDraftsErrors, ListDraftsResponses, ListEnvironmentDeploymentsData, ListEnvironmentDeploymentsErrors, ListEnvironmentDeploymentsResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListFreezeWindowsData, ListFreezeWindowsErrors, ListFreezeWindowsResponses, ListInvitesData, ListInvitesErrors, ListInvitesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListProfileRevisionsData, ListProfileRevisionsErrors, ListProfileRevisionsResponses, ListProfilesData, ListProfilesErrors, ListProfilesResponses, ListReleasesData, ListReleasesErrors, ListReleasesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListServiceTokensData, ListServiceTokensErrors, ListServiceTokensResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListWorkersData, ListWorkersErrors, ListWorkersResponses, ListWorkspacesData, ListWorkspacesErrors, ListWorkspacesResponses, LivezData, LivezErrors, LivezResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtInviteData, LookAtInviteErrors, LookAtInviteResponses, MeData, MeErrors, MeResponses, MetricsData, MetricsErrors, MetricsResponses, MoveChangesetToDraftData, MoveChangesetToDraftErrors, MoveChangesetToDraftResponses, MoveFileData, MoveFileErrors, MoveFileResponses, NotificationPreferencesData, NotificationPreferencesErrors, NotificationPreferencesResponses, PlanRestoreData, PlanRestoreErrors, PlanRestoreResponses, PreviewReleaseData, PreviewReleaseErrors, PreviewReleaseResponses, PromoteData, PromoteErrors, PromoteResponses, PublishReleaseData, PublishReleaseErrors, PublishReleaseResponses, QueueChangesetData, QueueChangesetErrors, QueueChangesetResponses, ReadyzData, ReadyzErrors, ReadyzResponses, RejectDraftData, RejectDraftErrors, RejectDraftResponses, RemoveFreezeWindowData, RemoveFreezeWindowErrors, RemoveFreezeWindowResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReorderQueueData, ReorderQueueErrors, ReorderQueueResponses, ReorderReleaseData, ReorderReleaseErrors, ReorderReleaseResponses, ResendInviteData, ResendInviteErrors, ResendInviteResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResetWorkspaceData, ResetWorkspaceErrors, ResetWorkspaceResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, RestoreData, RestoreErrors, RestoreResponses, ResubmitChangesetData, ResubmitChangesetErrors, ResubmitChangesetResponses, ReviewChangesetData, ReviewChangesetErrors, ReviewChangesetResponses, RevokeInviteData, RevokeInviteErrors, RevokeInviteResponses, RevokeServiceTokenData, RevokeServiceTokenErrors, RevokeServiceTokenResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RollBackData, RollBackErrors, RollBackResponses, SaveConfigData, SaveConfigErrors, SaveConfigResponses, SetConfigValueData, SetConfigValueErrors, SetConfigValueResponses, SetEnvironmentsData, SetEnvironmentsErrors, SetEnvironmentsResponses, SetReleaseChangesetsData, SetReleaseChangesetsErrors, SetReleaseChangesetsResponses, SetUpData, SetUpErrors, SetUpResponses, SubmitChangesetData, SubmitChangesetErrors, SubmitChangesetResponses, SubmitDraftData, SubmitDraftErrors, SubmitDraftResponses, SyncIntegrationData, SyncIntegrationErrors, SyncIntegrationResponses, UpdateFreezeWindowData, UpdateFreezeWindowErrors, UpdateFreezeWindowResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateNotificationPreferencesData, UpdateNotificationPreferencesErrors, UpdateNotificationPreferencesResponses, UpdateProfileData, UpdateProfileErrors, UpdateProfileResponses, UpdateSettingsData, UpdateSettingsErrors, UpdateSettingsResponses, UpdateWorkspaceData, UpdateWorkspaceErrors, UpdateWorkspaceResponses, V1DeleteValueData, V1DeleteValueErrors, V1DeleteValueResponses, V1GetValueData, V1GetValueErrors, V1GetValueResponses, V1HealthData, V1HealthErrors, V1HealthResponses, V1ListValuesData, V1ListValuesErrors, V1ListValuesResponses, V1SetValueData, V1SetValueErrors, V1SetValueResponses, V1ValueAtData, V1ValueAtErrors, V1ValueAtResponses, V1ValueHistoryData, V1ValueHistoryErrors, V1ValueHistoryResponses, WorkerFileData, WorkerFileErrors, WorkerFileResponses, WorkerReportData, WorkerReportErrors, WorkerReportResponses, WorkerSnapshotData, WorkerSnapshotErrors, WorkerSnapshotResponses, WorkerStreamData, WorkerStreamErrors, WorkerStreamResponse, WorkerStreamResponses, WriteCommentData, WriteCommentErrors, WriteCommentResponses, WriteFilesData, WriteFilesErrors, WriteFilesResponses } from './types.gen';
+import type { AbortSyncData, AbortSyncErrors, AbortSyncResponses, AcceptInviteData, AcceptInviteErrors, AcceptInviteResponses, AddFreezeWindowData, AddFreezeWindowErrors, AddFreezeWindowResponses, AddParameterData, AddParameterErrors, AddParameterResponses, AnalyzeChangesetData, AnalyzeChangesetErrors, AnalyzeChangesetResponses, ApproveDeploymentData, ApproveDeploymentErrors, ApproveDeploymentResponses, ApproveDraftData, ApproveDraftErrors, ApproveDraftResponses, AskForNewInviteData, AskForNewInviteErrors, AskForNewInviteResponses, AssembleReleaseData, AssembleReleaseErrors, AssembleReleaseResponses, CancelDeploymentData, CancelDeploymentErrors, CancelDeploymentResponses, CancelJobData, CancelJobErrors, CancelJobResponses, ChangeCommentData, ChangeCommentErrors, ChangeCommentResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeRoleData, ChangeRoleErrors, ChangeRoleResponses, CheckpointData, CheckpointErrors, CheckpointResponses, CloneChangesetData, CloneChangesetErrors, CloneChangesetResponses, CompareEnvironmentsData, CompareEnvironmentsErrors, CompareEnvironmentsResponses, CompareParameterSetsData, CompareParameterSetsErrors, CompareParameterSetsResponses, ContinueSyncData, ContinueSyncErrors, ContinueSyncResponses, CreateAppData, CreateAppErrors, CreateAppResponses, CreateChangesetData, CreateChangesetErrors, CreateChangesetResponses, CreateServiceTokenData, CreateServiceTokenErrors, CreateServiceTokenResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, CreateWorkspaceData, CreateWorkspaceErrors, CreateWorkspaceResponses, DeleteConfigValueData, DeleteConfigValueErrors, DeleteConfigValueResponses, DeleteFileData, DeleteFileErrors, DeleteFileResponses, DeployData, DeployErrors, DeployResponses, DraftReleaseData, DraftReleaseErrors, DraftReleaseResponses, EditChangesetData, EditChangesetErrors, EditChangesetResponses, EditReleaseData, EditReleaseErrors, EditReleaseResponses, EndRunData, EndRunErrors, EndRunResponses, ForgotPasswordData, ForgotPasswordErrors, ForgotPasswordResponses, FreezeParametersData, FreezeParametersErrors, FreezeParametersResponses, GetAppData, GetAppErrors, GetAppResponses, GetCatalogData, GetCatalogErrors, GetCatalogResponses, GetChangesetData, GetChangesetDiffData, GetChangesetDiffErrors, GetChangesetDiffResponses, GetChangesetErrors, GetChangesetResponses, GetConfigValueAtData, GetConfigValueAtErrors, GetConfigValueAtResponses, GetConfigValueData, GetConfigValueErrors, GetConfigValueHistoryData, GetConfigValueHistoryErrors, GetConfigValueHistoryResponses, GetConfigValueResponses, GetDeploymentData, GetDeploymentErrors, GetDeploymentResponses, GetDraftData, GetDraftErrors, GetDraftResponses, GetEnvironmentCatalogData, GetEnvironmentCatalogErrors, GetEnvironmentCatalogResponses, GetEnvironmentConfigData, GetEnvironmentConfigErrors, GetEnvironmentConfigResponses, GetEnvironmentHistoryData, GetEnvironmentHistoryErrors, GetEnvironmentHistoryResponses, GetEnvironmentThenData, GetEnvironmentThenErrors, GetEnvironmentThenResponses, GetFileData, GetFileErrors, GetFileResponses, GetFreezeWindowData, GetFreezeWindowErrors, GetFreezeWindowResponses, GetJobData, GetJobErrors, GetJobLogsData, GetJobLogsErrors, GetJobLogsResponses, GetJobResponses, GetParameterSetData, GetParameterSetErrors, GetParameterSetResponses, GetProfileData, GetProfileErrors, GetProfileResponses, GetQueueData, GetQueueErrors, GetQueueResponses, GetReleaseData, GetReleaseErrors, GetReleaseResponses, GetRunData, GetRunErrors, GetRunResponses, GetSyncData, GetSyncErrors, GetSyncResponses, GetWorkspaceData, GetWorkspaceDiffData, GetWorkspaceDiffErrors, GetWorkspaceDiffResponses, GetWorkspaceErrors, GetWorkspaceResponses, GetWorkspaceTreeData, GetWorkspaceTreeErrors, GetWorkspaceTreeResponses, ImportAppData, ImportAppErrors, ImportAppResponses, InviteData, InviteErrors, InviteResponses, ListAccountsData, ListAccountsErrors, ListAccountsResponses, ListAppsData, ListAppsErrors, ListAppsResponses, ListAuditEventsData, ListAuditEventsErrors, ListAuditEventsResponses, ListChangesetsData, ListChangesetsErrors, ListChangesetsResponses, ListCommentsData, ListCommentsErrors, ListCommentsResponses, ListDeploymentsData, ListDeploymentsErrors, ListDeploymentsResponses, ListDraftsData, ListDraftsErrors, ListDraftsResponses, ListEnvironmentDeploymentsData, ListEnvironmentDeploymentsErrors, ListEnvironmentDeploymentsResponses, ListEnvironmentsData, ListEnvironmentsErrors, ListEnvironmentsResponses, ListFreezeWindowsData, ListFreezeWindowsErrors, ListFreezeWindowsResponses, ListInvitesData, ListInvitesErrors, ListInvitesResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListMembersData, ListMembersErrors, ListMembersResponses, ListOutboxData, ListOutboxErrors, ListOutboxResponses, ListParameterSetsData, ListParameterSetsErrors, ListParameterSetsResponses, ListProfileRevisionsData, ListProfileRevisionsErrors, ListProfileRevisionsResponses, ListProfilesData, ListProfilesErrors, ListProfilesResponses, ListReleasesData, ListReleasesErrors, ListReleasesResponses, ListReviewsData, ListReviewsErrors, ListReviewsResponses, ListRevisionsData, ListRevisionsErrors, ListRevisionsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListServiceTokensData, ListServiceTokensErrors, ListServiceTokensResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListWorkersData, ListWorkersErrors, ListWorkersResponses, ListWorkspacesData, ListWorkspacesErrors, ListWorkspacesResponses, LivezData, LivezErrors, LivezResponses, LoginData, LoginErrors, LoginResponses, LogoutData, LogoutErrors, LogoutResponses, LookAtInviteData, LookAtInviteErrors, LookAtInviteResponses, MeData, MeErrors, MeResponses, MetricsData, MetricsErrors, MetricsResponses, MoveChangesetToDraftData, MoveChangesetToDraftErrors, MoveChangesetToDraftResponses, MoveFileData, MoveFileErrors, MoveFileResponses, NotificationPreferencesData, NotificationPreferencesErrors, NotificationPreferencesResponses, PlanRestoreData, PlanRestoreErrors, PlanRestoreResponses, PreviewReleaseData, PreviewReleaseErrors, PreviewReleaseResponses, PromoteData, PromoteErrors, PromoteResponses, PublishReleaseData, PublishReleaseErrors, PublishReleaseResponses, QueueChangesetData, QueueChangesetErrors, QueueChangesetResponses, ReadyzData, ReadyzErrors, ReadyzResponses, RegisterRunData, RegisterRunErrors, RegisterRunResponses, RejectDraftData, RejectDraftErrors, RejectDraftResponses, RemoveFreezeWindowData, RemoveFreezeWindowErrors, RemoveFreezeWindowResponses, RemoveMemberData, RemoveMemberErrors, RemoveMemberResponses, ReorderQueueData, ReorderQueueErrors, ReorderQueueResponses, ReorderReleaseData, ReorderReleaseErrors, ReorderReleaseResponses, RerunData, RerunErrors, RerunResponses, ResendInviteData, ResendInviteErrors, ResendInviteResponses, ResetPasswordData, ResetPasswordErrors, ResetPasswordResponses, ResetWorkspaceData, ResetWorkspaceErrors, ResetWorkspaceResponses, ResolveConflictData, ResolveConflictErrors, ResolveConflictResponses, RestoreData, RestoreErrors, RestoreResponses, ResubmitChangesetData, ResubmitChangesetErrors, ResubmitChangesetResponses, ReviewChangesetData, ReviewChangesetErrors, ReviewChangesetResponses, RevokeInviteData, RevokeInviteErrors, RevokeInviteResponses, RevokeServiceTokenData, RevokeServiceTokenErrors, RevokeServiceTokenResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, RollBackData, RollBackErrors, RollBackResponses, SaveConfigData, SaveConfigErrors, SaveConfigResponses, SetConfigValueData, SetConfigValueErrors, SetConfigValueResponses, SetEnvironmentsData, SetEnvironmentsErrors, SetEnvironmentsResponses, SetReleaseChangesetsData, SetReleaseChangesetsErrors, SetReleaseChangesetsResponses, SetUpData, SetUpErrors, SetUpResponses, SubmitChangesetData, SubmitChangesetErrors, SubmitChangesetResponses, SubmitDraftData, SubmitDraftErrors, SubmitDraftResponses, SyncIntegrationData, SyncIntegrationErrors, SyncIntegrationResponses, UpdateFreezeWindowData, UpdateFreezeWindowErrors, UpdateFreezeWindowResponses, UpdateMeData, UpdateMeErrors, UpdateMeResponses, UpdateNotificationPreferencesData, UpdateNotificationPreferencesErrors, UpdateNotificationPreferencesResponses, UpdateProfileData, UpdateProfileErrors, UpdateProfileResponses, UpdateSettingsData, UpdateSettingsErrors, UpdateSettingsResponses, UpdateWorkspaceData, UpdateWorkspaceErrors, UpdateWorkspaceResponses, V1DeleteValueData, V1DeleteValueErrors, V1DeleteValueResponses, V1GetValueData, V1GetValueErrors, V1GetValueResponses, V1HealthData, V1HealthErrors, V1HealthResponses, V1ListValuesData, V1ListValuesErrors, V1ListValuesResponses, V1SetValueData, V1SetValueErrors, V1SetValueResponses, V1ValueAtData, V1ValueAtErrors, V1ValueAtResponses, V1ValueHistoryData, V1ValueHistoryErrors, V1ValueHistoryResponses, WidenParameterData, WidenParameterErrors, WidenParameterResponses, WorkerFileData, WorkerFileErrors, WorkerFileResponses, WorkerReportData, WorkerReportErrors, WorkerReportResponses, WorkerSnapshotData, WorkerSnapshotErrors, WorkerSnapshotResponses, WorkerStreamData, WorkerStreamErrors, WorkerStreamResponse, WorkerStreamResponses, WriteCommentData, WriteCommentErrors, WriteCommentResponses, WriteFilesData, WriteFilesErrors, WriteFilesResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -89,6 +89,53 @@ export const getApp = <ThrowOnError extends boolean = true>(options: Options<Get
         }, { scheme: 'bearer', type: 'http' }],
     url: '/api/apps/{appId}',
     ...options
+});
+
+/**
+ * Reads the catalog of the integration branch: what the next release will have.
+ */
+export const getCatalog = <ThrowOnError extends boolean = true>(options: Options<GetCatalogData, ThrowOnError>) => (options.client ?? client).get<GetCatalogResponses, GetCatalogErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/catalog',
+    ...options
+});
+
+/**
+ * Adds a parameter to the catalog: makes the changeset, and submits it.
+ */
+export const addParameter = <ThrowOnError extends boolean = true>(options: Options<AddParameterData, ThrowOnError>) => (options.client ?? client).post<AddParameterResponses, AddParameterErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/catalog/parameters',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lets a parameter have more values than now: makes the changeset, and submits it.
+ */
+export const widenParameter = <ThrowOnError extends boolean = true>(options: Options<WidenParameterData, ThrowOnError>) => (options.client ?? client).post<WidenParameterResponses, WidenParameterErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/catalog/parameters/{name}/widen',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -440,6 +487,19 @@ export const setEnvironments = <ThrowOnError extends boolean = true>(options: Op
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Reads the catalog of what an environment runs: what its parameters are, and what their values may be.
+ */
+export const getEnvironmentCatalog = <ThrowOnError extends boolean = true>(options: Options<GetEnvironmentCatalogData, ThrowOnError>) => (options.client ?? client).get<GetEnvironmentCatalogResponses, GetEnvironmentCatalogErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/environments/{envId}/catalog',
+    ...options
 });
 
 /**
@@ -994,6 +1054,62 @@ export const changeRole = <ThrowOnError extends boolean = true>(options: Options
 });
 
 /**
+ * Lists the app's parameter sets, newest first.
+ */
+export const listParameterSets = <ThrowOnError extends boolean = true>(options: Options<ListParameterSetsData, ThrowOnError>) => (options.client ?? client).get<ListParameterSetsResponses, ListParameterSetsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/parameter-sets',
+    ...options
+});
+
+/**
+ * Freezes what an environment runs. The same content is the same set: 200 then, with who froze it first.
+ */
+export const freezeParameters = <ThrowOnError extends boolean = true>(options: Options<FreezeParametersData, ThrowOnError>) => (options.client ?? client).post<FreezeParametersResponses, FreezeParametersErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/parameter-sets',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lays two parameter sets side by side.
+ */
+export const compareParameterSets = <ThrowOnError extends boolean = true>(options: Options<CompareParameterSetsData, ThrowOnError>) => (options.client ?? client).get<CompareParameterSetsResponses, CompareParameterSetsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/parameter-sets/compare',
+    ...options
+});
+
+/**
+ * Reads a parameter set.
+ */
+export const getParameterSet = <ThrowOnError extends boolean = true>(options: Options<GetParameterSetData, ThrowOnError>) => (options.client ?? client).get<GetParameterSetResponses, GetParameterSetErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/parameter-sets/{hash}',
+    ...options
+});
+
+/**
  * Reads the queue, in order.
  */
 export const getQueue = <ThrowOnError extends boolean = true>(options: Options<GetQueueData, ThrowOnError>) => (options.client ?? client).get<GetQueueResponses, GetQueueErrors, ThrowOnError>({
@@ -1157,6 +1273,83 @@ export const reorderRelease = <ThrowOnError extends boolean = true>(options: Opt
             type: 'apiKey'
         }, { scheme: 'bearer', type: 'http' }],
     url: '/api/apps/{appId}/releases/{releaseId}/reorder',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Lists the app's runs, newest first.
+ */
+export const listRuns = <ThrowOnError extends boolean = true>(options: Options<ListRunsData, ThrowOnError>) => (options.client ?? client).get<ListRunsResponses, ListRunsErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/runs',
+    ...options
+});
+
+/**
+ * Registers a run with the parameter set that pins it.
+ */
+export const registerRun = <ThrowOnError extends boolean = true>(options: Options<RegisterRunData, ThrowOnError>) => (options.client ?? client).post<RegisterRunResponses, RegisterRunErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/runs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Reads a run.
+ */
+export const getRun = <ThrowOnError extends boolean = true>(options: Options<GetRunData, ThrowOnError>) => (options.client ?? client).get<GetRunResponses, GetRunErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/runs/{runId}',
+    ...options
+});
+
+/**
+ * Says how a run ended, once; saying the same again changes nothing.
+ */
+export const endRun = <ThrowOnError extends boolean = true>(options: Options<EndRunData, ThrowOnError>) => (options.client ?? client).post<EndRunResponses, EndRunErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/runs/{runId}/end',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Registers another run with the identical parameter set.
+ */
+export const rerun = <ThrowOnError extends boolean = true>(options: Options<RerunData, ThrowOnError>) => (options.client ?? client).post<RerunResponses, RerunErrors, ThrowOnError>({
+    security: [{
+            in: 'cookie',
+            name: 'conman_session',
+            type: 'apiKey'
+        }, { scheme: 'bearer', type: 'http' }],
+    url: '/api/apps/{appId}/runs/{runId}/rerun',
     ...options,
     headers: {
         'Content-Type': 'application/json',

@@ -37,6 +37,25 @@ export type AccountOfInvited = {
 };
 
 /**
+ * A parameter that is not there yet. What is left out has the catalog's defaults.
+ */
+export type AddParameter = {
+    /**
+     * Why.
+     */
+    description?: string;
+    /**
+     * The file in the folder `catalog` to declare it in; where its group is, if left out.
+     */
+    file?: string | null;
+    parameter: Parameter;
+    /**
+     * The changeset's title; made up, if left out.
+     */
+    title?: string | null;
+};
+
+/**
  * What the newest revision of a changeset may break.
  */
 export type Analysis = {
@@ -93,6 +112,24 @@ export type App = {
     role: Role;
     settings: AppSettings;
     slug: string;
+};
+
+/**
+ * The catalog of the integration branch.
+ */
+export type AppCatalog = {
+    /**
+     * The commit that it was read at.
+     */
+    commit: string;
+    /**
+     * By name.
+     */
+    parameters: Array<DeclaredParameter>;
+    /**
+     * What must hold between them, e.g. `low < high`.
+     */
+    rules: Array<string>;
 };
 
 /**
@@ -465,6 +502,16 @@ export type CreatedToken = {
 };
 
 /**
+ * A parameter with the file that declares it.
+ */
+export type DeclaredParameter = Parameter & {
+    /**
+     * The file.
+     */
+    file: string;
+};
+
+/**
  * The release to deploy.
  */
 export type Deploy = {
@@ -551,6 +598,22 @@ export type DiffLine = {
 export type DiffMode = 'raw' | 'semantic';
 
 /**
+ * A parameter that is declared otherwise in two sets.
+ */
+export type DifferingParameter = {
+    left?: Parameter | null;
+    right?: Parameter | null;
+};
+
+/**
+ * What differs in two sets; null where one lacks it.
+ */
+export type DifferingValue = {
+    left: unknown;
+    right: unknown;
+};
+
+/**
  * A value that runs, and the one that a draft proposes.
  */
 export type DraftChange = {
@@ -622,6 +685,26 @@ export type Editor = {
 };
 
 /**
+ * How a run ended.
+ */
+export type EndRun = {
+    /**
+     * What is to be said of it.
+     */
+    note?: string;
+    /**
+     * What came out, an object of up to 64 KiB.
+     */
+    results?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * `succeeded`, `failed` or `canceled`.
+     */
+    status: RunStatus;
+};
+
+/**
  * An environment.
  */
 export type Environment = {
@@ -648,6 +731,22 @@ export type Environment = {
 };
 
 /**
+ * The catalog of what an environment runs.
+ */
+export type EnvironmentCatalog = {
+    config_version: number;
+    /**
+     * By name.
+     */
+    parameters: Array<EnvironmentParameter>;
+    release_tag: string;
+    /**
+     * What must hold between them, e.g. `low < high`.
+     */
+    rules: Array<string>;
+};
+
+/**
  * The configuration that an environment runs.
  */
 export type EnvironmentConfig = {
@@ -660,6 +759,16 @@ export type EnvironmentConfig = {
     release_commit: string;
     release_tag: string;
     tree_id: string;
+};
+
+/**
+ * A parameter of an environment.
+ */
+export type EnvironmentParameter = Parameter & {
+    /**
+     * Whether the environment has a value of its own, and not the default.
+     */
+    overridden: boolean;
 };
 
 /**
@@ -849,6 +958,27 @@ export type FreezeWindows = {
      * Oldest first.
      */
     data: Array<FreezeWindow>;
+};
+
+/**
+ * A wish to freeze what an environment runs.
+ */
+export type FreezeWish = {
+    /**
+     * The config version that was looked at; the one that runs, if left out.
+     */
+    base_version?: number | null;
+    /**
+     * The program's own version, e.g. a commit or a tag.
+     */
+    code_version: string;
+    environment_id: string;
+    /**
+     * What the runs vary: parameters with other values, and whatever else the program takes.
+     */
+    factors?: {
+        [key: string]: unknown;
+    };
 };
 
 /**
@@ -1556,6 +1686,53 @@ export type ListParameterDraft = {
 /**
  * One page of a list.
  */
+export type ListParameterSetSummary = {
+    /**
+     * What stands on the page.
+     */
+    data: Array<{
+        code_version: string;
+        config_version: number;
+        /**
+         * The environment's name then.
+         */
+        environment: string;
+        environment_id: string;
+        factors: {
+            [key: string]: unknown;
+        };
+        frozen_at: string;
+        /**
+         * Who froze it first.
+         */
+        frozen_by: string;
+        /**
+         * SHA-256 over the canonical JSON (RFC 8785) of what it says.
+         */
+        hash: string;
+        release_tag: string;
+        /**
+         * How many runs it pins.
+         */
+        runs: number;
+    }>;
+    /**
+     * How many rows a page has at most.
+     */
+    limit: number;
+    /**
+     * The page's number, from 1.
+     */
+    page: number;
+    /**
+     * How many rows there are on all pages.
+     */
+    total: number;
+};
+
+/**
+ * One page of a list.
+ */
 export type ListPersonalToken = {
     /**
      * What stands on the page.
@@ -1620,6 +1797,56 @@ export type ListRelease = {
         tag?: string | null;
         tree?: string | null;
         updated_at: string;
+    }>;
+    /**
+     * How many rows a page has at most.
+     */
+    limit: number;
+    /**
+     * The page's number, from 1.
+     */
+    page: number;
+    /**
+     * How many rows there are on all pages.
+     */
+    total: number;
+};
+
+/**
+ * One page of a list.
+ */
+export type ListRun = {
+    /**
+     * What stands on the page.
+     */
+    data: Array<{
+        allowed_actions: Array<string>;
+        description: string;
+        environment_id: string;
+        finished_at?: string | null;
+        id: string;
+        /**
+         * What kind of run it is, e.g. `backtest`.
+         */
+        kind: string;
+        note: string;
+        parameter_set_hash: string;
+        /**
+         * The run that it repeats with the same set.
+         */
+        rerun_of?: string | null;
+        /**
+         * What came out, as the program gave it.
+         */
+        results?: {
+            [key: string]: unknown;
+        } | null;
+        started_at: string;
+        started_by: string;
+        /**
+         * `running`, `succeeded`, `failed` or `canceled`.
+         */
+        status: string;
     }>;
     /**
      * How many rows a page has at most.
@@ -1814,6 +2041,24 @@ export type NewFreezeWindow = {
 };
 
 /**
+ * A wish to register a run.
+ */
+export type NewRunBody = {
+    /**
+     * What it is for.
+     */
+    description?: string;
+    /**
+     * What kind of run it is, e.g. `backtest`: lowercase letters, digits, hyphens and underscores.
+     */
+    kind: string;
+    /**
+     * The set that pins it.
+     */
+    parameter_set_hash: string;
+};
+
+/**
  * One new value.
  */
 export type NewValue = {
@@ -1841,6 +2086,68 @@ export type NotificationPreferences = {
  * What becomes of a release whose composing isolated members.
  */
 export type OnIsolation = 'continue' | 'return_to_draft';
+
+/**
+ * A parameter, as the catalog declares it.
+ */
+export type Parameter = {
+    /**
+     * The only values allowed.
+     */
+    allowed_values?: Array<unknown> | null;
+    category?: ParameterCategory | null;
+    /**
+     * Whether changing it needs an approval.
+     */
+    critical: boolean;
+    /**
+     * The value where an environment gives none.
+     */
+    default?: unknown;
+    /**
+     * Whether it is on its way out.
+     */
+    deprecated: boolean;
+    /**
+     * What it does, for people.
+     */
+    description: string;
+    /**
+     * Whether runs leave it out of their parameter sets.
+     */
+    excluded_from_runs: boolean;
+    /**
+     * The heading it stands under; may be empty.
+     */
+    group: string;
+    /**
+     * Whether a running worker may take a new value.
+     */
+    hot_reloadable: boolean;
+    /**
+     * The greatest value: a number, or a duration.
+     */
+    max?: unknown;
+    /**
+     * The least value: a number, or a duration.
+     */
+    min?: unknown;
+    name: string;
+    /**
+     * Who answers for it.
+     */
+    owner?: string | null;
+    /**
+     * Whether there must be a value, by default or by the environment.
+     */
+    required: boolean;
+    type: ParameterType;
+};
+
+/**
+ * What a parameter steers.
+ */
+export type ParameterCategory = 'threshold' | 'filter_flag' | 'cooldown' | 'risk_limit';
 
 /**
  * A draft beside what runs.
@@ -1884,6 +2191,86 @@ export type ParameterDraft = {
      */
     state: string;
 };
+
+/**
+ * A parameter set: everything that decides what a run does.
+ */
+export type ParameterSet = {
+    code_version: string;
+    config_version: number;
+    /**
+     * What the hash is computed over.
+     */
+    content: {
+        [key: string]: unknown;
+    };
+    /**
+     * The environment's name then.
+     */
+    environment: string;
+    environment_id: string;
+    /**
+     * What the runs vary.
+     */
+    factors: {
+        [key: string]: unknown;
+    };
+    frozen_at: string;
+    /**
+     * Who froze it first.
+     */
+    frozen_by: string;
+    /**
+     * SHA-256 over the canonical JSON (RFC 8785) of `content`.
+     */
+    hash: string;
+    /**
+     * The catalog as it was, without what it excludes from runs.
+     */
+    parameters: Array<Parameter>;
+    release_tag: string;
+    /**
+     * The values that a run has: the environment's, with the factors laid over them.
+     */
+    values: {
+        [key: string]: unknown;
+    };
+};
+
+/**
+ * A parameter set, as a list shows it.
+ */
+export type ParameterSetSummary = {
+    code_version: string;
+    config_version: number;
+    /**
+     * The environment's name then.
+     */
+    environment: string;
+    environment_id: string;
+    factors: {
+        [key: string]: unknown;
+    };
+    frozen_at: string;
+    /**
+     * Who froze it first.
+     */
+    frozen_by: string;
+    /**
+     * SHA-256 over the canonical JSON (RFC 8785) of what it says.
+     */
+    hash: string;
+    release_tag: string;
+    /**
+     * How many runs it pins.
+     */
+    runs: number;
+};
+
+/**
+ * The types that a parameter can have; a `duration` is a text such as `15m`.
+ */
+export type ParameterType = 'string' | 'int' | 'number' | 'bool' | 'enum' | 'duration' | 'json';
 
 /**
  * A parameter's value, and what decides when a worker may take a new one.
@@ -2120,6 +2507,16 @@ export type ReleaseMember = {
 };
 
 /**
+ * What another run is for.
+ */
+export type Rerun = {
+    /**
+     * As the first one's, if left out.
+     */
+    description?: string | null;
+};
+
+/**
  * A new password by a mailed link.
  */
 export type ResetPassword = {
@@ -2318,6 +2715,44 @@ export type RollBack = {
 };
 
 /**
+ * A run of a program, pinned by a parameter set.
+ */
+export type Run = {
+    allowed_actions: Array<string>;
+    description: string;
+    environment_id: string;
+    finished_at?: string | null;
+    id: string;
+    /**
+     * What kind of run it is, e.g. `backtest`.
+     */
+    kind: string;
+    note: string;
+    parameter_set_hash: string;
+    /**
+     * The run that it repeats with the same set.
+     */
+    rerun_of?: string | null;
+    /**
+     * What came out, as the program gave it.
+     */
+    results?: {
+        [key: string]: unknown;
+    } | null;
+    started_at: string;
+    started_by: string;
+    /**
+     * `running`, `succeeded`, `failed` or `canceled`.
+     */
+    status: string;
+};
+
+/**
+ * Where a run stands.
+ */
+export type RunStatus = 'running' | 'succeeded' | 'failed' | 'canceled';
+
+/**
  * What an environment runs.
  */
 export type Running = {
@@ -2474,6 +2909,48 @@ export type ServiceToken = {
      */
     last_used_at?: string | null;
     name: string;
+};
+
+/**
+ * Two sets side by side: what is the same in both is left out.
+ */
+export type SetDifferenceBody = {
+    /**
+     * What varies, by name.
+     */
+    factors: {
+        [key: string]: DifferingValue;
+    };
+    /**
+     * Whether a run of either does the same.
+     */
+    identical: boolean;
+    left: ParameterSet;
+    /**
+     * Parameters that are declared otherwise, by name.
+     */
+    parameters: {
+        [key: string]: DifferingParameter;
+    };
+    right: ParameterSet;
+    /**
+     * Rules that only the one has.
+     */
+    rules_left: Array<string>;
+    /**
+     * Rules that only the other has.
+     */
+    rules_right: Array<string>;
+    /**
+     * Whether the programs' own versions are the same.
+     */
+    same_code: boolean;
+    /**
+     * The values that a run has, by name.
+     */
+    values: {
+        [key: string]: DifferingValue;
+    };
 };
 
 /**
@@ -2668,6 +3145,32 @@ export type ValidatedRevision = Revision & {
  * What a reviewer decides.
  */
 export type Verdict = 'approve' | 'request_changes' | 'reject';
+
+/**
+ * More values for a parameter; at least one of `allow`, `min` and `max`.
+ */
+export type WidenParameter = {
+    /**
+     * Values to be allowed besides those that are.
+     */
+    allow?: Array<unknown>;
+    /**
+     * Why.
+     */
+    description?: string;
+    /**
+     * A greater greatest value.
+     */
+    max?: unknown;
+    /**
+     * A lesser least value.
+     */
+    min?: unknown;
+    /**
+     * The changeset's title; made up, if left out.
+     */
+    title?: string | null;
+};
 
 /**
  * The worker sessions of an environment.
@@ -3085,6 +3588,224 @@ export type GetAppResponses = {
 };
 
 export type GetAppResponse = GetAppResponses[keyof GetAppResponses];
+
+export type GetCatalogData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/catalog';
+};
+
+export type GetCatalogErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetCatalogError = GetCatalogErrors[keyof GetCatalogErrors];
+
+export type GetCatalogResponses = {
+    /**
+     * The catalog
+     */
+    200: AppCatalog;
+};
+
+export type GetCatalogResponse = GetCatalogResponses[keyof GetCatalogResponses];
+
+export type AddParameterData = {
+    body: AddParameter;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/catalog/parameters';
+};
+
+export type AddParameterErrors = {
+    /**
+     * What is wrong with the parameter
+     */
+    400: unknown;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * There is a parameter of that name, or the file cannot be edited by a form
+     */
+    409: unknown;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type AddParameterError = AddParameterErrors[keyof AddParameterErrors];
+
+export type AddParameterResponses = {
+    /**
+     * The changeset, submitted
+     */
+    201: Changeset;
+};
+
+export type AddParameterResponse = AddParameterResponses[keyof AddParameterResponses];
+
+export type WidenParameterData = {
+    body: WidenParameter;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The parameter
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/catalog/parameters/{name}/widen';
+};
+
+export type WidenParameterErrors = {
+    /**
+     * What would not widen it
+     */
+    400: unknown;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * The file cannot be edited by a form
+     */
+    409: unknown;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type WidenParameterError = WidenParameterErrors[keyof WidenParameterErrors];
+
+export type WidenParameterResponses = {
+    /**
+     * The changeset, submitted
+     */
+    201: Changeset;
+};
+
+export type WidenParameterResponse = WidenParameterResponses[keyof WidenParameterResponses];
 
 export type ListChangesetsData = {
     body?: never;
@@ -4831,6 +5552,72 @@ export type SetEnvironmentsResponses = {
 };
 
 export type SetEnvironmentsResponse = SetEnvironmentsResponses[keyof SetEnvironmentsResponses];
+
+export type GetEnvironmentCatalogData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The environment
+         */
+        envId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/environments/{envId}/catalog';
+};
+
+export type GetEnvironmentCatalogErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The environment runs nothing yet
+     */
+    409: unknown;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetEnvironmentCatalogError = GetEnvironmentCatalogErrors[keyof GetEnvironmentCatalogErrors];
+
+export type GetEnvironmentCatalogResponses = {
+    /**
+     * The catalog
+     */
+    200: EnvironmentCatalog;
+};
+
+export type GetEnvironmentCatalogResponse = GetEnvironmentCatalogResponses[keyof GetEnvironmentCatalogResponses];
 
 export type GetEnvironmentConfigData = {
     body?: never;
@@ -7695,6 +8482,288 @@ export type ChangeRoleResponses = {
 
 export type ChangeRoleResponse = ChangeRoleResponses[keyof ChangeRoleResponses];
 
+export type ListParameterSetsData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: {
+        /**
+         * Only those of this environment.
+         */
+        environment?: string;
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/parameter-sets';
+};
+
+export type ListParameterSetsErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ListParameterSetsError = ListParameterSetsErrors[keyof ListParameterSetsErrors];
+
+export type ListParameterSetsResponses = {
+    /**
+     * The sets
+     */
+    200: ListParameterSetSummary;
+};
+
+export type ListParameterSetsResponse = ListParameterSetsResponses[keyof ListParameterSetsResponses];
+
+export type FreezeParametersData = {
+    body: FreezeWish;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/parameter-sets';
+};
+
+export type FreezeParametersErrors = {
+    /**
+     * Factors that the catalog refuses, each with its pointer
+     */
+    400: unknown;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * Another version runs by now
+     */
+    409: unknown;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type FreezeParametersError = FreezeParametersErrors[keyof FreezeParametersErrors];
+
+export type FreezeParametersResponses = {
+    /**
+     * The set, which was there
+     */
+    200: ParameterSet;
+    /**
+     * The new set
+     */
+    201: ParameterSet;
+};
+
+export type FreezeParametersResponse = FreezeParametersResponses[keyof FreezeParametersResponses];
+
+export type CompareParameterSetsData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query: {
+        /**
+         * The hash of the one.
+         */
+        left: string;
+        /**
+         * The hash of the other.
+         */
+        right: string;
+    };
+    url: '/api/apps/{appId}/parameter-sets/compare';
+};
+
+export type CompareParameterSetsErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type CompareParameterSetsError = CompareParameterSetsErrors[keyof CompareParameterSetsErrors];
+
+export type CompareParameterSetsResponses = {
+    /**
+     * How they differ
+     */
+    200: SetDifferenceBody;
+};
+
+export type CompareParameterSetsResponse = CompareParameterSetsResponses[keyof CompareParameterSetsResponses];
+
+export type GetParameterSetData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The set's hash
+         */
+        hash: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/parameter-sets/{hash}';
+};
+
+export type GetParameterSetErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetParameterSetError = GetParameterSetErrors[keyof GetParameterSetErrors];
+
+export type GetParameterSetResponses = {
+    /**
+     * The set
+     */
+    200: ParameterSet;
+};
+
+export type GetParameterSetResponse = GetParameterSetResponses[keyof GetParameterSetResponses];
+
 export type GetQueueData = {
     body?: never;
     path: {
@@ -8548,6 +9617,393 @@ export type ReorderReleaseResponses = {
 };
 
 export type ReorderReleaseResponse = ReorderReleaseResponses[keyof ReorderReleaseResponses];
+
+export type ListRunsData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: {
+        /**
+         * Only those of this environment.
+         */
+        environment?: string;
+        /**
+         * Only those pinned by this set.
+         */
+        parameter_set?: string;
+        /**
+         * Only those in this state.
+         */
+        status?: string;
+        /**
+         * Only those of this kind.
+         */
+        kind?: string;
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/runs';
+};
+
+export type ListRunsErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ListRunsError = ListRunsErrors[keyof ListRunsErrors];
+
+export type ListRunsResponses = {
+    /**
+     * The runs
+     */
+    200: ListRun;
+};
+
+export type ListRunsResponse = ListRunsResponses[keyof ListRunsResponses];
+
+export type RegisterRunData = {
+    body: NewRunBody;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/runs';
+};
+
+export type RegisterRunErrors = {
+    /**
+     * There is no such set, or the kind is none
+     */
+    400: unknown;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It does not fit the present state
+     */
+    409: Problem;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type RegisterRunError = RegisterRunErrors[keyof RegisterRunErrors];
+
+export type RegisterRunResponses = {
+    /**
+     * The run
+     */
+    201: Run;
+};
+
+export type RegisterRunResponse = RegisterRunResponses[keyof RegisterRunResponses];
+
+export type GetRunData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The run
+         */
+        runId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/runs/{runId}';
+};
+
+export type GetRunErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetRunError = GetRunErrors[keyof GetRunErrors];
+
+export type GetRunResponses = {
+    /**
+     * The run
+     */
+    200: Run;
+};
+
+export type GetRunResponse = GetRunResponses[keyof GetRunResponses];
+
+export type EndRunData = {
+    body: EndRun;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The run
+         */
+        runId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/runs/{runId}/end';
+};
+
+export type EndRunErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It ended before, in another way
+     */
+    409: unknown;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type EndRunError = EndRunErrors[keyof EndRunErrors];
+
+export type EndRunResponses = {
+    /**
+     * The run
+     */
+    200: Run;
+};
+
+export type EndRunResponse = EndRunResponses[keyof EndRunResponses];
+
+export type RerunData = {
+    body: Rerun;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The run to repeat
+         */
+        runId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/runs/{runId}/rerun';
+};
+
+export type RerunErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It does not fit the present state
+     */
+    409: Problem;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type RerunError = RerunErrors[keyof RerunErrors];
+
+export type RerunResponses = {
+    /**
+     * The new run
+     */
+    201: Run;
+};
+
+export type RerunResponse = RerunResponses[keyof RerunResponses];
 
 export type ListProfilesData = {
     body?: never;

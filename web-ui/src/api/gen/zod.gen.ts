@@ -235,6 +235,14 @@ export const zDiffLine = z.object({
 export const zDiffMode = z.enum(['raw', 'semantic']);
 
 /**
+ * What differs in two sets; null where one lacks it.
+ */
+export const zDifferingValue = z.object({
+    left: z.unknown(),
+    right: z.unknown()
+});
+
+/**
  * A value that runs, and the one that a draft proposes.
  */
 export const zDraftChange = z.object({
@@ -365,6 +373,16 @@ export const zFreezeSchedule = z.union([
 export const zFreezeSpan = z.object({
     ends_at: z.iso.datetime(),
     starts_at: z.iso.datetime()
+});
+
+/**
+ * A wish to freeze what an environment runs.
+ */
+export const zFreezeWish = z.object({
+    base_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
+    code_version: z.string(),
+    environment_id: z.uuid(),
+    factors: z.record(z.string(), z.unknown()).optional()
 });
 
 /**
@@ -621,6 +639,51 @@ export const zListMail = z.object({
 /**
  * One page of a list.
  */
+export const zListParameterSetSummary = z.object({
+    data: z.array(z.object({
+        code_version: z.string(),
+        config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+        environment: z.string(),
+        environment_id: z.uuid(),
+        factors: z.record(z.string(), z.unknown()),
+        frozen_at: z.iso.datetime(),
+        frozen_by: z.string(),
+        hash: z.string(),
+        release_tag: z.string(),
+        runs: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * One page of a list.
+ */
+export const zListRun = z.object({
+    data: z.array(z.object({
+        allowed_actions: z.array(z.string()),
+        description: z.string(),
+        environment_id: z.uuid(),
+        finished_at: z.iso.datetime().nullish(),
+        id: z.uuid(),
+        kind: z.string(),
+        note: z.string(),
+        parameter_set_hash: z.string(),
+        rerun_of: z.uuid().nullish(),
+        results: z.record(z.string(), z.unknown()).nullish(),
+        started_at: z.iso.datetime(),
+        started_by: z.string(),
+        status: z.string()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * One page of a list.
+ */
 export const zListServiceToken = z.object({
     data: z.array(z.object({
         allowed_actions: z.array(z.string()),
@@ -696,6 +759,15 @@ export const zNewFreezeWindow = z.object({
 });
 
 /**
+ * A wish to register a run.
+ */
+export const zNewRunBody = z.object({
+    description: z.string().optional(),
+    kind: z.string(),
+    parameter_set_hash: z.string()
+});
+
+/**
  * One new value.
  */
 export const zNewValue = z.object({
@@ -724,6 +796,135 @@ export const zOnIsolation = z.enum(['continue', 'return_to_draft']);
  */
 export const zAssemble = z.object({
     on_isolation: zOnIsolation.optional()
+});
+
+/**
+ * What a parameter steers.
+ */
+export const zParameterCategory = z.enum([
+    'threshold',
+    'filter_flag',
+    'cooldown',
+    'risk_limit'
+]);
+
+/**
+ * A parameter set, as a list shows it.
+ */
+export const zParameterSetSummary = z.object({
+    code_version: z.string(),
+    config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    environment: z.string(),
+    environment_id: z.uuid(),
+    factors: z.record(z.string(), z.unknown()),
+    frozen_at: z.iso.datetime(),
+    frozen_by: z.string(),
+    hash: z.string(),
+    release_tag: z.string(),
+    runs: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * The types that a parameter can have; a `duration` is a text such as `15m`.
+ */
+export const zParameterType = z.enum([
+    'string',
+    'int',
+    'number',
+    'bool',
+    'enum',
+    'duration',
+    'json'
+]);
+
+/**
+ * A parameter, as the catalog declares it.
+ */
+export const zParameter = z.object({
+    allowed_values: z.array(z.unknown()).nullish(),
+    category: zParameterCategory.nullish(),
+    critical: z.boolean(),
+    default: z.unknown().optional(),
+    deprecated: z.boolean(),
+    description: z.string(),
+    excluded_from_runs: z.boolean(),
+    group: z.string(),
+    hot_reloadable: z.boolean(),
+    max: z.unknown().optional(),
+    min: z.unknown().optional(),
+    name: z.string(),
+    owner: z.string().nullish(),
+    required: z.boolean(),
+    type: zParameterType
+});
+
+/**
+ * A parameter that is not there yet. What is left out has the catalog's defaults.
+ */
+export const zAddParameter = z.object({
+    description: z.string().optional(),
+    file: z.string().nullish(),
+    parameter: zParameter,
+    title: z.string().nullish()
+});
+
+/**
+ * A parameter with the file that declares it.
+ */
+export const zDeclaredParameter = zParameter.and(z.object({
+    file: z.string()
+}));
+
+/**
+ * The catalog of the integration branch.
+ */
+export const zAppCatalog = z.object({
+    commit: z.string(),
+    parameters: z.array(zDeclaredParameter),
+    rules: z.array(z.string())
+});
+
+/**
+ * A parameter that is declared otherwise in two sets.
+ */
+export const zDifferingParameter = z.object({
+    left: zParameter.nullish(),
+    right: zParameter.nullish()
+});
+
+/**
+ * A parameter of an environment.
+ */
+export const zEnvironmentParameter = zParameter.and(z.object({
+    overridden: z.boolean()
+}));
+
+/**
+ * The catalog of what an environment runs.
+ */
+export const zEnvironmentCatalog = z.object({
+    config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    parameters: z.array(zEnvironmentParameter),
+    release_tag: z.string(),
+    rules: z.array(z.string())
+});
+
+/**
+ * A parameter set: everything that decides what a run does.
+ */
+export const zParameterSet = z.object({
+    code_version: z.string(),
+    config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    content: z.record(z.string(), z.unknown()),
+    environment: z.string(),
+    environment_id: z.uuid(),
+    factors: z.record(z.string(), z.unknown()),
+    frozen_at: z.iso.datetime(),
+    frozen_by: z.string(),
+    hash: z.string(),
+    parameters: z.array(zParameter),
+    release_tag: z.string(),
+    values: z.record(z.string(), z.unknown())
 });
 
 /**
@@ -1032,6 +1233,13 @@ export const zRelease = z.object({
     tag: z.string().nullish(),
     tree: z.string().nullish(),
     updated_at: z.iso.datetime()
+});
+
+/**
+ * What another run is for.
+ */
+export const zRerun = z.object({
+    description: z.string().nullish()
 });
 
 /**
@@ -1357,6 +1565,44 @@ export const zRollBack = z.object({
 });
 
 /**
+ * A run of a program, pinned by a parameter set.
+ */
+export const zRun = z.object({
+    allowed_actions: z.array(z.string()),
+    description: z.string(),
+    environment_id: z.uuid(),
+    finished_at: z.iso.datetime().nullish(),
+    id: z.uuid(),
+    kind: z.string(),
+    note: z.string(),
+    parameter_set_hash: z.string(),
+    rerun_of: z.uuid().nullish(),
+    results: z.record(z.string(), z.unknown()).nullish(),
+    started_at: z.iso.datetime(),
+    started_by: z.string(),
+    status: z.string()
+});
+
+/**
+ * Where a run stands.
+ */
+export const zRunStatus = z.enum([
+    'running',
+    'succeeded',
+    'failed',
+    'canceled'
+]);
+
+/**
+ * How a run ended.
+ */
+export const zEndRun = z.object({
+    note: z.string().optional(),
+    results: z.record(z.string(), z.unknown()).nullish(),
+    status: zRunStatus
+});
+
+/**
  * What an environment runs.
  */
 export const zRunning = z.object({
@@ -1546,6 +1792,21 @@ export const zServiceToken = z.object({
 export const zCreatedServiceToken = z.object({
     secret: z.string(),
     token: zServiceToken
+});
+
+/**
+ * Two sets side by side: what is the same in both is left out.
+ */
+export const zSetDifferenceBody = z.object({
+    factors: z.record(z.string(), zDifferingValue),
+    identical: z.boolean(),
+    left: zParameterSet,
+    parameters: z.record(z.string(), zDifferingParameter),
+    right: zParameterSet,
+    rules_left: z.array(z.string()),
+    rules_right: z.array(z.string()),
+    same_code: z.boolean(),
+    values: z.record(z.string(), zDifferingValue)
 });
 
 /**
@@ -1755,6 +2016,17 @@ export const zReviews = z.object({
 });
 
 /**
+ * More values for a parameter; at least one of `allow`, `min` and `max`.
+ */
+export const zWidenParameter = z.object({
+    allow: z.array(z.unknown()).optional(),
+    description: z.string().optional(),
+    max: z.unknown().optional(),
+    min: z.unknown().optional(),
+    title: z.string().nullish()
+});
+
+/**
  * The worker sessions of an environment.
  */
 export const zWorkers = z.object({
@@ -1867,6 +2139,38 @@ export const zGetAppPath = z.object({
  * The app
  */
 export const zGetAppResponse = zApp;
+
+export const zGetCatalogPath = z.object({
+    appId: z.uuid()
+});
+
+/**
+ * The catalog
+ */
+export const zGetCatalogResponse = zAppCatalog;
+
+export const zAddParameterBody = zAddParameter;
+
+export const zAddParameterPath = z.object({
+    appId: z.uuid()
+});
+
+/**
+ * The changeset, submitted
+ */
+export const zAddParameterResponse = zChangeset;
+
+export const zWidenParameterBody = zWidenParameter;
+
+export const zWidenParameterPath = z.object({
+    appId: z.uuid(),
+    name: z.string()
+});
+
+/**
+ * The changeset, submitted
+ */
+export const zWidenParameterResponse = zChangeset;
 
 export const zListChangesetsPath = z.object({
     appId: z.uuid()
@@ -2152,6 +2456,16 @@ export const zSetEnvironmentsPath = z.object({
  * The environments
  */
 export const zSetEnvironmentsResponse = zEnvironments;
+
+export const zGetEnvironmentCatalogPath = z.object({
+    appId: z.uuid(),
+    envId: z.uuid()
+});
+
+/**
+ * The catalog
+ */
+export const zGetEnvironmentCatalogResponse = zEnvironmentCatalog;
 
 export const zGetEnvironmentConfigPath = z.object({
     appId: z.uuid(),
@@ -2644,6 +2958,56 @@ export const zChangeRolePath = z.object({
  */
 export const zChangeRoleResponse = zMember;
 
+export const zListParameterSetsPath = z.object({
+    appId: z.uuid()
+});
+
+export const zListParameterSetsQuery = z.object({
+    environment: z.uuid().optional(),
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * The sets
+ */
+export const zListParameterSetsResponse = zListParameterSetSummary;
+
+export const zFreezeParametersBody = zFreezeWish;
+
+export const zFreezeParametersPath = z.object({
+    appId: z.uuid()
+});
+
+/**
+ * The set, which was there
+ */
+export const zFreezeParametersResponse = zParameterSet;
+
+export const zCompareParameterSetsPath = z.object({
+    appId: z.uuid()
+});
+
+export const zCompareParameterSetsQuery = z.object({
+    left: z.string(),
+    right: z.string()
+});
+
+/**
+ * How they differ
+ */
+export const zCompareParameterSetsResponse = zSetDifferenceBody;
+
+export const zGetParameterSetPath = z.object({
+    appId: z.uuid(),
+    hash: z.string()
+});
+
+/**
+ * The set
+ */
+export const zGetParameterSetResponse = zParameterSet;
+
 export const zGetQueuePath = z.object({
     appId: z.uuid()
 });
@@ -2788,6 +3152,69 @@ export const zReorderReleasePath = z.object({
  * Changed
  */
 export const zReorderReleaseResponse = zRelease;
+
+export const zListRunsPath = z.object({
+    appId: z.uuid()
+});
+
+export const zListRunsQuery = z.object({
+    environment: z.uuid().optional(),
+    parameter_set: z.string().optional(),
+    status: z.string().optional(),
+    kind: z.string().optional(),
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * The runs
+ */
+export const zListRunsResponse = zListRun;
+
+export const zRegisterRunBody = zNewRunBody;
+
+export const zRegisterRunPath = z.object({
+    appId: z.uuid()
+});
+
+/**
+ * The run
+ */
+export const zRegisterRunResponse = zRun;
+
+export const zGetRunPath = z.object({
+    appId: z.uuid(),
+    runId: z.uuid()
+});
+
+/**
+ * The run
+ */
+export const zGetRunResponse = zRun;
+
+export const zEndRunBody = zEndRun;
+
+export const zEndRunPath = z.object({
+    appId: z.uuid(),
+    runId: z.uuid()
+});
+
+/**
+ * The run
+ */
+export const zEndRunResponse = zRun;
+
+export const zRerunBody = zRerun;
+
+export const zRerunPath = z.object({
+    appId: z.uuid(),
+    runId: z.uuid()
+});
+
+/**
+ * The new run
+ */
+export const zRerunResponse = zRun;
 
 export const zListProfilesPath = z.object({
     appId: z.uuid()

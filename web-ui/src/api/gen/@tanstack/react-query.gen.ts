@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { abortSync, acceptInvite, addFreezeWindow, analyzeChangeset, approveDeployment, approveDraft, askForNewInvite, assembleRelease, cancelDeployment, cancelJob, changeComment, changePassword, changeRole, checkpoint, cloneChangeset, compareEnvironments, continueSync, createApp, createChangeset, createServiceToken, createToken, createWorkspace, deleteConfigValue, deleteFile, deploy, draftRelease, editChangeset, editRelease, forgotPassword, getApp, getChangeset, getChangesetDiff, getConfigValue, getConfigValueAt, getConfigValueHistory, getDeployment, getDraft, getEnvironmentConfig, getEnvironmentHistory, getEnvironmentThen, getFile, getFreezeWindow, getJob, getJobLogs, getProfile, getQueue, getRelease, getSync, getWorkspace, getWorkspaceDiff, getWorkspaceTree, importApp, invite, listAccounts, listApps, listAuditEvents, listChangesets, listComments, listDeployments, listDrafts, listEnvironmentDeployments, listEnvironments, listFreezeWindows, listInvites, listJobs, listMembers, listOutbox, listProfileRevisions, listProfiles, listReleases, listReviews, listRevisions, listServiceTokens, listTokens, listWorkers, listWorkspaces, livez, login, logout, lookAtInvite, me, metrics, moveChangesetToDraft, moveFile, notificationPreferences, type Options, planRestore, previewRelease, promote, publishRelease, queueChangeset, readyz, rejectDraft, removeFreezeWindow, removeMember, reorderQueue, reorderRelease, resendInvite, resetPassword, resetWorkspace, resolveConflict, restore, resubmitChangeset, reviewChangeset, revokeInvite, revokeServiceToken, revokeToken, rollBack, saveConfig, setConfigValue, setEnvironments, setReleaseChangesets, setUp, submitChangeset, submitDraft, syncIntegration, updateFreezeWindow, updateMe, updateNotificationPreferences, updateProfile, updateSettings, updateWorkspace, v1DeleteValue, v1GetValue, v1Health, v1ListValues, v1SetValue, v1ValueAt, v1ValueHistory, workerFile, workerReport, workerSnapshot, writeComment, writeFiles } from '../sdk.gen';
-import type { AbortSyncData, AbortSyncError, AbortSyncResponse, AcceptInviteData, AcceptInviteError, AcceptInviteResponse, AddFreezeWindowData, AddFreezeWindowError, AddFreezeWindowResponse, AnalyzeChangesetData, AnalyzeChangesetError, AnalyzeChangesetResponse, ApproveDeploymentData, ApproveDeploymentError, ApproveDeploymentResponse, ApproveDraftData, ApproveDraftError, ApproveDraftResponse, AskForNewInviteData, AskForNewInviteError, AssembleReleaseData, AssembleReleaseError, AssembleReleaseResponse, CancelDeploymentData, CancelDeploymentError, CancelDeploymentResponse, CancelJobData, CancelJobError, CancelJobResponse, ChangeCommentData, ChangeCommentError, ChangeCommentResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChangeRoleData, ChangeRoleError, ChangeRoleResponse, CheckpointData, CheckpointError, CheckpointResponse, CloneChangesetData, CloneChangesetError, CloneChangesetResponse, CompareEnvironmentsData, CompareEnvironmentsError, CompareEnvironmentsResponse, ContinueSyncData, ContinueSyncError, ContinueSyncResponse, CreateAppData, CreateAppError, CreateAppResponse, CreateChangesetData, CreateChangesetError, CreateChangesetResponse, CreateServiceTokenData, CreateServiceTokenError, CreateServiceTokenResponse, CreateTokenData, CreateTokenError, CreateTokenResponse, CreateWorkspaceData, CreateWorkspaceError, CreateWorkspaceResponse, DeleteConfigValueData, DeleteConfigValueError, DeleteConfigValueResponse, DeleteFileData, DeleteFileError, DeleteFileResponse, DeployData, DeployError, DeployResponse, DraftReleaseData, DraftReleaseError, DraftReleaseResponse, EditChangesetData, EditChangesetError, EditChangesetResponse, EditReleaseData, EditReleaseError, EditReleaseResponse, ForgotPasswordData, ForgotPasswordError, GetAppData, GetAppError, GetAppResponse, GetChangesetData, GetChangesetDiffData, GetChangesetDiffError, GetChangesetDiffResponse, GetChangesetError, GetChangesetResponse, GetConfigValueAtData, GetConfigValueAtError, GetConfigValueAtResponse, GetConfigValueData, GetConfigValueError, GetConfigValueHistoryData, GetConfigValueHistoryError, GetConfigValueHistoryResponse, GetConfigValueResponse, GetDeploymentData, GetDeploymentError, GetDeploymentResponse, GetDraftData, GetDraftError, GetDraftResponse, GetEnvironmentConfigData, GetEnvironmentConfigError, GetEnvironmentConfigResponse, GetEnvironmentHistoryData, GetEnvironmentHistoryError, GetEnvironmentHistoryResponse, GetEnvironmentThenData, GetEnvironmentThenError, GetEnvironmentThenResponse, GetFileData, GetFileError, GetFileResponse, GetFreezeWindowData, GetFreezeWindowError, GetFreezeWindowResponse, GetJobData, GetJobError, GetJobLogsData, GetJobLogsError, GetJobLogsResponse, GetJobResponse, GetProfileData, GetProfileError, GetProfileResponse, GetQueueData, GetQueueError, GetQueueResponse, GetReleaseData, GetReleaseError, GetReleaseResponse, GetSyncData, GetSyncError, GetSyncResponse, GetWorkspaceData, GetWorkspaceDiffData, GetWorkspaceDiffError, GetWorkspaceDiffResponse, GetWorkspaceError, GetWorkspaceResponse, GetWorkspaceTreeData, GetWorkspaceTreeError, GetWorkspaceTreeResponse, ImportAppData, ImportAppError, ImportAppResponse, InviteData, InviteError, InviteResponse, ListAccountsData, ListAccountsError, ListAccountsResponse, ListAppsData, ListAppsError, ListAppsResponse, ListAuditEventsData, ListAuditEventsError, ListAuditEventsResponse, ListChangesetsData, ListChangesetsError, ListChangesetsResponse, ListCommentsData, ListCommentsError, ListCommentsResponse, ListDeploymentsData, ListDeploymentsError, ListDeploymentsResponse, ListDraftsData, ListDraftsError, ListDraftsResponse, ListEnvironmentDeploymentsData, ListEnvironmentDeploymentsError, ListEnvironmentDeploymentsResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListFreezeWindowsData, ListFreezeWindowsError, ListFreezeWindowsResponse, ListInvitesData, ListInvitesError, ListInvitesResponse, ListJobsData, ListJobsError, ListJobsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListOutboxData, ListOutboxError, ListOutboxResponse, ListProfileRevisionsData, ListProfileRevisionsError, ListProfileRevisionsResponse, ListProfilesData, ListProfilesError, ListProfilesResponse, ListReleasesData, ListReleasesError, ListReleasesResponse, ListReviewsData, ListReviewsError, ListReviewsResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListServiceTokensData, ListServiceTokensError, ListServiceTokensResponse, ListTokensData, ListTokensError, ListTokensResponse, ListWorkersData, ListWorkersError, ListWorkersResponse, ListWorkspacesData, ListWorkspacesError, ListWorkspacesResponse, LivezData, LivezError, LivezResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtInviteData, LookAtInviteError, LookAtInviteResponse, MeData, MeError, MeResponse, MetricsData, MetricsError, MetricsResponse, MoveChangesetToDraftData, MoveChangesetToDraftError, MoveChangesetToDraftResponse, MoveFileData, MoveFileError, MoveFileResponse, NotificationPreferencesData, NotificationPreferencesError, NotificationPreferencesResponse, PlanRestoreData, PlanRestoreError, PlanRestoreResponse, PreviewReleaseData, PreviewReleaseError, PreviewReleaseResponse, PromoteData, PromoteError, PromoteResponse, PublishReleaseData, PublishReleaseError, PublishReleaseResponse, QueueChangesetData, QueueChangesetError, QueueChangesetResponse, ReadyzData, ReadyzError, ReadyzResponse, RejectDraftData, RejectDraftError, RejectDraftResponse, RemoveFreezeWindowData, RemoveFreezeWindowError, RemoveFreezeWindowResponse, RemoveMemberData, RemoveMemberError, RemoveMemberResponse, ReorderQueueData, ReorderQueueError, ReorderQueueResponse, ReorderReleaseData, ReorderReleaseError, ReorderReleaseResponse, ResendInviteData, ResendInviteError, ResendInviteResponse, ResetPasswordData, ResetPasswordError, ResetPasswordResponse, ResetWorkspaceData, ResetWorkspaceError, ResetWorkspaceResponse, ResolveConflictData, ResolveConflictError, ResolveConflictResponse, RestoreData, RestoreError, RestoreResponse, ResubmitChangesetData, ResubmitChangesetError, ResubmitChangesetResponse, ReviewChangesetData, ReviewChangesetError, ReviewChangesetResponse, RevokeInviteData, RevokeInviteError, RevokeInviteResponse, RevokeServiceTokenData, RevokeServiceTokenError, RevokeServiceTokenResponse, RevokeTokenData, RevokeTokenError, RevokeTokenResponse, RollBackData, RollBackError, RollBackResponse, SaveConfigData, SaveConfigError, SaveConfigResponse, SetConfigValueData, SetConfigValueError, SetConfigValueResponse, SetEnvironmentsData, SetEnvironmentsError, SetEnvironmentsResponse, SetReleaseChangesetsData, SetReleaseChangesetsError, SetReleaseChangesetsResponse, SetUpData, SetUpError, SetUpResponse, SubmitChangesetData, SubmitChangesetError, SubmitChangesetResponse, SubmitDraftData, SubmitDraftError, SubmitDraftResponse, SyncIntegrationData, SyncIntegrationError, SyncIntegrationResponse, UpdateFreezeWindowData, UpdateFreezeWindowError, UpdateFreezeWindowResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdateNotificationPreferencesData, UpdateNotificationPreferencesError, UpdateNotificationPreferencesResponse, UpdateProfileData, UpdateProfileError, UpdateProfileResponse, UpdateSettingsData, UpdateSettingsError, UpdateSettingsResponse, UpdateWorkspaceData, UpdateWorkspaceError, UpdateWorkspaceResponse, V1DeleteValueData, V1DeleteValueError, V1DeleteValueResponse, V1GetValueData, V1GetValueError, V1GetValueResponse, V1HealthData, V1HealthError, V1HealthResponse, V1ListValuesData, V1ListValuesError, V1ListValuesResponse, V1SetValueData, V1SetValueError, V1SetValueResponse, V1ValueAtData, V1ValueAtError, V1ValueAtResponse, V1ValueHistoryData, V1ValueHistoryError, V1ValueHistoryResponse, WorkerFileData, WorkerFileError, WorkerFileResponse, WorkerReportData, WorkerReportError, WorkerReportResponse, WorkerSnapshotData, WorkerSnapshotError, WorkerSnapshotResponse, WriteCommentData, WriteCommentError, WriteCommentResponse, WriteFilesData, WriteFilesError, WriteFilesResponse } from '../types.gen';
+import { abortSync, acceptInvite, addFreezeWindow, addParameter, analyzeChangeset, approveDeployment, approveDraft, askForNewInvite, assembleRelease, cancelDeployment, cancelJob, changeComment, changePassword, changeRole, checkpoint, cloneChangeset, compareEnvironments, compareParameterSets, continueSync, createApp, createChangeset, createServiceToken, createToken, createWorkspace, deleteConfigValue, deleteFile, deploy, draftRelease, editChangeset, editRelease, endRun, forgotPassword, freezeParameters, getApp, getCatalog, getChangeset, getChangesetDiff, getConfigValue, getConfigValueAt, getConfigValueHistory, getDeployment, getDraft, getEnvironmentCatalog, getEnvironmentConfig, getEnvironmentHistory, getEnvironmentThen, getFile, getFreezeWindow, getJob, getJobLogs, getParameterSet, getProfile, getQueue, getRelease, getRun, getSync, getWorkspace, getWorkspaceDiff, getWorkspaceTree, importApp, invite, listAccounts, listApps, listAuditEvents, listChangesets, listComments, listDeployments, listDrafts, listEnvironmentDeployments, listEnvironments, listFreezeWindows, listInvites, listJobs, listMembers, listOutbox, listParameterSets, listProfileRevisions, listProfiles, listReleases, listReviews, listRevisions, listRuns, listServiceTokens, listTokens, listWorkers, listWorkspaces, livez, login, logout, lookAtInvite, me, metrics, moveChangesetToDraft, moveFile, notificationPreferences, type Options, planRestore, previewRelease, promote, publishRelease, queueChangeset, readyz, registerRun, rejectDraft, removeFreezeWindow, removeMember, reorderQueue, reorderRelease, rerun, resendInvite, resetPassword, resetWorkspace, resolveConflict, restore, resubmitChangeset, reviewChangeset, revokeInvite, revokeServiceToken, revokeToken, rollBack, saveConfig, setConfigValue, setEnvironments, setReleaseChangesets, setUp, submitChangeset, submitDraft, syncIntegration, updateFreezeWindow, updateMe, updateNotificationPreferences, updateProfile, updateSettings, updateWorkspace, v1DeleteValue, v1GetValue, v1Health, v1ListValues, v1SetValue, v1ValueAt, v1ValueHistory, widenParameter, workerFile, workerReport, workerSnapshot, writeComment, writeFiles } from '../sdk.gen';
+import type { AbortSyncData, AbortSyncError, AbortSyncResponse, AcceptInviteData, AcceptInviteError, AcceptInviteResponse, AddFreezeWindowData, AddFreezeWindowError, AddFreezeWindowResponse, AddParameterData, AddParameterError, AddParameterResponse, AnalyzeChangesetData, AnalyzeChangesetError, AnalyzeChangesetResponse, ApproveDeploymentData, ApproveDeploymentError, ApproveDeploymentResponse, ApproveDraftData, ApproveDraftError, ApproveDraftResponse, AskForNewInviteData, AskForNewInviteError, AssembleReleaseData, AssembleReleaseError, AssembleReleaseResponse, CancelDeploymentData, CancelDeploymentError, CancelDeploymentResponse, CancelJobData, CancelJobError, CancelJobResponse, ChangeCommentData, ChangeCommentError, ChangeCommentResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChangeRoleData, ChangeRoleError, ChangeRoleResponse, CheckpointData, CheckpointError, CheckpointResponse, CloneChangesetData, CloneChangesetError, CloneChangesetResponse, CompareEnvironmentsData, CompareEnvironmentsError, CompareEnvironmentsResponse, CompareParameterSetsData, CompareParameterSetsError, CompareParameterSetsResponse, ContinueSyncData, ContinueSyncError, ContinueSyncResponse, CreateAppData, CreateAppError, CreateAppResponse, CreateChangesetData, CreateChangesetError, CreateChangesetResponse, CreateServiceTokenData, CreateServiceTokenError, CreateServiceTokenResponse, CreateTokenData, CreateTokenError, CreateTokenResponse, CreateWorkspaceData, CreateWorkspaceError, CreateWorkspaceResponse, DeleteConfigValueData, DeleteConfigValueError, DeleteConfigValueResponse, DeleteFileData, DeleteFileError, DeleteFileResponse, DeployData, DeployError, DeployResponse, DraftReleaseData, DraftReleaseError, DraftReleaseResponse, EditChangesetData, EditChangesetError, EditChangesetResponse, EditReleaseData, EditReleaseError, EditReleaseResponse, EndRunData, EndRunError, EndRunResponse, ForgotPasswordData, ForgotPasswordError, FreezeParametersData, FreezeParametersError, FreezeParametersResponse, GetAppData, GetAppError, GetAppResponse, GetCatalogData, GetCatalogError, GetCatalogResponse, GetChangesetData, GetChangesetDiffData, GetChangesetDiffError, GetChangesetDiffResponse, GetChangesetError, GetChangesetResponse, GetConfigValueAtData, GetConfigValueAtError, GetConfigValueAtResponse, GetConfigValueData, GetConfigValueError, GetConfigValueHistoryData, GetConfigValueHistoryError, GetConfigValueHistoryResponse, GetConfigValueResponse, GetDeploymentData, GetDeploymentError, GetDeploymentResponse, GetDraftData, GetDraftError, GetDraftResponse, GetEnvironmentCatalogData, GetEnvironmentCatalogError, GetEnvironmentCatalogResponse, GetEnvironmentConfigData, GetEnvironmentConfigError, GetEnvironmentConfigResponse, GetEnvironmentHistoryData, GetEnvironmentHistoryError, GetEnvironmentHistoryResponse, GetEnvironmentThenData, GetEnvironmentThenError, GetEnvironmentThenResponse, GetFileData, GetFileError, GetFileResponse, GetFreezeWindowData, GetFreezeWindowError, GetFreezeWindowResponse, GetJobData, GetJobError, GetJobLogsData, GetJobLogsError, GetJobLogsResponse, GetJobResponse, GetParameterSetData, GetParameterSetError, GetParameterSetResponse, GetProfileData, GetProfileError, GetProfileResponse, GetQueueData, GetQueueError, GetQueueResponse, GetReleaseData, GetReleaseError, GetReleaseResponse, GetRunData, GetRunError, GetRunResponse, GetSyncData, GetSyncError, GetSyncResponse, GetWorkspaceData, GetWorkspaceDiffData, GetWorkspaceDiffError, GetWorkspaceDiffResponse, GetWorkspaceError, GetWorkspaceResponse, GetWorkspaceTreeData, GetWorkspaceTreeError, GetWorkspaceTreeResponse, ImportAppData, ImportAppError, ImportAppResponse, InviteData, InviteError, InviteResponse, ListAccountsData, ListAccountsError, ListAccountsResponse, ListAppsData, ListAppsError, ListAppsResponse, ListAuditEventsData, ListAuditEventsError, ListAuditEventsResponse, ListChangesetsData, ListChangesetsError, ListChangesetsResponse, ListCommentsData, ListCommentsError, ListCommentsResponse, ListDeploymentsData, ListDeploymentsError, ListDeploymentsResponse, ListDraftsData, ListDraftsError, ListDraftsResponse, ListEnvironmentDeploymentsData, ListEnvironmentDeploymentsError, ListEnvironmentDeploymentsResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListFreezeWindowsData, ListFreezeWindowsError, ListFreezeWindowsResponse, ListInvitesData, ListInvitesError, ListInvitesResponse, ListJobsData, ListJobsError, ListJobsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListOutboxData, ListOutboxError, ListOutboxResponse, ListParameterSetsData, ListParameterSetsError, ListParameterSetsResponse, ListProfileRevisionsData, ListProfileRevisionsError, ListProfileRevisionsResponse, ListProfilesData, ListProfilesError, ListProfilesResponse, ListReleasesData, ListReleasesError, ListReleasesResponse, ListReviewsData, ListReviewsError, ListReviewsResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListServiceTokensData, ListServiceTokensError, ListServiceTokensResponse, ListTokensData, ListTokensError, ListTokensResponse, ListWorkersData, ListWorkersError, ListWorkersResponse, ListWorkspacesData, ListWorkspacesError, ListWorkspacesResponse, LivezData, LivezError, LivezResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtInviteData, LookAtInviteError, LookAtInviteResponse, MeData, MeError, MeResponse, MetricsData, MetricsError, MetricsResponse, MoveChangesetToDraftData, MoveChangesetToDraftError, MoveChangesetToDraftResponse, MoveFileData, MoveFileError, MoveFileResponse, NotificationPreferencesData, NotificationPreferencesError, NotificationPreferencesResponse, PlanRestoreData, PlanRestoreError, PlanRestoreResponse, PreviewReleaseData, PreviewReleaseError, PreviewReleaseResponse, PromoteData, PromoteError, PromoteResponse, PublishReleaseData, PublishReleaseError, PublishReleaseResponse, QueueChangesetData, QueueChangesetError, QueueChangesetResponse, ReadyzData, ReadyzError, ReadyzResponse, RegisterRunData, RegisterRunError, RegisterRunResponse, RejectDraftData, RejectDraftError, RejectDraftResponse, RemoveFreezeWindowData, RemoveFreezeWindowError, RemoveFreezeWindowResponse, RemoveMemberData, RemoveMemberError, RemoveMemberResponse, ReorderQueueData, ReorderQueueError, ReorderQueueResponse, ReorderReleaseData, ReorderReleaseError, ReorderReleaseResponse, RerunData, RerunError, RerunResponse, ResendInviteData, ResendInviteError, ResendInviteResponse, ResetPasswordData, ResetPasswordError, ResetPasswordResponse, ResetWorkspaceData, ResetWorkspaceError, ResetWorkspaceResponse, ResolveConflictData, ResolveConflictError, ResolveConflictResponse, RestoreData, RestoreError, RestoreResponse, ResubmitChangesetData, ResubmitChangesetError, ResubmitChangesetResponse, ReviewChangesetData, ReviewChangesetError, ReviewChangesetResponse, RevokeInviteData, RevokeInviteError, RevokeInviteResponse, RevokeServiceTokenData, RevokeServiceTokenError, RevokeServiceTokenResponse, RevokeTokenData, RevokeTokenError, RevokeTokenResponse, RollBackData, RollBackError, RollBackResponse, SaveConfigData, SaveConfigError, SaveConfigResponse, SetConfigValueData, SetConfigValueError, SetConfigValueResponse, SetEnvironmentsData, SetEnvironmentsError, SetEnvironmentsResponse, SetReleaseChangesetsData, SetReleaseChangesetsError, SetReleaseChangesetsResponse, SetUpData, SetUpError, SetUpResponse, SubmitChangesetData, SubmitChangesetError, SubmitChangesetResponse, SubmitDraftData, SubmitDraftError, SubmitDraftResponse, SyncIntegrationData, SyncIntegrationError, SyncIntegrationResponse, UpdateFreezeWindowData, UpdateFreezeWindowError, UpdateFreezeWindowResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdateNotificationPreferencesData, UpdateNotificationPreferencesError, UpdateNotificationPreferencesResponse, UpdateProfileData, UpdateProfileError, UpdateProfileResponse, UpdateSettingsData, UpdateSettingsError, UpdateSettingsResponse, UpdateWorkspaceData, UpdateWorkspaceError, UpdateWorkspaceResponse, V1DeleteValueData, V1DeleteValueError, V1DeleteValueResponse, V1GetValueData, V1GetValueError, V1GetValueResponse, V1HealthData, V1HealthError, V1HealthResponse, V1ListValuesData, V1ListValuesError, V1ListValuesResponse, V1SetValueData, V1SetValueError, V1SetValueResponse, V1ValueAtData, V1ValueAtError, V1ValueAtResponse, V1ValueHistoryData, V1ValueHistoryError, V1ValueHistoryResponse, WidenParameterData, WidenParameterError, WidenParameterResponse, WorkerFileData, WorkerFileError, WorkerFileResponse, WorkerReportData, WorkerReportError, WorkerReportResponse, WorkerSnapshotData, WorkerSnapshotError, WorkerSnapshotResponse, WriteCommentData, WriteCommentError, WriteCommentResponse, WriteFilesData, WriteFilesError, WriteFilesResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -209,6 +209,58 @@ export const getAppOptions = (options: Options<GetAppData>) => queryOptions<GetA
     },
     queryKey: getAppQueryKey(options)
 });
+
+export const getCatalogQueryKey = (options: Options<GetCatalogData>) => createQueryKey('getCatalog', options);
+
+/**
+ * Reads the catalog of the integration branch: what the next release will have.
+ */
+export const getCatalogOptions = (options: Options<GetCatalogData>) => queryOptions<GetCatalogResponse, GetCatalogError, GetCatalogResponse, ReturnType<typeof getCatalogQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getCatalog({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getCatalogQueryKey(options)
+});
+
+/**
+ * Adds a parameter to the catalog: makes the changeset, and submits it.
+ */
+export const addParameterMutation = (options?: Partial<Options<AddParameterData>>): UseMutationOptions<AddParameterResponse, AddParameterError, Options<AddParameterData>> => {
+    const mutationOptions: UseMutationOptions<AddParameterResponse, AddParameterError, Options<AddParameterData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await addParameter({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Lets a parameter have more values than now: makes the changeset, and submits it.
+ */
+export const widenParameterMutation = (options?: Partial<Options<WidenParameterData>>): UseMutationOptions<WidenParameterResponse, WidenParameterError, Options<WidenParameterData>> => {
+    const mutationOptions: UseMutationOptions<WidenParameterResponse, WidenParameterError, Options<WidenParameterData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await widenParameter({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
 
 export const listChangesetsQueryKey = (options: Options<ListChangesetsData>) => createQueryKey('listChangesets', options);
 
@@ -690,6 +742,24 @@ export const setEnvironmentsMutation = (options?: Partial<Options<SetEnvironment
     };
     return mutationOptions;
 };
+
+export const getEnvironmentCatalogQueryKey = (options: Options<GetEnvironmentCatalogData>) => createQueryKey('getEnvironmentCatalog', options);
+
+/**
+ * Reads the catalog of what an environment runs: what its parameters are, and what their values may be.
+ */
+export const getEnvironmentCatalogOptions = (options: Options<GetEnvironmentCatalogData>) => queryOptions<GetEnvironmentCatalogResponse, GetEnvironmentCatalogError, GetEnvironmentCatalogResponse, ReturnType<typeof getEnvironmentCatalogQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getEnvironmentCatalog({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getEnvironmentCatalogQueryKey(options)
+});
 
 export const getEnvironmentConfigQueryKey = (options: Options<GetEnvironmentConfigData>) => createQueryKey('getEnvironmentConfig', options);
 
@@ -1573,6 +1643,104 @@ export const changeRoleMutation = (options?: Partial<Options<ChangeRoleData>>): 
     return mutationOptions;
 };
 
+export const listParameterSetsQueryKey = (options: Options<ListParameterSetsData>) => createQueryKey('listParameterSets', options);
+
+/**
+ * Lists the app's parameter sets, newest first.
+ */
+export const listParameterSetsOptions = (options: Options<ListParameterSetsData>) => queryOptions<ListParameterSetsResponse, ListParameterSetsError, ListParameterSetsResponse, ReturnType<typeof listParameterSetsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listParameterSets({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listParameterSetsQueryKey(options)
+});
+
+export const listParameterSetsInfiniteQueryKey = (options: Options<ListParameterSetsData>): QueryKey<Options<ListParameterSetsData>> => createQueryKey('listParameterSets', options, true);
+
+/**
+ * Lists the app's parameter sets, newest first.
+ */
+export const listParameterSetsInfiniteOptions = (options: Options<ListParameterSetsData>) => infiniteQueryOptions<ListParameterSetsResponse, ListParameterSetsError, InfiniteData<ListParameterSetsResponse>, QueryKey<Options<ListParameterSetsData>>, number | Pick<QueryKey<Options<ListParameterSetsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+// @ts-ignore
+{
+    queryFn: async ({ pageParam, queryKey, signal }) => {
+        // @ts-ignore
+        const page: Pick<QueryKey<Options<ListParameterSetsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+            query: {
+                page: pageParam
+            }
+        };
+        const params = createInfiniteParams(queryKey, page);
+        const { data } = await listParameterSets({
+            ...options,
+            ...params,
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listParameterSetsInfiniteQueryKey(options)
+});
+
+/**
+ * Freezes what an environment runs. The same content is the same set: 200 then, with who froze it first.
+ */
+export const freezeParametersMutation = (options?: Partial<Options<FreezeParametersData>>): UseMutationOptions<FreezeParametersResponse, FreezeParametersError, Options<FreezeParametersData>> => {
+    const mutationOptions: UseMutationOptions<FreezeParametersResponse, FreezeParametersError, Options<FreezeParametersData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await freezeParameters({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const compareParameterSetsQueryKey = (options: Options<CompareParameterSetsData>) => createQueryKey('compareParameterSets', options);
+
+/**
+ * Lays two parameter sets side by side.
+ */
+export const compareParameterSetsOptions = (options: Options<CompareParameterSetsData>) => queryOptions<CompareParameterSetsResponse, CompareParameterSetsError, CompareParameterSetsResponse, ReturnType<typeof compareParameterSetsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await compareParameterSets({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: compareParameterSetsQueryKey(options)
+});
+
+export const getParameterSetQueryKey = (options: Options<GetParameterSetData>) => createQueryKey('getParameterSet', options);
+
+/**
+ * Reads a parameter set.
+ */
+export const getParameterSetOptions = (options: Options<GetParameterSetData>) => queryOptions<GetParameterSetResponse, GetParameterSetError, GetParameterSetResponse, ReturnType<typeof getParameterSetQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getParameterSet({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getParameterSetQueryKey(options)
+});
+
 export const getQueueQueryKey = (options: Options<GetQueueData>) => createQueryKey('getQueue', options);
 
 /**
@@ -1808,6 +1976,120 @@ export const reorderReleaseMutation = (options?: Partial<Options<ReorderReleaseD
     const mutationOptions: UseMutationOptions<ReorderReleaseResponse, ReorderReleaseError, Options<ReorderReleaseData>> = {
         mutationFn: async (fnOptions) => {
             const { data } = await reorderRelease({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const listRunsQueryKey = (options: Options<ListRunsData>) => createQueryKey('listRuns', options);
+
+/**
+ * Lists the app's runs, newest first.
+ */
+export const listRunsOptions = (options: Options<ListRunsData>) => queryOptions<ListRunsResponse, ListRunsError, ListRunsResponse, ReturnType<typeof listRunsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listRuns({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listRunsQueryKey(options)
+});
+
+export const listRunsInfiniteQueryKey = (options: Options<ListRunsData>): QueryKey<Options<ListRunsData>> => createQueryKey('listRuns', options, true);
+
+/**
+ * Lists the app's runs, newest first.
+ */
+export const listRunsInfiniteOptions = (options: Options<ListRunsData>) => infiniteQueryOptions<ListRunsResponse, ListRunsError, InfiniteData<ListRunsResponse>, QueryKey<Options<ListRunsData>>, number | Pick<QueryKey<Options<ListRunsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+// @ts-ignore
+{
+    queryFn: async ({ pageParam, queryKey, signal }) => {
+        // @ts-ignore
+        const page: Pick<QueryKey<Options<ListRunsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+            query: {
+                page: pageParam
+            }
+        };
+        const params = createInfiniteParams(queryKey, page);
+        const { data } = await listRuns({
+            ...options,
+            ...params,
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listRunsInfiniteQueryKey(options)
+});
+
+/**
+ * Registers a run with the parameter set that pins it.
+ */
+export const registerRunMutation = (options?: Partial<Options<RegisterRunData>>): UseMutationOptions<RegisterRunResponse, RegisterRunError, Options<RegisterRunData>> => {
+    const mutationOptions: UseMutationOptions<RegisterRunResponse, RegisterRunError, Options<RegisterRunData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await registerRun({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+export const getRunQueryKey = (options: Options<GetRunData>) => createQueryKey('getRun', options);
+
+/**
+ * Reads a run.
+ */
+export const getRunOptions = (options: Options<GetRunData>) => queryOptions<GetRunResponse, GetRunError, GetRunResponse, ReturnType<typeof getRunQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getRun({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getRunQueryKey(options)
+});
+
+/**
+ * Says how a run ended, once; saying the same again changes nothing.
+ */
+export const endRunMutation = (options?: Partial<Options<EndRunData>>): UseMutationOptions<EndRunResponse, EndRunError, Options<EndRunData>> => {
+    const mutationOptions: UseMutationOptions<EndRunResponse, EndRunError, Options<EndRunData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await endRun({
+                ...options,
+                ...fnOptions,
+                throwOnError: true
+            });
+            return data;
+        }
+    };
+    return mutationOptions;
+};
+
+/**
+ * Registers another run with the identical parameter set.
+ */
+export const rerunMutation = (options?: Partial<Options<RerunData>>): UseMutationOptions<RerunResponse, RerunError, Options<RerunData>> => {
+    const mutationOptions: UseMutationOptions<RerunResponse, RerunError, Options<RerunData>> = {
+        mutationFn: async (fnOptions) => {
+            const { data } = await rerun({
                 ...options,
                 ...fnOptions,
                 throwOnError: true
