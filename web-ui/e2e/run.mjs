@@ -6,6 +6,7 @@ import { tests } from './tests.mjs';
 import './day.mjs';
 import './freezes.mjs';
 import './restore.mjs';
+import './catalog.mjs';
 import './settings.mjs';
 import './workspace.mjs';
 import './review.mjs';

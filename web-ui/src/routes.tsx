@@ -89,6 +89,7 @@ const inside = (
     page('/apps/$appId/jobs', () => import('./pages/Jobs'), 'Jobs'),
     page('/apps/$appId/jobs/$jobId', () => import('./pages/JobPage'), 'JobPage'),
     page('/apps/$appId/audit', () => import('./pages/Audit'), 'Audit'),
+    page('/apps/$appId/catalog', () => import('./pages/CatalogPage'), 'CatalogPage'),
     page('/apps/$appId/profiles', () => import('./pages/Profiles'), 'Profiles'),
     page('/apps/$appId/profiles/$profileId', () => import('./pages/Profiles'), 'ProfilePage'),
     page('/apps/$appId/settings', () => import('./pages/Settings'), 'Settings'),

@@ -2,9 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import { useBlocker } from '@tanstack/react-router';
 import { SlidersHorizontal } from 'lucide-react';
 import { useState } from 'react';
-import { listProfilesOptions } from '../../api/gen/@tanstack/react-query.gen';
+import { getEnvironmentCatalogOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { deleteConfigValue, saveConfig, submitDraft } from '../../api/gen/sdk.gen';
-import type { Environment, EnvironmentConfig } from '../../api/gen/types.gen';
+import type { Environment, EnvironmentConfig, ParameterValue } from '../../api/gen/types.gen';
 import { fieldErrors, formError, problemOf } from '../../api/problem';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
@@ -12,7 +12,7 @@ import { inputLook, TextArea } from '../../ui/Field';
 import { Panel } from '../../ui/Page';
 import { words } from '../../ui/Status';
 import { Empty, FormError } from '../../ui/states';
-import { useAct } from '../../util/act';
+import { live, useAct } from '../../util/act';
 import { useFilters } from '../../util/where';
 import { clock } from '../freezes/schedule';
 import { useFreeze } from '../freezes/useFreeze';
@@ -37,10 +37,15 @@ export function Editor({ path, stage, config, onStale }: EditorProps) {
   const [asked, ask] = useState<string | undefined>();
   const [reason, setReason] = useState('');
   const freeze = useFreeze(path.appId, stage);
-  const profiles = useQuery(listProfilesOptions({ path: { appId: path.appId } }));
-  const own = profiles.data?.data.find(({ id }) => id === stage?.profile_id)?.env_vars;
+  const catalog = useQuery({ ...getEnvironmentCatalogOptions({ path }), ...live });
+  const about = new Map(catalog.data?.parameters.map((parameter) => [parameter.name, parameter]));
+  // What the catalog declares and has no value yet can be given one.
+  const parameters: Record<string, ParameterValue> = { ...config.parameters };
+  for (const { name, type, hot_reloadable } of about.values()) {
+    parameters[name] ??= { type, hot_reloadable, value: undefined };
+  }
   const canSave = stage?.allowed_actions.includes('save_parameters') ?? false;
-  const { changes, problems } = changesOf(config.parameters, edits);
+  const { changes, problems } = changesOf(parameters, edits);
   const body = {
     base_version: config.config_version,
     values: Object.fromEntries(changes.map(({ name, proposed }) => [name, proposed])),
@@ -74,21 +79,28 @@ export function Editor({ path, stage, config, onStale }: EditorProps) {
   });
   const refused = draft.error ?? save.error;
   const errors = { ...fieldErrors(save.error, '/values'), ...fieldErrors(draft.error, '/values'), ...problems };
-  const critical = problemOf(save.error).code === 'approval_required';
-  const names = (critical ? (problemOf(save.error).details as { parameters?: string[] })?.parameters : undefined) ?? [];
+  // The catalog says which are critical; what it says too late, the server says when saving.
+  const refusedNames = (problemOf(save.error).details as { parameters?: string[] } | undefined)?.parameters ?? [];
+  const isRefused = problemOf(save.error).code === 'approval_required';
+  const names = changes
+    .map(({ name }) => name)
+    .filter((name) => about.get(name)?.critical || (isRefused && refusedNames.includes(name)));
+  const critical = isRefused || names.length > 0;
   useBlocker({
     shouldBlockFn: ({ current, next }) =>
       changes.length > 0 && current.pathname !== next.pathname && !window.confirm('Leave, and lose what you typed?'),
     enableBeforeUnload: changes.length > 0,
   });
   const wanted = (search.q ?? '').toLowerCase();
-  const shown = Object.entries(config.parameters)
+  const shown = Object.entries(parameters)
+    .sort(([one], [other]) => (one < other ? -1 : 1))
     .filter(([name]) => name.toLowerCase().includes(wanted))
-    .filter(([name]) => search.view !== 'own' || own?.[name] !== undefined);
-  const groups = [...new Set(shown.map(([, { category }]) => category ?? ''))].sort();
-  const set = (name: string, value: Value, text: string) => {
+    .filter(([name]) => search.view !== 'own' || about.get(name)?.overridden === true);
+  const groupOf = (name: string) => about.get(name)?.group ?? '';
+  const groups = [...new Set(shown.map(([name]) => groupOf(name)))].sort();
+  const set = (name: string, value: Value | undefined, text: string) => {
     const { [name]: before, ...others } = edits;
-    const base = before?.base ?? value;
+    const base = before ? before.base : value;
     setEdits(text === textOf(base) && same(base, value) ? others : { ...others, [name]: { text, base } });
     save.reset();
     draft.reset();
@@ -115,7 +127,7 @@ export function Editor({ path, stage, config, onStale }: EditorProps) {
           Set here only
         </label>
         <span className="text-sm text-soft">
-          {shown.length} of {Object.keys(config.parameters).length}
+          {shown.length} of {Object.keys(parameters).length}
         </span>
       </div>
       {shown.length === 0 && (
@@ -127,18 +139,18 @@ export function Editor({ path, stage, config, onStale }: EditorProps) {
         <Panel key={group} title={group ? words(group) : 'Others'}>
           <ul>
             {shown
-              .filter(([, { category }]) => (category ?? '') === group)
+              .filter(([name]) => groupOf(name) === group)
               .map(([name, parameter]) => (
                 <Parameter
                   key={name}
                   name={name}
                   parameter={parameter}
-                  isOwn={own?.[name] !== undefined}
+                  about={about.get(name)}
                   text={edits[name]?.text}
                   error={errors[name]}
                   canSave={canSave}
                   canReset={canSave && !stage?.freeze}
-                  onText={(text) => set(name, parameter.value as Value, text)}
+                  onText={(text) => set(name, parameter.value as Value | undefined, text)}
                   onUndo={() => setEdits(Object.fromEntries(Object.entries(edits).filter(([one]) => one !== name)))}
                   onReset={() => reset.mutate(name)}
                   onHistory={() => ask(name)}
@@ -192,7 +204,7 @@ export function Editor({ path, stage, config, onStale }: EditorProps) {
                 isDisabled={changes.length === 0 || !freeze.isReady}
                 isPending={save.isPending}
                 onPress={() => {
-                  setEdits(rebased(config.parameters, edits));
+                  setEdits(rebased(parameters, edits));
                   save.mutate();
                 }}
               >

@@ -1,14 +1,16 @@
-import { FileClock, RotateCcw, Undo2 } from 'lucide-react';
-import type { ParameterValue } from '../../api/gen/types.gen';
+import { FileClock, RotateCcw, TriangleAlert, Undo2 } from 'lucide-react';
+import type { EnvironmentParameter, ParameterValue } from '../../api/gen/types.gen';
 import { Button } from '../../ui/Button';
 import { inputLook } from '../../ui/Field';
 import { Badge } from '../../ui/Status';
+import { boundsOf } from './bounds';
 import { read, same, textOf, type Value } from './edits';
 
 type ParameterProps = {
   name: string;
   parameter: ParameterValue;
-  isOwn: boolean;
+  /** What the catalog says of it. */
+  about: EnvironmentParameter | undefined;
   text: string | undefined;
   error: string | undefined;
   canSave: boolean;
@@ -23,7 +25,7 @@ type ParameterProps = {
 export function Parameter({
   name,
   parameter,
-  isOwn,
+  about,
   text,
   error,
   canSave,
@@ -33,7 +35,10 @@ export function Parameter({
   onReset,
   onHistory,
 }: ParameterProps) {
-  const value = parameter.value as Value;
+  const value = parameter.value as Value | undefined;
+  const isOwn = about?.overridden === true;
+  const bounds = about ? boundsOf(about) : '';
+  const choices = about?.allowed_values?.map((one) => textOf(one as Value));
   const shown = text ?? textOf(value);
   const typed = read(parameter.type, shown);
   const isChanged = text !== undefined && !('value' in typed && same(typed.value, value));
@@ -52,15 +57,41 @@ export function Parameter({
         <label htmlFor={common.id} className="font-medium break-all">
           {name}
         </label>
-        <p className="flex flex-wrap gap-x-1.5 text-sm text-soft">
-          {parameter.type}
-          {isOwn ? ', set here' : ', default'}
+        {about?.description && <p className="text-sm break-words">{about.description}</p>}
+        <p className="flex flex-wrap items-center gap-x-1.5 text-sm text-soft">
+          {[
+            parameter.type,
+            isOwn ? 'set here' : 'default',
+            isOwn && about?.default !== undefined && about.default !== null
+              ? `default ${textOf(about.default as Value)}`
+              : '',
+            bounds,
+            about?.owner ? `owner ${about.owner}` : '',
+          ]
+            .filter(Boolean)
+            .join(', ')}
+          {about?.critical && (
+            <Badge tone="bad" icon={TriangleAlert}>
+              Critical
+            </Badge>
+          )}
+          {about?.deprecated && <Badge tone="warn">Deprecated</Badge>}
           {!parameter.hot_reloadable && <Badge tone="warn">At restart</Badge>}
         </p>
       </div>
       <div className="min-w-0">
-        {parameter.type === 'bool' ? (
+        {choices && parameter.type !== 'json' ? (
           <select {...common} className={inputLook} onChange={(event) => onText(event.target.value)}>
+            {!choices.includes(shown) && <option value={shown}>{shown || 'Not set'}</option>}
+            {choices.map((one) => (
+              <option key={one} value={one}>
+                {one}
+              </option>
+            ))}
+          </select>
+        ) : parameter.type === 'bool' ? (
+          <select {...common} className={inputLook} onChange={(event) => onText(event.target.value)}>
+            {shown === '' && <option value="">Not set</option>}
             <option value="true">Yes (true)</option>
             <option value="false">No (false)</option>
           </select>
@@ -81,7 +112,10 @@ export function Parameter({
           />
         )}
         <p id={`note-${name}`} className={`min-h-[1.125rem] text-sm ${error ? 'text-bad' : 'text-soft'}`}>
-          {error ?? (isChanged ? `Runs with ${typeof value === 'object' ? 'another value' : textOf(value)}` : '')}
+          {error ??
+            (isChanged
+              ? `Runs with ${value === undefined ? 'no value' : typeof value === 'object' ? 'another value' : textOf(value)}`
+              : '')}
         </p>
       </div>
       <div className="flex justify-end gap-1 pt-0.5">

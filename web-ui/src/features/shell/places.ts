@@ -1,4 +1,5 @@
 import {
+  BookOpen,
   Boxes,
   FileClock,
   FileSliders,
@@ -24,6 +25,7 @@ export const placesOf = (app: string): Place[] => [
   { label: 'Queue', to: paths.queue(app), icon: ListOrdered, keys: 'g q' },
   { label: 'Releases', to: paths.releases(app), icon: PackageCheck, keys: 'g r' },
   { label: 'Environments', to: paths.environments(app), icon: Boxes, keys: 'g e' },
+  { label: 'Catalog', to: paths.catalog(app), icon: BookOpen, keys: 'g t' },
   { label: 'Profiles', to: paths.profiles(app), icon: FileSliders, keys: 'g p' },
   { label: 'Jobs', to: paths.jobs(app), icon: Wrench, keys: 'g j' },
   { label: 'Audit', to: paths.audit(app), icon: FileClock, keys: 'g a' },
