@@ -37,6 +37,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How many requests are served at once; those beyond get 503.
     pub in_flight: usize,
+    /// How many streams of apps one account follows at once through this server; those beyond get 429.
+    pub streams_per_person: usize,
     /// How many connections are open at once; further ones wait to be accepted.
     pub connections: usize,
     /// How long requests under way may go on once the server stops.
@@ -54,6 +56,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             in_flight: 1024,
+            streams_per_person: 20,
             connections: 16_384,
             drain: Duration::from_secs(20),
             session: Duration::from_hours(14 * 24),

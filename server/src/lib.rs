@@ -12,6 +12,7 @@ pub mod sessions;
 
 mod console;
 mod etag;
+mod feeds;
 mod layers;
 mod metrics;
 mod openapi;

@@ -10,6 +10,7 @@ use conman_store::{Batch, Document as _, Store};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record};
@@ -71,6 +72,15 @@ pub(crate) async fn signed_in(session: &Session) -> Answer<Option<SignedIn>> {
     };
     let found = read.await.map_err(|error| broken(&error))?;
     Ok(found.map(|(user_id, password_set_at)| SignedIn { user_id, password_set_at }))
+}
+
+/// Reads who a session belongs to now, past what its request remembers of it.
+pub(crate) async fn signed_in_again(state: &AppState, id: Option<Id>) -> Answer<Option<SignedIn>> {
+    if id.is_none() {
+        return Ok(None);
+    }
+    let stored = StoredSessions(state.workflow.store().clone());
+    signed_in(&Session::new(id, Arc::new(stored), None)).await
 }
 
 fn broken(error: &tower_sessions::session::Error) -> Problem {

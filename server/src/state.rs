@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use crate::config::Config;
+use crate::feeds::Feeds;
 use crate::metrics::Metrics;
 use conman_workflow::Workflow;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct AppState {
     pub stopping: CancellationToken,
     /// Work that goes on after its request was answered; the server waits for it when it stops.
     pub tasks: TaskTracker,
+    /// The changes of apps that somebody follows.
+    pub(crate) feeds: Feeds,
     /// One permit per request that is being served.
     pub(crate) in_flight: Arc<Semaphore>,
 }
@@ -35,6 +38,7 @@ impl AppState {
             metrics: Arc::new(Metrics::new()),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            feeds: Feeds::default(),
             in_flight,
         }
     }

@@ -187,6 +187,8 @@ collections! {
         JOB_LEASED = Index::on("leased", &["status.lease_ends_at"]).only_where("status.state", &["running"]);
         /// An app's jobs by time.
         JOB_BY_APP = Index::on("by_app", &["app_id", "created_at"]);
+        /// An app's finished jobs by their end.
+        JOB_BY_FINISH = Index::on("by_finish", &["app_id", "status.finished_at"]);
         /// An app's jobs by kind.
         JOB_BY_TYPE = Index::on("by_type", &["app_id", "work.type", "created_at"]);
         /// An app's jobs in a state.

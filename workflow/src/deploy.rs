@@ -85,7 +85,8 @@ impl Workflow {
             };
             self.mail_members(&mut change, member.app_id(), Role::Reviewer, &letter).await?;
         }
-        let told = json!({"environment": environment.doc.name, "tag": publication.tag, "kind": kind});
+        let (id, name) = (environment.doc.id, &environment.doc.name);
+        let told = json!({"environment": name, "environment_id": id, "tag": publication.tag, "kind": kind});
         change.audit_commit(
             "deployment",
             deployment.id,
@@ -300,7 +301,7 @@ pub(crate) fn advance(
         after.id,
         action,
         json!({"status": before.doc.status}),
-        json!({"status": after.status}),
+        json!({"status": after.status, "environment_id": after.environment_id}),
     );
     Ok(())
 }

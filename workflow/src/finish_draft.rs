@@ -106,8 +106,8 @@ impl Workflow {
         change.replace(&after, environment.version);
         let version = row.provenance.config_version;
         let told = json!({
-            "state": draft.status.name(), "environment": after.name, "config_version": version,
-            "activated_at": row.at,
+            "state": draft.status.name(), "environment": after.name, "environment_id": after.id,
+            "config_version": version, "activated_at": row.at,
         });
         let was = json!({"state": before.doc.status.name()});
         change.audit("parameter_draft", id, "parameters.activated", was, told);

@@ -221,7 +221,10 @@ impl Workflow {
         member.may(AppAction::OverrideFreeze)?;
         check_reason(reason)?;
         for InForce { window, .. } in &all {
-            let after = json!({"environment": environment.name, "window": window.name, "reason": reason});
+            let after = json!({
+                "environment": environment.name, "environment_id": environment.id, "window": window.name,
+                "reason": reason,
+            });
             change.audit("freeze_window", window.id, "freeze.overridden", json!(null), after);
         }
         let letter = Letter {
@@ -326,6 +329,7 @@ fn check_reason(reason: &str) -> Result<()> {
 fn told(environment: &Environment, window: &FreezeWindow) -> serde_json::Value {
     json!({
         "environment": environment.name,
+        "environment_id": environment.id,
         "name": window.name,
         "banner": window.banner,
         "schedule": window.schedule,

@@ -222,12 +222,12 @@ pub(crate) fn told(
     decision: &DraftDecision,
     reason: Option<&str>,
 ) -> (serde_json::Value, serde_json::Value) {
-    let environment = &present.environment.doc.name;
+    let (environment, id) = (&present.environment.doc.name, present.environment.doc.id);
     (
         serde_json::json!({"environment": environment, "config_version": decision.follows, "values": changed.before}),
         serde_json::json!({
-            "state": "approved", "environment": environment, "config_version": decision.version, "values": changed.after,
-            "profile_revision": decision.profile_revision, "reason": reason,
+            "state": "approved", "environment": environment, "environment_id": id, "config_version": decision.version,
+            "values": changed.after, "profile_revision": decision.profile_revision, "reason": reason,
         }),
     )
 }

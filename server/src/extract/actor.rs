@@ -8,6 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use conman_domain::access::TokenScope;
+use conman_domain::audit::RequestContext;
 use conman_workflow::Actor;
 use conman_workflow::accounts::{Program, TokenHolder};
 use std::ops::Deref;
@@ -38,6 +39,16 @@ pub struct SessionActor(pub Actor);
 /// The account that asks, if one does; wrong credentials are refused all the same.
 #[derive(Debug, Clone)]
 pub struct MaybeActor(pub Option<CurrentActor>);
+
+/// What an account proved itself with, to ask again whether it still does.
+#[derive(Clone)]
+pub struct Credentials(Shown);
+
+#[derive(Clone)]
+enum Shown {
+    Token(String),
+    Session(Option<tower_sessions::session::Id>),
+}
 
 /// The program that asks, by service token.
 #[derive(Debug, Clone)]
@@ -108,6 +119,36 @@ impl FromRequestParts<AppState> for SessionActor {
                 Err(Problem::new(StatusCode::FORBIDDEN, "session_required", detail))
             }
         }
+    }
+}
+
+impl Credentials {
+    /// Who holds them now; nobody once they were revoked, ended or are over.
+    pub async fn holder(&self, state: &AppState, context: RequestContext) -> Result<Option<Actor>, Problem> {
+        let id = match &self.0 {
+            Shown::Token(secret) => {
+                let holder = state.workflow.authenticate_token(secret, context).await?;
+                return Ok(match holder {
+                    Some(TokenHolder::Person(actor)) => Some(*actor),
+                    Some(TokenHolder::Program(_)) | None => None,
+                });
+            }
+            Shown::Session(id) => *id,
+        };
+        let Some(signed_in) = sessions::signed_in_again(state, id).await? else { return Ok(None) };
+        let workflow = &state.workflow;
+        Ok(workflow.authenticate_session(signed_in.user_id, signed_in.password_set_at, context).await?)
+    }
+}
+
+impl FromRequestParts<AppState> for Credentials {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
+        Ok(Self(match bearer(&parts.headers)? {
+            Some(secret) => Shown::Token(secret.to_owned()),
+            None => Shown::Session(parts.extensions.get::<Session>().and_then(Session::id)),
+        }))
     }
 }
 

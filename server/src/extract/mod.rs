@@ -10,7 +10,7 @@ mod member;
 mod path;
 mod query;
 
-pub use actor::{CurrentActor, CurrentProgram, MaybeActor, SessionActor, Via};
+pub use actor::{Credentials, CurrentActor, CurrentProgram, MaybeActor, SessionActor, Via};
 pub use body::{BodyLimit, JsonBody, RawBody};
 pub use context::ClientContext;
 pub use if_match::{IfMatch, RequiredIfMatch};

@@ -3,7 +3,7 @@
 use super::{
     accounts, analysis, apps, audit, auth, catalog, changesets, comments, deployments, drafts, environments,
     freezes, history, invites, jobs, me, members, parameter_sets, parameters, password, releases, restores,
-    revisions, runs, service_tokens, sync, tokens, values, worker, workspaces,
+    revisions, runs, service_tokens, stream, sync, tokens, values, worker, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -38,6 +38,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(releases::routes())
         .merge(deployments::routes())
         .merge(jobs::routes())
+        .merge(stream::routes())
         .merge(audit::routes())
         .merge(values::routes())
         .merge(worker::routes())

@@ -30,6 +30,7 @@ mod revisions;
 mod runs;
 mod service_tokens;
 pub mod shared;
+mod stream;
 mod sync;
 mod tokens;
 mod values;

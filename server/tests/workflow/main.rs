@@ -15,6 +15,7 @@ mod deploying;
 mod diffs;
 mod drafting;
 mod editing;
+mod following;
 mod freezing;
 mod hostile;
 mod jobs;

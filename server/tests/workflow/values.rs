@@ -61,6 +61,12 @@ impl Program {
         self.asks(Method::PUT, &format!("/config/{name}"), Some(json!({"value": value}))).await
     }
 
+    /// The status of an attempt to follow an app as people do.
+    pub(crate) async fn follows(&self, app: &str) -> u16 {
+        let request = self.client.get(format!("{}/api/apps/{app}/stream", self.server));
+        request.bearer_auth(&self.token).send().await.unwrap().status().as_u16()
+    }
+
     async fn deletes(&self, name: &str) -> (u16, String) {
         self.asks(Method::DELETE, &format!("/config/{name}"), None).await
     }

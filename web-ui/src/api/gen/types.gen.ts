@@ -2994,6 +2994,48 @@ export type StartedJob = {
 };
 
 /**
+ * Something that changed. It names things and says nothing of their values: read them again.
+ */
+export type StreamEvent = {
+    /**
+     * What happened, as in the audit log, e.g. `changeset.submitted`; also `environment.version_changed`,
+     * `job.<type>` and `worker.reported`.
+     */
+    action: string;
+    /**
+     * The name of who did it; `system` for the server itself.
+     */
+    actor?: string | null;
+    /**
+     * The account of who did it.
+     */
+    actor_id?: string | null;
+    at: string;
+    /**
+     * The environment concerned.
+     */
+    environment_id?: string | null;
+    /**
+     * Which one.
+     */
+    id: string;
+    /**
+     * What kind of thing: `app`, `changeset`, `comment`, `deployment`, `environment`, `freeze_window`, `invite`, `job`,
+     * `member`, `parameter_draft`, `queue`, `release`, `runtime_profile`, `token`, `user`, `worker`, `workspace`, or
+     * another entity of the audit log.
+     */
+    kind: string;
+    /**
+     * The state that the thing is in now, where the change says so.
+     */
+    state?: string | null;
+    /**
+     * The config version concerned.
+     */
+    version?: number | null;
+};
+
+/**
  * Values that somebody else is to approve.
  */
 export type SubmitDraft = {
@@ -10573,6 +10615,74 @@ export type UpdateSettingsResponses = {
 };
 
 export type UpdateSettingsResponse = UpdateSettingsResponses[keyof UpdateSettingsResponses];
+
+export type StreamAppData = {
+    body?: never;
+    headers?: {
+        /**
+         * The id of the last event that was received
+         */
+        'Last-Event-ID'?: string | null;
+    };
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/stream';
+};
+
+export type StreamAppErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The `Accept` asks for something else
+     */
+    406: unknown;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type StreamAppError = StreamAppErrors[keyof StreamAppErrors];
+
+export type StreamAppResponses = {
+    /**
+     * What changes
+     */
+    200: StreamEvent;
+};
+
+export type StreamAppResponse = StreamAppResponses[keyof StreamAppResponses];
 
 export type ListWorkspacesData = {
     body?: never;

@@ -1844,6 +1844,21 @@ export const zStartedJob = z.object({
 });
 
 /**
+ * Something that changed. It names things and says nothing of their values: read them again.
+ */
+export const zStreamEvent = z.object({
+    action: z.string(),
+    actor: z.string().nullish(),
+    actor_id: z.uuid().nullish(),
+    at: z.iso.datetime(),
+    environment_id: z.uuid().nullish(),
+    id: z.string(),
+    kind: z.string(),
+    state: z.string().nullish(),
+    version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish()
+});
+
+/**
  * Values that somebody else is to approve.
  */
 export const zSubmitDraft = z.object({
@@ -3310,6 +3325,19 @@ export const zUpdateSettingsPath = z.object({
  * Changed
  */
 export const zUpdateSettingsResponse = zApp;
+
+export const zStreamAppHeaders = z.object({
+    'Last-Event-ID': z.string().nullish()
+});
+
+export const zStreamAppPath = z.object({
+    appId: z.uuid()
+});
+
+/**
+ * What changes
+ */
+export const zStreamAppResponse = zStreamEvent;
 
 export const zListWorkspacesPath = z.object({
     appId: z.uuid()
