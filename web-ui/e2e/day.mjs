@@ -83,6 +83,8 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
     'parameters-then': `${dev}/parameters?tab=then`,
     'parameters-compare': `${dev}/parameters?tab=compare`,
     catalog: `${app}/catalog`,
+    runs: `${app}/runs`,
+    'parameter-sets': `${app}/runs?tab=sets`,
     profiles: `${app}/profiles`,
     settings: `${app}/settings`,
     workspaces: `${app}/workspaces`,

@@ -7,6 +7,7 @@ import './day.mjs';
 import './freezes.mjs';
 import './restore.mjs';
 import './catalog.mjs';
+import './runs.mjs';
 import './settings.mjs';
 import './workspace.mjs';
 import './review.mjs';

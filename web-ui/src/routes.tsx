@@ -22,11 +22,13 @@ export type Search = {
   type?: string;
   action?: string;
   at?: string;
+  left?: string;
+  right?: string;
   from?: number;
   until?: number;
 };
 
-const TEXTS = ['to', 'state', 'tab', 'view', 'file', 'q', 'type', 'action', 'at'] as const;
+const TEXTS = ['to', 'state', 'tab', 'view', 'file', 'q', 'type', 'action', 'at', 'left', 'right'] as const;
 const NUMBERS = ['line', 'page', 'from', 'until'] as const;
 
 function readSearch(raw: Record<string, unknown>): Search {
@@ -90,6 +92,8 @@ const inside = (
     page('/apps/$appId/jobs/$jobId', () => import('./pages/JobPage'), 'JobPage'),
     page('/apps/$appId/audit', () => import('./pages/Audit'), 'Audit'),
     page('/apps/$appId/catalog', () => import('./pages/CatalogPage'), 'CatalogPage'),
+    page('/apps/$appId/runs', () => import('./pages/Runs'), 'Runs'),
+    page('/apps/$appId/sets/$hash', () => import('./pages/Runs'), 'SetPage'),
     page('/apps/$appId/profiles', () => import('./pages/Profiles'), 'Profiles'),
     page('/apps/$appId/profiles/$profileId', () => import('./pages/Profiles'), 'ProfilePage'),
     page('/apps/$appId/settings', () => import('./pages/Settings'), 'Settings'),

@@ -3,6 +3,7 @@ import type { Search } from '../routes';
 
 type Ids =
   | 'appId'
+  | 'hash'
   | 'changesetId'
   | 'releaseId'
   | 'envId'

@@ -120,6 +120,7 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
       <div className="flex flex-col gap-1">
         <FormError
           error={formError(add.error, [
+            'parameter',
             'parameter.name',
             'parameter.default',
             'parameter.min',
