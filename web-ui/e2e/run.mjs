@@ -12,6 +12,7 @@ import './settings.mjs';
 import './workspace.mjs';
 import './review.mjs';
 import './doors.mjs';
+import './follow.mjs';
 
 const only = process.argv[2];
 const [browser, demo] = await Promise.all([startBrowser(), startDemo()]);

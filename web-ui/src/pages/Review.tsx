@@ -59,11 +59,13 @@ function Reviewed({ path, changeset, revisions }: ReviewedProps) {
     ...getChangesetDiffOptions({ path, query: { mode: 'raw', ...range } }),
     enabled: isOn,
     staleTime: Number.POSITIVE_INFINITY,
+    meta: { isFixed: true },
   });
   const semantic = useQuery({
     ...getChangesetDiffOptions({ path, query: { mode: 'semantic', ...range } }),
     enabled: isOn,
     staleTime: Number.POSITIVE_INFINITY,
+    meta: { isFixed: true },
   });
   const comments = useQuery({ ...listCommentsOptions({ path }), ...live });
   const drafts = useDrafts(path);

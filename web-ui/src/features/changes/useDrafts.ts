@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
 import { writeComment } from '../../api/gen/sdk.gen';
 import type { CommentPlace } from '../../api/gen/types.gen';
+import { refresh } from '../../util/follow';
 
 /** A comment that nobody else sees yet: on a line, or as an answer in a thread. */
 export type Draft = { id: string; body: string; place?: CommentPlace; thread?: string };
@@ -50,7 +51,7 @@ export function useDrafts(path: { appId: string; changesetId: string }) {
         });
         remove(id);
       }
-      await queries.invalidateQueries();
+      await refresh(queries);
     },
   };
 }

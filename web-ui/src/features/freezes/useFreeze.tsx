@@ -1,12 +1,13 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Snowflake } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { getAppOptions } from '../../api/gen/@tanstack/react-query.gen';
 import type { Environment } from '../../api/gen/types.gen';
 import { fieldErrors } from '../../api/problem';
 import { TextArea } from '../../ui/Field';
 import { Badge } from '../../ui/Status';
 import { ago } from '../../ui/Time';
+import { refresh } from '../../util/follow';
 import { clock } from './schedule';
 
 type Stage = Pick<Environment, 'name' | 'freeze' | 'next_freeze'>;
@@ -55,6 +56,7 @@ export function useFreeze(app: string, stage: Stage | undefined) {
 /** That an environment is frozen, or is about to be. */
 export function FreezeBanner({ stage }: { stage: Stage | undefined }) {
   const freeze = stage?.freeze;
+  useAlarm(freeze?.ends_at ?? stage?.next_freeze?.starts_at);
   if (freeze) {
     return (
       <div role="status" className="flex items-start gap-2 rounded-md bg-info-tint px-3 py-2 text-info">
@@ -77,6 +79,31 @@ export function FreezeBanner({ stage }: { stage: Stage | undefined }) {
       {clock(next.ends_at)}.
     </p>
   );
+}
+
+/** How often it is looked again where the clocks of browser and server differ, in milliseconds. */
+const LOOK_AGAIN = 5_000;
+/** The longest that a timer of a browser waits. */
+const LONGEST = 2_147_483_647;
+
+/** Reads again what is shown when an instant comes: nobody tells that a freeze begins or ends. */
+function useAlarm(at: string | undefined) {
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (at === undefined) return;
+    let timer = 0;
+    const arm = (delay: number) => {
+      timer = window.setTimeout(
+        () => {
+          refresh(queries);
+          arm(LOOK_AGAIN);
+        },
+        Math.min(delay, LONGEST),
+      );
+    };
+    arm(Math.max(new Date(at).getTime() - Date.now(), 0) + 500);
+    return () => window.clearTimeout(timer);
+  }, [at, queries]);
 }
 
 /** The same in one word, for lists. */

@@ -8,7 +8,9 @@ import { paths } from '../../paths';
 import { Button } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { toast } from '../../ui/toast';
+import { useFollow } from '../../util/follow';
 import { chooseTheme, chosenTheme, type Theme } from '../../util/theme';
+import { Connection } from './Connection';
 import { placesOf } from './places';
 import { useKeys } from './useKeys';
 
@@ -35,6 +37,7 @@ export function Shell() {
   const [theme, setTheme] = useState(chosenTheme());
   const app = /^\/apps\/([^/]+)/.exec(pathname)?.[1];
   const places = app ? placesOf(app) : [];
+  useFollow(me.isSuccess ? app : undefined);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of a narrow screen closes with each new page
   useEffect(() => setOpen(false), [pathname]);
   useKeys({
@@ -149,6 +152,7 @@ export function Shell() {
         </div>
       </aside>
       <main id="content" className="min-w-0">
+        <Connection />
         <Outlet />
       </main>
       <Suspense>

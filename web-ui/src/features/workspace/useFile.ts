@@ -2,6 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { getFile, writeFiles } from '../../api/gen/sdk.gen';
 import { problemOf } from '../../api/problem';
+import { refresh } from '../../util/follow';
 
 export type Saving = 'saved' | 'typing' | 'saving' | 'offline' | 'refused' | 'conflict';
 type Path = { appId: string; workspaceId: string };
@@ -103,7 +104,7 @@ export function useFile(path: Path, file: string) {
         else state.timer = window.setTimeout(save, REST);
       }
       setError(undefined);
-      queries.invalidateQueries();
+      refresh(queries);
     } catch (refusal) {
       setError(refusal);
       const { status } = problemOf(refusal);
