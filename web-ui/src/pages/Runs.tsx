@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { FlaskConical, Play, Snowflake } from 'lucide-react';
 import { useState } from 'react';
 import {
+  getAppOptions,
   getParameterSetOptions,
   listEnvironmentsOptions,
   listParameterSetsOptions,
@@ -32,15 +33,18 @@ export function Runs() {
   const [search, change] = useFilters();
   const [isFreezing, freeze] = useState(false);
   const stages = useQuery(listEnvironmentsOptions({ path: { appId: app } })).data?.data ?? [];
+  const canFreeze = useQuery(getAppOptions({ path: { appId: app } })).data?.allowed_actions.includes('register_runs');
   const { left, right } = search;
   return (
     <Page
       title="Runs"
       note="A run is pinned by a parameter set: everything that decides what it does, named by its content."
       actions={
-        <Button icon={Snowflake} onPress={() => freeze(true)}>
-          Freeze parameters
-        </Button>
+        canFreeze && (
+          <Button icon={Snowflake} onPress={() => freeze(true)}>
+            Freeze parameters
+          </Button>
+        )
       }
     >
       <Tabs
