@@ -91,7 +91,7 @@ impl Workflow {
         };
         let set = &frozen.set;
         let version = set.base_environment.provenance.config_version;
-        let factors: Vec<&String> = set.factors.keys().collect();
+        let factors: Vec<&ParameterName> = set.factors.keys().collect();
         let mut change = Change::by(&member.actor, Some(app_id), self.now().await?);
         let after = json!({"environment_id": environment, "config_version": version,
             "code_version": set.code_version, "factors": factors, "is_new": is_new});
@@ -281,11 +281,7 @@ fn other_version(active: ConfigVersion) -> Error {
 fn refused(problems: Vec<FreezeProblem>) -> Error {
     let problem = |pointer: String, message: String| FieldProblem { pointer, message };
     let field = |found: FreezeProblem| match found {
-        FreezeProblem::Factor { name, message } => {
-            // As RFC 6901 has it.
-            let token = name.replace('~', "~0").replace('/', "~1");
-            problem(format!("/factors/{token}"), message)
-        }
+        FreezeProblem::Factor { name, message } => problem(format!("/factors/{name}"), message),
         FreezeProblem::Factors(message) => problem("/factors".to_owned(), message),
         FreezeProblem::CodeVersion(message) => problem("/code_version".to_owned(), message),
         FreezeProblem::Value { name, message } => {
