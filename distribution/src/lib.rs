@@ -24,6 +24,7 @@
 //! Values of parameters never appear in errors or logs: of a database's complaint only its code and the names of the
 //! constraint and the table are kept.
 
+mod application;
 mod changes;
 mod decode;
 mod diff;
@@ -35,6 +36,7 @@ mod postgres;
 mod runs;
 mod sqlite;
 
+pub use application::WorkerApplication;
 pub use changes::{Changes, ConfigChanged};
 pub use error::{DatabaseFault, DistributionError};
 pub use model::{

@@ -25,6 +25,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         sql: include_str!("../migrations/postgres/0003_worker_boundaries.sql"),
     },
     Migration { number: 4, name: "runs", sql: include_str!("../migrations/postgres/0004_runs.sql") },
+    Migration {
+        number: 5,
+        name: "worker applications",
+        sql: include_str!("../migrations/postgres/0005_worker_applications.sql"),
+    },
 ];
 
 pub(crate) const SQLITE: &[Migration] = &[
@@ -40,6 +45,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         sql: include_str!("../migrations/sqlite/0003_worker_boundaries.sql"),
     },
     Migration { number: 4, name: "runs", sql: include_str!("../migrations/sqlite/0004_runs.sql") },
+    Migration {
+        number: 5,
+        name: "worker applications",
+        sql: include_str!("../migrations/sqlite/0005_worker_applications.sql"),
+    },
 ];
 
 impl Migration {

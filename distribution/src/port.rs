@@ -1,5 +1,6 @@
 //! The port, and how to get one.
 
+use crate::application::WorkerApplication;
 use crate::changes::Changes;
 use crate::error::DistributionError;
 use crate::model::{
@@ -145,6 +146,25 @@ pub trait Distribution: RunRegistry + Send + Sync {
         app: AppId,
         environment: EnvironmentId,
     ) -> Result<Vec<WorkerSession>, DistributionError>;
+
+    /// Reads which worker sessions ran a version of an environment, the first one first.
+    ///
+    /// Whichever way a worker reports, the database writes this down; it keeps it for ninety days.
+    async fn applications(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Vec<WorkerApplication>, DistributionError>;
+
+    /// Reads what was applied from an instant on, by the database's clock, in all environments; the first 5,000.
+    async fn applications_since(
+        &self,
+        instant: Timestamp,
+    ) -> Result<Vec<WorkerApplication>, DistributionError>;
+
+    /// Names the version that every environment runs.
+    async fn active_versions(&self) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError>;
 
     /// Succeeds if the database answers.
     async fn ping(&self) -> Result<(), DistributionError>;

@@ -33,7 +33,10 @@ pub struct Deployment {
     /// The freeze that is set aside for it, if one was in force when it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze_override: Option<FreezeOverride>,
-    /// Who asked for it.
+    /// The deployment that this one takes back by itself, because workers refuse it; none where somebody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolls_back: Option<DeploymentId>,
+    /// Who asked for it, or for what it takes back.
     pub requested_by: UserId,
     /// When.
     pub created_at: Timestamp,

@@ -27,6 +27,9 @@ pub struct Environment {
     pub running: Option<Running>,
     /// Why automatic promotion into it is held; none if it is not.
     pub promotion_hold: Option<String>,
+    /// By how many workers a deployed version is refused before the environment goes back by itself; none for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_when_refused_by: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }

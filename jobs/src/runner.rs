@@ -47,6 +47,8 @@ impl RunnerConfig {
 
 /// How often decided publications and changes of parameters are looked for, besides at start.
 const REPLAY_EVERY: Duration = Duration::from_secs(30);
+/// How often it is looked whether workers refuse what was deployed.
+const LOOK_FOR_REFUSALS: Duration = Duration::from_secs(5);
 /// The longest wait before a broken job is tried again.
 const LONGEST_BACKOFF: TimeDelta = TimeDelta::minutes(5);
 
@@ -69,12 +71,14 @@ impl Runner {
         let (running, abort) = (TaskTracker::new(), CancellationToken::new());
         let waiting = self.workflow.jobs_added();
         let mut replay = tokio::time::interval(REPLAY_EVERY);
+        let mut refusals = tokio::time::interval(LOOK_FOR_REFUSALS);
         let mut pause = Duration::ZERO;
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 _ = replay.tick() => self.replay().await,
+                _ = refusals.tick() => self.roll_back().await,
                 () = waiting.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -104,6 +108,15 @@ impl Runner {
             Ok(0) => {}
             Ok(finished) => tracing::info!(finished, "finished decided changes of parameters"),
             Err(error) => tracing::warn!(%error, "decided changes of parameters could not be looked for"),
+        }
+    }
+
+    /// Workers that write to the distribution database themselves tell no server of a refusal.
+    async fn roll_back(&self) {
+        match self.workflow.roll_back_refused().await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "environments go back by themselves"),
+            Err(error) => tracing::warn!(%error, "refusals of workers could not be looked for"),
         }
     }
 

@@ -145,6 +145,8 @@ collections! {
         ENVIRONMENT_BY_NAME = Index::on("by_name", &["app_id", "name"]).unique();
         /// An app's pipeline in order.
         ENVIRONMENT_BY_POSITION = Index::on("by_position", &["app_id", "position"]);
+        /// Environments of all apps that go back by themselves.
+        ENVIRONMENT_BY_ROLLBACK = Index::on("by_rollback", &["rollback_when_refused_by"]);
     }
     RUNTIME_PROFILES = "runtime_profiles" for RuntimeProfile, id |p| p.id.to_string(), {
         /// One profile per name and app.
@@ -163,6 +165,8 @@ collections! {
         DEPLOYMENT_BY_RELEASE = Index::on("by_release", &["release_id", "environment_id", "created_at"]);
         /// One active deployment per environment.
         DEPLOYMENT_ACTIVE = Index::on("active", &["environment_id"]).unique().only_where("status.state", &DeploymentStatus::ACTIVE);
+        /// A deployment is taken back by one other at most.
+        DEPLOYMENT_ROLLS_BACK = Index::on("rolls_back", &["rolls_back"]).unique();
         /// Decided and unfinished deployments of all apps.
         DEPLOYMENT_RUNNING = Index::on("running", &["created_at"]).only_where("status.state", &["running"]);
     }

@@ -69,6 +69,7 @@ impl Workflow {
             approvals_required: if kind == DeploymentKind::SkipStage { SKIP_STAGE_APPROVALS } else { 0 },
             approvals: Vec::new(),
             freeze_override,
+            rolls_back: None,
             requested_by: member.actor.user_id,
             created_at: at,
             updated_at: at,

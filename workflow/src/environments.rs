@@ -32,6 +32,8 @@ pub struct Stage {
     pub name: EnvironmentName,
     /// Whether users see this one.
     pub canonical: bool,
+    /// By how many workers a deployed version is refused before it goes back by itself: 0 for never, none for as it is.
+    pub rollback_when_refused_by: Option<u32>,
 }
 
 impl Workflow {
@@ -109,6 +111,9 @@ impl Workflow {
             }
             let mut new = old.doc.clone();
             (new.name, new.position, new.canonical) = (stage.name.clone(), position, stage.canonical);
+            if let Some(least) = stage.rollback_when_refused_by {
+                new.rollback_when_refused_by = Some(least).filter(|least| *least > 0);
+            }
             if shown(&new) != shown(&old.doc) {
                 changed.push((old, new));
             }
@@ -159,6 +164,7 @@ impl Workflow {
             last_version: ConfigVersion::default(),
             running: None,
             promotion_hold: None,
+            rollback_when_refused_by: stage.rollback_when_refused_by.filter(|least| *least > 0),
             created_at: at,
         };
         change.insert(&environment).insert(&profile);
@@ -261,7 +267,10 @@ fn revision_of(profile: &RuntimeProfile, member: &Member, reason: String, at: Ti
 }
 
 fn shown(environment: &Environment) -> Value {
-    json!({"name": environment.name, "position": environment.position, "canonical": environment.canonical})
+    json!({
+        "name": environment.name, "position": environment.position, "canonical": environment.canonical,
+        "rollback_when_refused_by": environment.rollback_when_refused_by,
+    })
 }
 
 type Changed<'a> = (&'a Versioned<Environment>, Environment);

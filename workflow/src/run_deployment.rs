@@ -198,9 +198,12 @@ impl Workflow {
             parameters: resolved.parameters,
             files,
             catalog: resolved.catalog,
-            changed_by: name(deployment.requested_by),
+            changed_by: match deployment.rolls_back {
+                Some(_) => "system".to_owned(),
+                None => name(deployment.requested_by),
+            },
             approved_by: if approvers.is_empty() { None } else { Some(approvers.join(", ")) },
-            reason: None,
+            reason: deployment.rolls_back.map(|_| "Workers refused the version before.".to_owned()),
         })
     }
 

@@ -41,6 +41,12 @@ impl Workflow {
         environment: EnvironmentId,
         report: WorkerReport,
     ) -> Result<()> {
-        Ok(self.distribution().report(app_id, environment, report).await?)
+        let refuses = report.refused.is_some();
+        self.distribution().report(app_id, environment, report).await?;
+        if refuses && let Err(error) = self.refused_by_worker(app_id, environment).await {
+            // The report is written down; runners look for refusals as well.
+            tracing::warn!(error = &error as &dyn std::error::Error, %environment, "a refusal was not looked into");
+        }
+        Ok(())
     }
 }

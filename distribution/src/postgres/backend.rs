@@ -1,6 +1,7 @@
 //! The port over PostgreSQL.
 
-use super::{activate, history, listen, read, report, setup};
+use super::{activate, applications, history, listen, read, report, setup};
+use crate::application::WorkerApplication;
 use crate::changes::{Changes, Hub};
 use crate::error::DistributionError;
 use crate::model::{
@@ -168,6 +169,26 @@ impl Distribution for Postgres {
         environment: EnvironmentId,
     ) -> Result<Vec<WorkerSession>, DistributionError> {
         report::workers(&self.pool.get().await?, app, environment).await
+    }
+
+    async fn applications(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Vec<WorkerApplication>, DistributionError> {
+        applications::of_version(&self.pool.get().await?, app, environment, version).await
+    }
+
+    async fn applications_since(
+        &self,
+        instant: Timestamp,
+    ) -> Result<Vec<WorkerApplication>, DistributionError> {
+        applications::since(&self.pool.get().await?, instant).await
+    }
+
+    async fn active_versions(&self) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError> {
+        read::active_versions(&self.pool.get().await?).await
     }
 
     async fn ping(&self) -> Result<(), DistributionError> {

@@ -3,6 +3,7 @@
 //! A pool serves the queries; one more connection per process LISTENs and feeds every subscriber.
 
 mod activate;
+mod applications;
 mod backend;
 pub(crate) mod databases;
 mod history;

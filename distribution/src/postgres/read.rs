@@ -10,11 +10,12 @@ use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::name::ParameterName;
 use conman_domain::path::RepoPath;
-use conman_domain::snapshot::{ContentHash, Snapshot, SnapshotParameter};
+use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
 use deadpool_postgres::{GenericClient, Object};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 /// Reads five columns that begin at `version`.
 pub(super) fn provenance(row: &Row) -> ProvenanceColumns {
@@ -29,6 +30,19 @@ pub(super) fn provenance(row: &Row) -> ProvenanceColumns {
 
 pub(super) fn instant(row: &Row, column: &str) -> Timestamp {
     Timestamp::new(row.get::<_, DateTime<Utc>>(column))
+}
+
+pub(super) async fn active_versions(
+    client: &Object,
+) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError> {
+    let sql = "SELECT app_id, environment_id, version FROM conman.active_config";
+    let rows = client.query(&client.prepare_cached(sql).await?, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let (app, environment): (Uuid, Uuid) = (row.get(0), row.get(1));
+            Ok((app.into(), environment.into(), decode::version(row.get(2))?))
+        })
+        .collect()
 }
 
 pub(super) async fn active(

@@ -1,6 +1,7 @@
 //! The port over SQLite.
 
-use super::{activate, history, read, setup};
+use super::{activate, applications, history, read, setup};
+use crate::application::WorkerApplication;
 use crate::changes::{Changes, Hub};
 use crate::error::DistributionError;
 use crate::model::{
@@ -215,6 +216,26 @@ impl Distribution for Sqlite {
         environment: EnvironmentId,
     ) -> Result<Vec<WorkerSession>, DistributionError> {
         self.read(move |connection| read::workers(connection, app, environment)).await
+    }
+
+    async fn applications(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Vec<WorkerApplication>, DistributionError> {
+        self.read(move |connection| applications::of_version(connection, app, environment, version)).await
+    }
+
+    async fn applications_since(
+        &self,
+        instant: Timestamp,
+    ) -> Result<Vec<WorkerApplication>, DistributionError> {
+        self.read(move |connection| applications::since(connection, instant)).await
+    }
+
+    async fn active_versions(&self) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError> {
+        self.read(|connection| read::active_versions(connection)).await
     }
 
     async fn ping(&self) -> Result<(), DistributionError> {

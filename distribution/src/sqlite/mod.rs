@@ -4,6 +4,7 @@
 //! Tokio's blocking threads. Subscribers are told by the writer itself, behind each commit and in its order.
 
 mod activate;
+mod applications;
 mod backend;
 mod history;
 mod read;

@@ -15,5 +15,5 @@ pub use body::{BodyLimit, JsonBody, RawBody};
 pub use context::ClientContext;
 pub use if_match::{IfMatch, RequiredIfMatch};
 pub use member::AppMember;
-pub use path::{PathId, PathInstant, PathParameter, instant};
+pub use path::{PathId, PathInstant, PathParameter, PathVersion, instant};
 pub use query::{PageLimit, PageNumber, QueryOf};

@@ -5,6 +5,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use conman_domain::name::ParameterName;
+use conman_domain::snapshot::ConfigVersion;
 use conman_domain::snapshot::ContentHash;
 use conman_domain::{Timestamp, id};
 use std::str::FromStr;
@@ -56,6 +57,21 @@ impl PathParameter for ParameterName {
 impl PathParameter for ContentHash {
     const NAME: &'static str = "hash";
     const WHAT: &'static str = "parameter set";
+}
+
+/// A config version out of the path. What is no version names nothing: 404.
+#[derive(Debug, Clone, Copy)]
+pub struct PathVersion(pub ConfigVersion);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathVersion {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let missing = || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such version");
+        let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| missing())?;
+        let text = parameters.iter().find(|(name, _)| *name == "version").map(|(_, text)| text);
+        text.and_then(|text| text.parse().ok()).map(|number| Self(ConfigVersion(number))).ok_or_else(missing)
+    }
 }
 
 /// An instant out of the path, in ISO 8601 with an offset; anything else is refused with 400.

@@ -3,7 +3,7 @@
 use super::{
     accounts, analysis, apps, audit, auth, catalog, changesets, comments, deployments, drafts, environments,
     freezes, history, invites, jobs, me, members, parameter_sets, parameters, password, releases, restores,
-    revisions, runs, service_tokens, stream, sync, tokens, values, worker, workspaces,
+    revisions, runs, service_tokens, stream, sync, tokens, values, worker, workers, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -42,4 +42,5 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(audit::routes())
         .merge(values::routes())
         .merge(worker::routes())
+        .merge(workers::routes())
 }

@@ -2,6 +2,7 @@
 
 use super::shared::{List, Paging};
 use super::views::{ApprovalBody, People, PersonBody, allowed};
+use super::workers::ReachBody;
 use crate::extract::{AppMember, JsonBody, PathId, QueryOf};
 use crate::problem::Answer;
 use crate::state::AppState;
@@ -11,6 +12,7 @@ use axum::http::StatusCode;
 use conman_domain::deployment::{Deployment, DeploymentStatus, FailureCause};
 use conman_domain::id::{DeploymentId, EnvironmentId, ReleaseId};
 use conman_domain::policy::{self, DeploymentAction};
+use conman_domain::snapshot::ConfigVersion;
 use conman_workflow::{Member, WhenFrozen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -53,9 +55,14 @@ pub(super) struct DeploymentBody {
     approvals_required: u32,
     /// The freeze that is set aside for it, if one was in force.
     freeze_override: Option<OverrideBody>,
+    /// The deployment that this one takes back by itself, because workers refuse it.
+    rolls_back: Option<Uuid>,
+    /// Who asked for it, or for what it takes back.
     requested_by: PersonBody,
     #[schema(format = DateTime)]
     created_at: String,
+    /// How far the environment's workers have come with its version; null in lists, and before it has one.
+    workers: Option<ReachBody>,
     allowed_actions: Vec<String>,
 }
 
@@ -114,8 +121,10 @@ impl DeploymentBody {
             approvals: people.approvals(&deployment.approvals),
             approvals_required: deployment.approvals_required,
             freeze_override,
+            rolls_back: deployment.rolls_back.map(|id| id.uuid()),
             requested_by: people.person(deployment.requested_by),
             created_at: deployment.created_at.to_string(),
+            workers: None,
             allowed_actions: allowed(DeploymentAction::ALL, DeploymentAction::name, decide),
         })
     }
@@ -250,8 +259,13 @@ async fn get_deployment(
     member: AppMember,
     PathId(id): PathId<DeploymentId>,
 ) -> Answer<Json<DeploymentBody>> {
-    let deployment = state.workflow.deployment(&member, id).await?;
-    Ok(Json(DeploymentBody::of(&state, &member, &deployment.doc).await?))
+    let deployment = state.workflow.deployment(&member, id).await?.doc;
+    let mut body = DeploymentBody::of(&state, &member, &deployment).await?;
+    if let Some(version) = body.config_version {
+        let fleet = state.workflow.fleet(deployment.app_id, deployment.environment_id).await?;
+        body.workers = Some(fleet.reach(ConfigVersion(version)).into());
+    }
+    Ok(Json(body))
 }
 
 /// Gives one of the approvals that a deployment needs; the last one starts it.

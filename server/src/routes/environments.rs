@@ -31,7 +31,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_environments, set_environments))
         .routes(routes!(get_environment_config))
-        .routes(routes!(list_workers))
         .routes(routes!(list_profiles))
         .routes(routes!(get_profile, update_profile))
         .routes(routes!(list_profile_revisions))
@@ -58,6 +57,8 @@ struct EnvironmentBody {
     next_freeze: Option<FreezeBody>,
     /// Why automatic promotion into it is held, if it is.
     promotion_hold: Option<String>,
+    /// By how many workers a deployed version is refused before it goes back by itself; null for never.
+    rollback_when_refused_by: Option<u32>,
     allowed_actions: Vec<String>,
 }
 
@@ -128,6 +129,7 @@ async fn show_all(
             freeze: freeze.map(FreezeBody::from),
             next_freeze: next_freeze.map(FreezeBody::from),
             promotion_hold: environment.promotion_hold.clone(),
+            rollback_when_refused_by: environment.rollback_when_refused_by,
             allowed_actions: actions,
         });
     }
@@ -161,6 +163,10 @@ struct StageBody {
     #[schema(value_type = String)]
     name: EnvironmentName,
     canonical: bool,
+    /// By how many workers a deployed version is refused before it goes back by itself: 0 for never; left out, it stays
+    /// as it is.
+    #[serde(default)]
+    rollback_when_refused_by: Option<u32>,
 }
 
 /// Replaces the pipeline; environments that stay keep their ids and history. For app admins.
@@ -172,8 +178,12 @@ async fn set_environments(
     member: AppMember,
     JsonBody(body): JsonBody<SetEnvironments>,
 ) -> Answer<Json<Environments>> {
-    let stage =
-        |s: StageBody| Stage { id: s.id.map(EnvironmentId::new), name: s.name, canonical: s.canonical };
+    let stage = |s: StageBody| Stage {
+        id: s.id.map(EnvironmentId::new),
+        name: s.name,
+        canonical: s.canonical,
+        rollback_when_refused_by: s.rollback_when_refused_by,
+    };
     let stages = body.environments.into_iter().map(stage).collect();
     let environments = state.workflow.set_environments(&member, stages).await?;
     Ok(Json(show_all(&state, &member, environments).await?))
@@ -244,27 +254,6 @@ async fn get_environment_config(
     let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "the environment runs nothing yet");
     let snapshot = snapshot.ok_or_else(none)?;
     Ok(Json(snapshot.into()))
-}
-
-/// The worker sessions of an environment.
-#[derive(Debug, Serialize, ToSchema)]
-struct Workers {
-    #[schema(value_type = Vec<Object>)]
-    data: Vec<conman_distribution::WorkerSession>,
-}
-
-/// Lists what the environment's workers last said of themselves.
-#[utoipa::path(get, path = "/api/apps/{appId}/environments/{envId}/workers", operation_id = "list_workers",
-    tag = "environments",
-    params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment")),
-    responses((status = 200, description = "The workers", body = Workers)))]
-async fn list_workers(
-    State(state): State<AppState>,
-    member: AppMember,
-    PathId(id): PathId<EnvironmentId>,
-) -> Answer<Json<Workers>> {
-    let environment = state.workflow.environment(&member, id).await?;
-    Ok(Json(Workers { data: state.workflow.workers(environment.doc.app_id, id).await? }))
 }
 
 /// A runtime profile.

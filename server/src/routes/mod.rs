@@ -36,6 +36,7 @@ mod tokens;
 mod values;
 mod views;
 mod worker;
+mod workers;
 mod workspaces;
 
 pub(crate) use all::all;

@@ -95,7 +95,8 @@ async fn service_tokens_belong_to_one_environment() {
     let mut root = server.first_account().await;
     let app = server.app(&root, "lab").await;
     let member = server.workflow.member(&server.actor(&root).await, app).await.unwrap();
-    let dev = Stage { id: None, name: "dev".parse().unwrap(), canonical: true };
+    let dev =
+        Stage { id: None, name: "dev".parse().unwrap(), canonical: true, rollback_when_refused_by: None };
     let environments = server.workflow.set_environments(&member, vec![dev]).await.unwrap();
     let path = format!("/api/apps/{app}/service-tokens");
     let foreign = json!({"name": "w", "environment_id": app.to_string()});

@@ -33,3 +33,4 @@ mod syncing;
 mod time_travel;
 mod validating;
 mod values;
+mod workers;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use conman_distribution::{
     Activated, Activation, ActiveConfig, Changes, Distribution, DistributionError, FrozenSet, HistoryPage,
     HistoryRow, NewRun, ParameterActivation, RowsPage, RunEnding, RunFilter, RunRegistry, SetReferences,
-    SetSummary, WorkerReport, WorkerSession,
+    SetSummary, WorkerApplication, WorkerReport, WorkerSession,
 };
 use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId, RunId};
@@ -186,6 +186,26 @@ impl Distribution for Troubled {
         environment: EnvironmentId,
     ) -> Result<Vec<WorkerSession>, DistributionError> {
         self.inner.workers(app, environment).await
+    }
+
+    async fn applications(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        version: ConfigVersion,
+    ) -> Result<Vec<WorkerApplication>, DistributionError> {
+        self.inner.applications(app, environment, version).await
+    }
+
+    async fn applications_since(
+        &self,
+        instant: Timestamp,
+    ) -> Result<Vec<WorkerApplication>, DistributionError> {
+        self.inner.applications_since(instant).await
+    }
+
+    async fn active_versions(&self) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError> {
+        self.inner.active_versions().await
     }
 
     async fn ping(&self) -> Result<(), DistributionError> {

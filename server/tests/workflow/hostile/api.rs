@@ -165,6 +165,7 @@ impl Operation {
             let id = ids.get(name).cloned().unwrap_or_else(|| match name.as_str() {
                 // No ids: a parameter of the sample, and an instant at which everything has begun.
                 "name" => "beds".to_owned(),
+                "version" => "1".to_owned(),
                 "timestamp" => "2999-01-01T00:00:00Z".to_owned(),
                 _ => uuid::Uuid::now_v7().to_string(),
             });

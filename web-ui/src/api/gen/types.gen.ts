@@ -547,12 +547,20 @@ export type Deployment = {
      */
     kind: string;
     release_id: string;
+    /**
+     * Who asked for it, or for what it takes back.
+     */
     requested_by: Person;
+    /**
+     * The deployment that this one takes back by itself, because workers refuse it.
+     */
+    rolls_back?: string | null;
     /**
      * `pending`, `running`, `succeeded`, `failed` or `canceled`.
      */
     state: string;
     tag: string;
+    workers?: WorkerReach | null;
 };
 
 /**
@@ -727,6 +735,10 @@ export type Environment = {
      * Why automatic promotion into it is held, if it is.
      */
     promotion_hold?: string | null;
+    /**
+     * By how many workers a deployed version is refused before it goes back by itself; null for never.
+     */
+    rollback_when_refused_by?: number | null;
     running?: Running | null;
 };
 
@@ -1449,12 +1461,20 @@ export type ListDeployment = {
          */
         kind: string;
         release_id: string;
+        /**
+         * Who asked for it, or for what it takes back.
+         */
         requested_by: Person;
+        /**
+         * The deployment that this one takes back by itself, because workers refuse it.
+         */
+        rolls_back?: string | null;
         /**
          * `pending`, `running`, `succeeded`, `failed` or `canceled`.
          */
         state: string;
         tag: string;
+        workers?: WorkerReach | null;
     }>;
     /**
      * How many rows a page has at most.
@@ -2984,6 +3004,11 @@ export type Stage = {
      */
     id?: string | null;
     name: string;
+    /**
+     * By how many workers a deployed version is refused before it goes back by itself: 0 for never; left out, it stays
+     * as it is.
+     */
+    rollback_when_refused_by?: number | null;
 };
 
 /**
@@ -3215,12 +3240,198 @@ export type WidenParameter = {
 };
 
 /**
+ * What a worker last said of itself, beside what is active.
+ */
+export type Worker = {
+    applied?: WorkerApplied | null;
+    /**
+     * How many values were applied inside a section that forbids it: 0, or its library is at fault.
+     */
+    forbidden_applications: number;
+    /**
+     * When this was written down, by the database's clock.
+     */
+    heard_at: string;
+    /**
+     * When it said this, by the worker's clock.
+     */
+    heartbeat_at: string;
+    /**
+     * For how many seconds something newer than what it applied has been active; 0 where nothing is.
+     */
+    lag_seconds: number;
+    /**
+     * By how many the active version is ahead of what it applied.
+     */
+    lag_versions: number;
+    /**
+     * When it last received a notification, by the worker's clock.
+     */
+    last_notify_at?: string | null;
+    /**
+     * Library and version, e.g. `conman-worker/0.1.0`.
+     */
+    library: string;
+    /**
+     * As its program chose it.
+     */
+    name: string;
+    /**
+     * New values that wait for their boundary.
+     */
+    pending: Array<WorkerPending>;
+    /**
+     * Why it does not run what is active, if it knows.
+     */
+    problem?: string | null;
+    refused?: WorkerRefusal | null;
+    /**
+     * Parameters whose new value is applied at the program's next start.
+     */
+    restart_required: Array<string>;
+    /**
+     * A new one at every start of the program.
+     */
+    session_id: string;
+    /**
+     * Whether what it runs comes from its disk, and was not compared with the database yet.
+     */
+    stale: boolean;
+    /**
+     * When the session began, by the worker's clock.
+     */
+    started_at: string;
+    /**
+     * What became of the active version: `current`, `waiting` (for a boundary), `restart_required`, `refused`,
+     * `lagging`, `lost` (not heard of for a while) or `stopped`.
+     */
+    state: string;
+    /**
+     * Whether it said that it ends.
+     */
+    stopped: boolean;
+};
+
+/**
+ * A worker session that had a version in memory.
+ */
+export type WorkerApplication = {
+    /**
+     * When it had the version in memory, by the worker's clock.
+     */
+    applied_at: string;
+    name: string;
+    /**
+     * When it said so, by the database's clock.
+     */
+    recorded_at: string;
+    session_id: string;
+};
+
+/**
+ * What a worker runs.
+ */
+export type WorkerApplied = {
+    /**
+     * When it had it in memory, by the worker's clock.
+     */
+    applied_at: string;
+    config_version: number;
+    profile_revision: number;
+    release_commit: string;
+    release_tag: string;
+    tree_id: string;
+};
+
+/**
+ * A new value that a worker has and does not use yet.
+ */
+export type WorkerPending = {
+    /**
+     * What it waits for: `decision_cycle_end`, `position_close` or `restart`.
+     */
+    boundary: string;
+    /**
+     * The parameter.
+     */
+    name: string;
+};
+
+/**
+ * How many of the workers that live have come how far with a version.
+ */
+export type WorkerReach = {
+    /**
+     * Run all of it, or something newer.
+     */
+    applied: number;
+    /**
+     * Have not applied it and do not say why.
+     */
+    lagging: number;
+    /**
+     * Do not take it.
+     */
+    refused: number;
+    /**
+     * Run it but for values that are applied at their next start.
+     */
+    restart_required: number;
+    /**
+     * Have values that wait for a boundary.
+     */
+    waiting: number;
+    /**
+     * Of these, have values that wait for the close of a position.
+     */
+    waiting_for_close: number;
+    /**
+     * Of these, have values that wait for the end of a decision cycle.
+     */
+    waiting_for_cycle: number;
+    /**
+     * Those that live.
+     */
+    workers: number;
+};
+
+/**
+ * A version that a worker's program does not take.
+ */
+export type WorkerRefusal = {
+    /**
+     * When, by the worker's clock.
+     */
+    at: string;
+    /**
+     * Why, in the program's words.
+     */
+    reason: string;
+    version: number;
+};
+
+/**
  * The worker sessions of an environment.
  */
 export type Workers = {
-    data: Array<{
-        [key: string]: unknown;
-    }>;
+    /**
+     * The version that is active; null before the first.
+     */
+    active_version?: number | null;
+    /**
+     * By name and start.
+     */
+    data: Array<Worker>;
+};
+
+/**
+ * The workers that ran a version.
+ */
+export type WorkersOfVersion = {
+    /**
+     * The first one first.
+     */
+    data: Array<WorkerApplication>;
 };
 
 /**
@@ -7273,6 +7484,72 @@ export type GetEnvironmentHistoryResponses = {
 };
 
 export type GetEnvironmentHistoryResponse = GetEnvironmentHistoryResponses[keyof GetEnvironmentHistoryResponses];
+
+export type ListWorkersOfVersionData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The environment
+         */
+        envId: string;
+        /**
+         * The config version
+         */
+        version: number;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/environments/{envId}/history/{version}/workers';
+};
+
+export type ListWorkersOfVersionErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ListWorkersOfVersionError = ListWorkersOfVersionErrors[keyof ListWorkersOfVersionErrors];
+
+export type ListWorkersOfVersionResponses = {
+    /**
+     * The workers
+     */
+    200: WorkersOfVersion;
+};
+
+export type ListWorkersOfVersionResponse = ListWorkersOfVersionResponses[keyof ListWorkersOfVersionResponses];
 
 export type PromoteData = {
     body: Promote;

@@ -999,27 +999,6 @@ export const zFreezeOverride = z.object({
 });
 
 /**
- * A deployment.
- */
-export const zDeployment = z.object({
-    activated_at: z.iso.datetime().nullish(),
-    allowed_actions: z.array(z.string()),
-    approvals: z.array(zApproval),
-    approvals_required: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
-    created_at: z.iso.datetime(),
-    environment_id: z.uuid(),
-    failure: zDeploymentFailure.nullish(),
-    freeze_override: zFreezeOverride.nullish(),
-    id: z.uuid(),
-    kind: z.string(),
-    release_id: z.uuid(),
-    requested_by: zPerson,
-    state: z.string(),
-    tag: z.string()
-});
-
-/**
  * A freeze window.
  */
 export const zFreezeWindow = z.object({
@@ -1040,32 +1019,6 @@ export const zFreezeWindow = z.object({
  */
 export const zFreezeWindows = z.object({
     data: z.array(zFreezeWindow)
-});
-
-/**
- * One page of a list.
- */
-export const zListDeployment = z.object({
-    data: z.array(z.object({
-        activated_at: z.iso.datetime().nullish(),
-        allowed_actions: z.array(z.string()),
-        approvals: z.array(zApproval),
-        approvals_required: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-        config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
-        created_at: z.iso.datetime(),
-        environment_id: z.uuid(),
-        failure: zDeploymentFailure.nullish(),
-        freeze_override: zFreezeOverride.nullish(),
-        id: z.uuid(),
-        kind: z.string(),
-        release_id: z.uuid(),
-        requested_by: zPerson,
-        state: z.string(),
-        tag: z.string()
-    })),
-    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });
 
 /**
@@ -1617,30 +1570,6 @@ export const zRunning = z.object({
 });
 
 /**
- * An environment.
- */
-export const zEnvironment = z.object({
-    active_deployment: zDeployment.nullish(),
-    allowed_actions: z.array(z.string()),
-    canonical: z.boolean(),
-    freeze: zFreeze.nullish(),
-    id: z.uuid(),
-    name: z.string(),
-    next_freeze: zFreeze.nullish(),
-    position: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    profile_id: z.uuid(),
-    promotion_hold: z.string().nullish(),
-    running: zRunning.nullish()
-});
-
-/**
- * The app's pipeline.
- */
-export const zEnvironments = z.object({
-    data: z.array(zEnvironment)
-});
-
-/**
  * A runtime profile.
  */
 export const zRuntimeProfile = z.object({
@@ -1826,7 +1755,8 @@ export const zSetUp = z.object({
 export const zStage = z.object({
     canonical: z.boolean(),
     id: z.uuid().nullish(),
-    name: z.string()
+    name: z.string(),
+    rollback_when_refused_by: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish()
 });
 
 /**
@@ -2042,10 +1972,171 @@ export const zWidenParameter = z.object({
 });
 
 /**
+ * A worker session that had a version in memory.
+ */
+export const zWorkerApplication = z.object({
+    applied_at: z.iso.datetime(),
+    name: z.string(),
+    recorded_at: z.iso.datetime(),
+    session_id: z.uuid()
+});
+
+/**
+ * What a worker runs.
+ */
+export const zWorkerApplied = z.object({
+    applied_at: z.iso.datetime(),
+    config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    profile_revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    release_commit: z.string(),
+    release_tag: z.string(),
+    tree_id: z.string()
+});
+
+/**
+ * A new value that a worker has and does not use yet.
+ */
+export const zWorkerPending = z.object({
+    boundary: z.string(),
+    name: z.string()
+});
+
+/**
+ * How many of the workers that live have come how far with a version.
+ */
+export const zWorkerReach = z.object({
+    applied: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    lagging: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    refused: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    restart_required: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    waiting: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    waiting_for_close: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    waiting_for_cycle: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    workers: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * A deployment.
+ */
+export const zDeployment = z.object({
+    activated_at: z.iso.datetime().nullish(),
+    allowed_actions: z.array(z.string()),
+    approvals: z.array(zApproval),
+    approvals_required: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
+    created_at: z.iso.datetime(),
+    environment_id: z.uuid(),
+    failure: zDeploymentFailure.nullish(),
+    freeze_override: zFreezeOverride.nullish(),
+    id: z.uuid(),
+    kind: z.string(),
+    release_id: z.uuid(),
+    requested_by: zPerson,
+    rolls_back: z.uuid().nullish(),
+    state: z.string(),
+    tag: z.string(),
+    workers: zWorkerReach.nullish()
+});
+
+/**
+ * An environment.
+ */
+export const zEnvironment = z.object({
+    active_deployment: zDeployment.nullish(),
+    allowed_actions: z.array(z.string()),
+    canonical: z.boolean(),
+    freeze: zFreeze.nullish(),
+    id: z.uuid(),
+    name: z.string(),
+    next_freeze: zFreeze.nullish(),
+    position: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    profile_id: z.uuid(),
+    promotion_hold: z.string().nullish(),
+    rollback_when_refused_by: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
+    running: zRunning.nullish()
+});
+
+/**
+ * The app's pipeline.
+ */
+export const zEnvironments = z.object({
+    data: z.array(zEnvironment)
+});
+
+/**
+ * One page of a list.
+ */
+export const zListDeployment = z.object({
+    data: z.array(z.object({
+        activated_at: z.iso.datetime().nullish(),
+        allowed_actions: z.array(z.string()),
+        approvals: z.array(zApproval),
+        approvals_required: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+        config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
+        created_at: z.iso.datetime(),
+        environment_id: z.uuid(),
+        failure: zDeploymentFailure.nullish(),
+        freeze_override: zFreezeOverride.nullish(),
+        id: z.uuid(),
+        kind: z.string(),
+        release_id: z.uuid(),
+        requested_by: zPerson,
+        rolls_back: z.uuid().nullish(),
+        state: z.string(),
+        tag: z.string(),
+        workers: zWorkerReach.nullish()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * A version that a worker's program does not take.
+ */
+export const zWorkerRefusal = z.object({
+    at: z.iso.datetime(),
+    reason: z.string(),
+    version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * What a worker last said of itself, beside what is active.
+ */
+export const zWorker = z.object({
+    applied: zWorkerApplied.nullish(),
+    forbidden_applications: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    heard_at: z.iso.datetime(),
+    heartbeat_at: z.iso.datetime(),
+    lag_seconds: z.number(),
+    lag_versions: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    last_notify_at: z.iso.datetime().nullish(),
+    library: z.string(),
+    name: z.string(),
+    pending: z.array(zWorkerPending),
+    problem: z.string().nullish(),
+    refused: zWorkerRefusal.nullish(),
+    restart_required: z.array(z.string()),
+    session_id: z.uuid(),
+    stale: z.boolean(),
+    started_at: z.iso.datetime(),
+    state: z.string(),
+    stopped: z.boolean()
+});
+
+/**
  * The worker sessions of an environment.
  */
 export const zWorkers = z.object({
-    data: z.array(z.record(z.string(), z.unknown()))
+    active_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish(),
+    data: z.array(zWorker)
+});
+
+/**
+ * The workers that ran a version.
+ */
+export const zWorkersOfVersion = z.object({
+    data: z.array(zWorkerApplication)
 });
 
 /**
@@ -2760,6 +2851,17 @@ export const zGetEnvironmentHistoryQuery = z.object({
  * The versions
  */
 export const zGetEnvironmentHistoryResponse = zListValue;
+
+export const zListWorkersOfVersionPath = z.object({
+    appId: z.uuid(),
+    envId: z.uuid(),
+    version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * The workers
+ */
+export const zListWorkersOfVersionResponse = zWorkersOfVersion;
 
 export const zPromoteBody = zPromote;
 
