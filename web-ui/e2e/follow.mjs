@@ -60,3 +60,52 @@ test('what others change is seen without asking, and a lost connection is told a
   assert.deepEqual(broken, []);
   await context.close();
 });
+
+test('what workers report is seen as they report it', async ({ browser, demo }) => {
+  const environment = demo.environments.staging;
+  const { page, broken, context } = await person(browser, demo.url, demo.accounts.app_admin);
+  await page.goto(`/apps/${demo.app_id}/environments/${environment}`);
+  await page.getByText('None follows this environment.').waitFor();
+  const send = async (path, token, body) => {
+    const answer = await fetch(`${demo.url}${path}`, {
+      method: body ? 'POST' : 'GET',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    assert.ok(answer.ok, `${path}: ${await answer.clone().text()}`);
+    return answer.status === 204 ? undefined : answer.json();
+  };
+  const app = `/api/apps/${demo.app_id}`;
+  const { secret } = await send(`${app}/service-tokens`, demo.accounts.app_admin.token, {
+    name: 'worker',
+    environment_id: environment,
+  });
+  const config = await send(`${app}/environments/${environment}/config`, demo.accounts.app_admin.token);
+  const { release_tag, release_commit, tree_id, profile_revision, config_version } = config;
+  const now = new Date().toISOString();
+  const report = (name, own) =>
+    send('/v1/worker/report', secret, {
+      session_id: crypto.randomUUID(),
+      name,
+      library: 'test/1',
+      started_at: now,
+      applied: { release_tag, release_commit, tree_id, profile_revision, config_version, applied_at: now },
+      last_notify_at: null,
+      heartbeat_at: now,
+      problem: null,
+      stopped: false,
+      ...own,
+    });
+  await report('analyzer-1', {});
+  await report('analyzer-2', { pending: [{ name: 'qc_westgard_profile', boundary: 'decision_cycle_end' }] });
+  await report('analyzer-3', {
+    refused: { version: config_version, reason: 'the low limit is above the high one', at: now },
+  });
+  await page.getByText('Up to date').waitFor();
+  await page.getByText('qc_westgard_profile waits for the end of a decision cycle').waitFor();
+  await page.getByText(`Refuses version ${config_version}: the low limit is above the high one`).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.screenshot({ path: join(SHOTS, 'workers.png') });
+  assert.deepEqual(broken, []);
+  await context.close();
+});
