@@ -97,7 +97,7 @@ const axe = readFileSync(join(here, '../node_modules/axe-core/axe.min.js'), 'utf
 
 /** What axe finds on a page by WCAG 2.2, levels A and AA. */
 export async function violations(page) {
-  await page.evaluate(axe);
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
   const found = await page.evaluate(() =>
     window.axe.run(document, {
       runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
@@ -132,4 +132,22 @@ export async function person(browser, url, account, options = {}) {
 export async function settled(page) {
   await page.getByRole('heading', { level: 1 }).first().waitFor();
   await page.waitForFunction(() => document.querySelector('[role=status] .sr-only')?.textContent !== 'Loading');
+}
+
+/** Looks at what is on a page, as both themes and a phone show it. */
+export async function look(page, name, wrong) {
+  // Colours that are still on their way from one theme to the other would be measured.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  for (const theme of ['light', 'dark']) {
+    await page.evaluate((chosen) => {
+      document.documentElement.dataset.theme = chosen;
+    }, theme);
+    for (const violation of await violations(page)) wrong.push(`${name}, ${theme}: ${violation}`);
+    await page.screenshot({ path: join(SHOTS, `${name}-${theme}.png`) });
+  }
+  await page.setViewportSize({ width: 360, height: 740 });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  if (overflow > 0) wrong.push(`${name}: ${overflow} pixels wider than a phone`);
+  await page.screenshot({ path: join(SHOTS, `${name}-narrow.png`) });
+  await page.setViewportSize({ width: 1360, height: 860 });
 }

@@ -13,7 +13,7 @@ applyTheme();
 /** Where a person is sent who is not signed in, or no more. */
 const signedOut = (error: unknown) => {
   const { pathname } = router.state.location;
-  if (problemOf(error).status !== 401 || !pathname.match(/^\/($|apps|me|new-app)/)) return;
+  if (problemOf(error).status !== 401 || !pathname.match(/^\/($|apps|me|new-app|outbox)/)) return;
   queries.clear();
   router.navigate({ to: '/sign-in', search: { to: router.state.location.href }, replace: true });
 };

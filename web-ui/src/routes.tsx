@@ -21,11 +21,14 @@ export type Search = {
   q?: string;
   type?: string;
   action?: string;
+  at?: string;
+  left?: string;
+  right?: string;
   from?: number;
   until?: number;
 };
 
-const TEXTS = ['to', 'state', 'tab', 'view', 'file', 'q', 'type', 'action'] as const;
+const TEXTS = ['to', 'state', 'tab', 'view', 'file', 'q', 'type', 'action', 'at', 'left', 'right'] as const;
 const NUMBERS = ['line', 'page', 'from', 'until'] as const;
 
 function readSearch(raw: Record<string, unknown>): Search {
@@ -71,6 +74,7 @@ const inside = (
   [
     page('/', () => import('./pages/Home'), 'Home'),
     page('/me', () => import('./pages/MePage'), 'MePage'),
+    page('/outbox', () => import('./pages/Outbox'), 'Outbox'),
     page('/new-app', () => import('./pages/NewApp'), 'NewApp'),
     page('/apps/$appId', () => import('./pages/Overview'), 'Overview'),
     page('/apps/$appId/changesets', () => import('./pages/Changesets'), 'Changesets'),
@@ -87,6 +91,12 @@ const inside = (
     page('/apps/$appId/jobs', () => import('./pages/Jobs'), 'Jobs'),
     page('/apps/$appId/jobs/$jobId', () => import('./pages/JobPage'), 'JobPage'),
     page('/apps/$appId/audit', () => import('./pages/Audit'), 'Audit'),
+    page('/apps/$appId/catalog', () => import('./pages/CatalogPage'), 'CatalogPage'),
+    page('/apps/$appId/runs', () => import('./pages/Runs'), 'Runs'),
+    page('/apps/$appId/sets/$hash', () => import('./pages/Runs'), 'SetPage'),
+    page('/apps/$appId/profiles', () => import('./pages/Profiles'), 'Profiles'),
+    page('/apps/$appId/profiles/$profileId', () => import('./pages/Profiles'), 'ProfilePage'),
+    page('/apps/$appId/settings', () => import('./pages/Settings'), 'Settings'),
     page('/apps/$appId/members', () => import('./pages/Members'), 'Members'),
   ] as const
 ).map((options) => createRoute({ getParentRoute: () => shell, ...options }));

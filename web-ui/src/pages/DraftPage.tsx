@@ -2,8 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { getDraftOptions, listEnvironmentsOptions } from '../api/gen/@tanstack/react-query.gen';
 import { approveDraft, rejectDraft } from '../api/gen/sdk.gen';
-import type { ParameterDraft } from '../api/gen/types.gen';
+import type { Environment, ParameterDraft } from '../api/gen/types.gen';
 import { fieldErrors, formError } from '../api/problem';
+import { useFreeze } from '../features/freezes/useFreeze';
 import type { Value } from '../features/parameters/edits';
 import { ValueDiff } from '../features/parameters/ValueDiff';
 import { paths } from '../paths';
@@ -20,31 +21,34 @@ import { useIdOf } from '../util/where';
 export function DraftPage() {
   const path = { appId: useIdOf('appId'), envId: useIdOf('envId'), draftId: useIdOf('draftId') };
   const draft = useQuery({ ...getDraftOptions({ path }), ...live });
-  const stages = useQuery(listEnvironmentsOptions({ path: { appId: path.appId } }));
-  const name = stages.data?.data.find(({ id }) => id === path.envId)?.name ?? 'Environment';
+  const stages = useQuery({ ...listEnvironmentsOptions({ path: { appId: path.appId } }), ...live });
+  const stage = stages.data?.data.find(({ id }) => id === path.envId);
   return (
     <Page
       title="Parameter draft"
       crumbs={[
         { label: 'Environments', to: paths.environments(path.appId) },
-        { label: name, to: paths.environment(path.appId, path.envId) },
+        { label: stage?.name ?? 'Environment', to: paths.environment(path.appId, path.envId) },
         { label: 'Parameters', to: paths.parameters(path.appId, path.envId) },
       ]}
       status={draft.data && <Status state={draft.data.state} />}
     >
-      <Loaded query={draft}>{(data) => <Decide path={path} draft={data} />}</Loaded>
+      <Loaded query={draft}>{(data) => <Decide path={path} stage={stage} draft={data} />}</Loaded>
     </Page>
   );
 }
 
 type Path = { appId: string; envId: string; draftId: string };
 
-function Decide({ path, draft }: { path: Path; draft: ParameterDraft }) {
+type DecideProps = { path: Path; stage: Environment | undefined; draft: ParameterDraft };
+
+function Decide({ path, stage, draft }: DecideProps) {
+  const freeze = useFreeze(path.appId, stage);
   const [isRejecting, askReject] = useState(false);
   const [reason, setReason] = useState('');
   const may = (action: string) => draft.allowed_actions.includes(action);
   // Approved is what is on the screen: the values below, over the version that ran when they were shown.
-  const approve = useAct(() => approveDraft({ path, body: { base_version: draft.running_version } }), {
+  const approve = useAct(() => approveDraft({ path, body: { base_version: draft.running_version, ...freeze.body } }), {
     done: ({ data }) => `Approved; version ${data?.config_version} runs`,
     quiet: true,
   });
@@ -64,7 +68,12 @@ function Decide({ path, draft }: { path: Path; draft: ParameterDraft }) {
             </Button>
           )}
           {may('approve') && (
-            <Button look="primary" isPending={approve.isPending} onPress={() => approve.mutate()}>
+            <Button
+              look="primary"
+              isDisabled={!freeze.isReady}
+              isPending={approve.isPending}
+              onPress={() => approve.mutate()}
+            >
               Approve
             </Button>
           )}
@@ -72,7 +81,8 @@ function Decide({ path, draft }: { path: Path; draft: ParameterDraft }) {
       }
     >
       <div className="flex flex-col gap-3 p-4">
-        <FormError error={approve.error} />
+        <FormError error={formError(approve.error, ['override_freeze'])} />
+        {may('approve') && freeze.field(approve.error)}
         <p>
           {draft.edited_by.name}, <Time at={draft.created_at} />: {draft.reason}
         </p>

@@ -1,18 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Boxes, SlidersHorizontal } from 'lucide-react';
-import {
-  listEnvironmentDeploymentsOptions,
-  listEnvironmentsOptions,
-  listWorkersOptions,
-} from '../api/gen/@tanstack/react-query.gen';
+import { listEnvironmentDeploymentsOptions, listEnvironmentsOptions } from '../api/gen/@tanstack/react-query.gen';
 import { Deployments } from '../features/environments/Deployments';
 import { PutOn } from '../features/environments/PutOn';
+import { Workers } from '../features/environments/Workers';
+import { FreezeWindows } from '../features/freezes/FreezeWindows';
+import { FreezeBanner } from '../features/freezes/useFreeze';
 import { History } from '../features/parameters/History';
 import { paths } from '../paths';
 import { buttonLook } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
-import { Badge, type Tone } from '../ui/Status';
+import { Badge } from '../ui/Status';
 import { Empty, Loaded } from '../ui/states';
 import { Pager } from '../ui/Table';
 import { Tabs } from '../ui/Tabs';
@@ -61,6 +60,7 @@ export function EnvironmentPage() {
         </>
       }
     >
+      <FreezeBanner stage={stage} />
       <Panel title="Runs now">
         {running ? (
           <dl className="grid gap-x-6 gap-y-2 px-4 py-3 [grid-template-columns:repeat(auto-fit,minmax(9rem,1fr))] [&_dt]:text-sm [&_dt]:text-soft">
@@ -100,9 +100,9 @@ export function EnvironmentPage() {
           </Empty>
         )}
       </Panel>
-      <Workers path={path} version={running?.config_version} />
+      <Workers path={path} />
       <Tabs
-        label="What happened here"
+        label="Parts of the environment"
         selected={search.tab ?? 'deployments'}
         onSelect={(tab) => change({ tab: tab === 'deployments' ? undefined : tab, page: undefined }, true)}
         parts={[
@@ -127,72 +127,13 @@ export function EnvironmentPage() {
             label: 'Versions',
             content: (
               <Panel>
-                <History path={path} />
+                <History path={path} stage={stage} />
               </Panel>
             ),
           },
+          { id: 'freezes', label: 'Freezes', content: <FreezeWindows path={path} /> },
         ]}
       />
     </Page>
-  );
-}
-
-/** What a worker reports; the API describes it as a plain object. */
-type Worker = {
-  session_id: string;
-  name: string;
-  library: string;
-  applied: { config_version: number; applied_at: string } | null;
-  heard_at: string;
-  problem: string | null;
-  stopped: boolean;
-};
-
-function Workers({ path, version }: { path: { appId: string; envId: string }; version: number | undefined }) {
-  const workers = useQuery({ ...listWorkersOptions({ path }), ...live });
-  return (
-    <Panel title="Workers">
-      <Loaded query={workers}>
-        {({ data }) =>
-          data.length === 0 ? (
-            <p className="px-4 py-3 text-soft">
-              None follows this environment. Programs do with a service token of it.
-            </p>
-          ) : (
-            <ul>
-              {(data as Worker[]).map((worker) => {
-                const applied = worker.applied?.config_version;
-                const isCurrent = applied !== undefined && (version === undefined || applied >= version);
-                const [tone, word]: [Tone, string] = worker.stopped
-                  ? ['neutral', 'Stopped']
-                  : worker.problem
-                    ? ['bad', 'Refused']
-                    : isCurrent
-                      ? ['good', 'Up to date']
-                      : ['warn', 'Behind'];
-                return (
-                  <li
-                    key={worker.session_id}
-                    className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-2 first:border-t-0"
-                  >
-                    <span className="min-w-40 flex-1">
-                      <span className="font-medium break-all">{worker.name}</span>
-                      <span className="block text-sm text-soft">
-                        {worker.library}, heard <Time at={worker.heard_at} />
-                      </span>
-                      {worker.problem && <span className="block break-words text-bad">{worker.problem}</span>}
-                    </span>
-                    <span className="text-soft tabular-nums">
-                      {applied === undefined ? 'Nothing applied yet' : `Version ${applied}`}
-                    </span>
-                    <Badge tone={tone}>{word}</Badge>
-                  </li>
-                );
-              })}
-            </ul>
-          )
-        }
-      </Loaded>
-    </Panel>
   );
 }

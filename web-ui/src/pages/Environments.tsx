@@ -69,19 +69,32 @@ export function Environments() {
   );
 }
 
-type Stage = { key: string; id?: string; name: string; canonical: boolean };
+type Stage = { key: string; id?: string; name: string; canonical: boolean; refusals: number };
 
 function EditStages({ app, stages, onClose }: { app: string; stages: Environment[]; onClose: () => void }) {
   const [list, setList] = useState<Stage[]>(() =>
     stages.length > 0
-      ? stages.map(({ id, name, canonical }) => ({ key: id, id, name, canonical }))
-      : ['dev', 'staging', 'prod'].map((name) => ({ key: name, name, canonical: name === 'prod' })),
+      ? stages.map(({ id, name, canonical, rollback_when_refused_by }) => ({
+          key: id,
+          id,
+          name,
+          canonical,
+          refusals: rollback_when_refused_by ?? 0,
+        }))
+      : ['dev', 'staging', 'prod'].map((name) => ({ key: name, name, canonical: name === 'prod', refusals: 0 })),
   );
   const save = useAct(
     () =>
       setEnvironments({
         path: { appId: app },
-        body: { environments: list.map(({ id, name, canonical }) => ({ ...(id ? { id } : {}), name, canonical })) },
+        body: {
+          environments: list.map(({ id, name, canonical, refusals }) => ({
+            ...(id ? { id } : {}),
+            name,
+            canonical,
+            rollback_when_refused_by: refusals,
+          })),
+        },
       }),
     { done: 'Stages saved', onDone: onClose, quiet: true },
   );
@@ -95,7 +108,9 @@ function EditStages({ app, stages, onClose }: { app: string; stages: Environment
       onClose={onClose}
       footer={
         <>
-          <Button onPress={() => setList([...list, { key: `new-${list.length}`, name: '', canonical: false }])}>
+          <Button
+            onPress={() => setList([...list, { key: `new-${list.length}`, name: '', canonical: false, refusals: 0 }])}
+          >
             Add a stage
           </Button>
           <Button look="primary" isPending={save.isPending} onPress={() => save.mutate()}>
@@ -142,7 +157,20 @@ function EditStages({ app, stages, onClose }: { app: string; stages: Environment
                 Remove
               </Button>
             </div>
-            <p className="min-h-[1.125rem] text-sm text-bad">{errors[`${list.indexOf(stage)}.name`]}</p>
+            <label className="flex flex-wrap items-center gap-1.5 pt-1.5 text-sm text-soft">
+              Goes back by itself when refused by
+              <input
+                type="number"
+                min={0}
+                className={`${inputLook} max-w-16`}
+                value={stage.refusals}
+                onChange={(event) => set(stage.key, { refusals: Math.max(0, Math.trunc(Number(event.target.value))) })}
+              />
+              workers (0: never)
+            </label>
+            <p className="min-h-[1.125rem] text-sm text-bad">
+              {errors[`${list.indexOf(stage)}.name`] ?? errors[`${list.indexOf(stage)}.rollback_when_refused_by`]}
+            </p>
           </div>
         )}
       </OrderedList>

@@ -16,7 +16,9 @@ import { jobName } from './Jobs';
 export function JobPage() {
   const path = { appId: useIdOf('appId'), jobId: useIdOf('jobId') };
   const job = useQuery({ ...getJobOptions({ path }), ...live });
-  const log = useQuery({ ...getJobLogsOptions({ path }), ...live });
+  // Lines are not events: while there may be more, they are asked for.
+  const isRunning = ['queued', 'running'].includes(job.data?.state ?? '');
+  const log = useQuery({ ...getJobLogsOptions({ path }), refetchInterval: isRunning ? 1_000 : false });
   const cancel = useAct(() => cancelJob({ path, body: {} }), { done: 'Canceled' });
   return (
     <Page

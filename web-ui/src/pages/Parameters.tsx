@@ -1,36 +1,27 @@
 import { useQuery } from '@tanstack/react-query';
-import { useBlocker, useNavigate } from '@tanstack/react-router';
-import { RotateCcw, SlidersHorizontal, Undo2 } from 'lucide-react';
-import { useState } from 'react';
-import {
-  getEnvironmentConfigOptions,
-  listEnvironmentsOptions,
-  listProfilesOptions,
-} from '../api/gen/@tanstack/react-query.gen';
-import { deleteConfigValue, saveConfig, submitDraft } from '../api/gen/sdk.gen';
-import type { Environment, EnvironmentConfig, ParameterValue } from '../api/gen/types.gen';
-import { fieldErrors, formError, problemOf } from '../api/problem';
+import { useNavigate } from '@tanstack/react-router';
+import { SlidersHorizontal } from 'lucide-react';
+import { getEnvironmentConfigOptions, listEnvironmentsOptions } from '../api/gen/@tanstack/react-query.gen';
+import { FreezeBanner } from '../features/freezes/useFreeze';
 import { Compare } from '../features/parameters/Compare';
 import { Drafts } from '../features/parameters/Drafts';
-import { changesOf, type Edits, read, rebased, same, textOf, type Value } from '../features/parameters/edits';
+import { Editor } from '../features/parameters/Editor';
 import { History } from '../features/parameters/History';
-import { ValueDiff } from '../features/parameters/ValueDiff';
+import { TimeTravel } from '../features/parameters/TimeTravel';
 import { paths } from '../paths';
-import { Button } from '../ui/Button';
-import { Dialog } from '../ui/Dialog';
-import { inputLook, Select, TextArea } from '../ui/Field';
+import { Select } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
-import { Badge, words } from '../ui/Status';
-import { Empty, FormError, Loaded } from '../ui/states';
+import { Badge } from '../ui/Status';
+import { Empty, Loaded } from '../ui/states';
 import { Tabs } from '../ui/Tabs';
-import { live, useAct } from '../util/act';
+import { live } from '../util/act';
 import { useFilters, useIdOf } from '../util/where';
 
 export function Parameters() {
   const path = { appId: useIdOf('appId'), envId: useIdOf('envId') };
   const navigate = useNavigate();
   const [search, change] = useFilters();
-  const stages = useQuery(listEnvironmentsOptions({ path: { appId: path.appId } }));
+  const stages = useQuery({ ...listEnvironmentsOptions({ path: { appId: path.appId } }), ...live });
   const stage = stages.data?.data.find(({ id }) => id === path.envId);
   const config = useQuery({ ...getEnvironmentConfigOptions({ path }), enabled: stage?.running !== null, ...live });
   return (
@@ -59,6 +50,7 @@ export function Parameters() {
         </div>
       }
     >
+      <FreezeBanner stage={stage} />
       {stage?.running === null ? (
         <Panel>
           <Empty icon={SlidersHorizontal} title="Nothing runs here yet">
@@ -96,9 +88,14 @@ export function Parameters() {
               label: 'History',
               content: (
                 <Panel>
-                  <History path={path} />
+                  <History path={path} stage={stage} />
                 </Panel>
               ),
+            },
+            {
+              id: 'then',
+              label: 'At a time',
+              content: <TimeTravel path={path} stage={stage} />,
             },
             {
               id: 'compare',
@@ -109,301 +106,5 @@ export function Parameters() {
         />
       )}
     </Page>
-  );
-}
-
-type Path = { appId: string; envId: string };
-type EditorProps = {
-  path: Path;
-  stage: Environment | undefined;
-  config: EnvironmentConfig;
-  onStale: () => unknown;
-};
-
-function Editor({ path, stage, config, onStale }: EditorProps) {
-  const [search, change] = useFilters();
-  const [edits, setEdits] = useState<Edits>({});
-  const [isReviewing, review] = useState(false);
-  const [reason, setReason] = useState('');
-  const profiles = useQuery(listProfilesOptions({ path: { appId: path.appId } }));
-  const own = profiles.data?.data.find(({ id }) => id === stage?.profile_id)?.env_vars;
-  const canSave = stage?.allowed_actions.includes('save_parameters') ?? false;
-  const { changes, problems } = changesOf(config.parameters, edits);
-  const body = {
-    base_version: config.config_version,
-    values: Object.fromEntries(changes.map(({ name, proposed }) => [name, proposed])),
-  };
-  const finish = () => {
-    setEdits({});
-    setReason('');
-    review(false);
-  };
-  const recompute = (error: unknown) => {
-    if (['stale_base', 'stale_version'].includes(problemOf(error).code)) onStale();
-  };
-  const save = useAct(
-    () =>
-      saveConfig({ path, body: { ...body, reason: reason || null } }).catch((error) => {
-        recompute(error);
-        throw error;
-      }),
-    { done: ({ data }) => `Saved; version ${data?.config_version} runs`, onDone: finish, quiet: true },
-  );
-  const draft = useAct(
-    () =>
-      submitDraft({ path, body: { ...body, reason } }).catch((error) => {
-        recompute(error);
-        throw error;
-      }),
-    { done: 'Submitted; an approver was told', onDone: finish, quiet: true },
-  );
-  const reset = useAct((name: string) => deleteConfigValue({ path: { ...path, name } }), {
-    done: 'Back to the default of the catalog',
-  });
-  const refused = draft.error ?? save.error;
-  const errors = { ...fieldErrors(save.error, '/values'), ...fieldErrors(draft.error, '/values'), ...problems };
-  const critical = problemOf(save.error).code === 'approval_required';
-  const names = (critical ? (problemOf(save.error).details as { parameters?: string[] })?.parameters : undefined) ?? [];
-  useBlocker({
-    shouldBlockFn: ({ current, next }) =>
-      changes.length > 0 && current.pathname !== next.pathname && !window.confirm('Leave, and lose what you typed?'),
-    enableBeforeUnload: changes.length > 0,
-  });
-  const wanted = (search.q ?? '').toLowerCase();
-  const shown = Object.entries(config.parameters)
-    .filter(([name]) => name.toLowerCase().includes(wanted))
-    .filter(([name]) => search.view !== 'own' || own?.[name] !== undefined);
-  const groups = [...new Set(shown.map(([, { category }]) => category ?? ''))].sort();
-  const set = (name: string, value: Value, text: string) => {
-    const { [name]: before, ...others } = edits;
-    const base = before?.base ?? value;
-    setEdits(text === textOf(base) && same(base, value) ? others : { ...others, [name]: { text, base } });
-    save.reset();
-    draft.reset();
-  };
-  const overtaken = changes.filter(({ seen }) => seen !== undefined).length;
-  return (
-    <div className="flex flex-col gap-3">
-      <div className="flex flex-wrap items-center gap-3">
-        <input
-          type="search"
-          aria-label="Search parameters"
-          placeholder="Search by name"
-          className={`${inputLook} max-w-64`}
-          value={search.q ?? ''}
-          onChange={(event) => change({ q: event.target.value })}
-        />
-        <label className="flex items-center gap-1.5">
-          <input
-            type="checkbox"
-            className="size-4 accent-accent"
-            checked={search.view === 'own'}
-            onChange={(event) => change({ view: event.target.checked ? 'own' : undefined })}
-          />
-          Set here only
-        </label>
-        <span className="text-sm text-soft">
-          {shown.length} of {Object.keys(config.parameters).length}
-        </span>
-      </div>
-      {shown.length === 0 && (
-        <Panel>
-          <Empty icon={SlidersHorizontal} title="No parameter is called that" />
-        </Panel>
-      )}
-      {groups.map((group) => (
-        <Panel key={group} title={group ? words(group) : 'Others'}>
-          <ul>
-            {shown
-              .filter(([, { category }]) => (category ?? '') === group)
-              .map(([name, parameter]) => (
-                <Parameter
-                  key={name}
-                  name={name}
-                  parameter={parameter}
-                  isOwn={own?.[name] !== undefined}
-                  text={edits[name]?.text}
-                  error={errors[name]}
-                  canSave={canSave}
-                  onText={(text) => set(name, parameter.value as Value, text)}
-                  onUndo={() => setEdits(Object.fromEntries(Object.entries(edits).filter(([one]) => one !== name)))}
-                  onReset={() => reset.mutate(name)}
-                />
-              ))}
-          </ul>
-        </Panel>
-      ))}
-      {!canSave && <p className="text-soft">You read these values; config managers and admins change them.</p>}
-      {Object.keys(edits).length > 0 && (
-        <div className="sticky bottom-3 z-10 flex flex-wrap items-center gap-3 rounded-lg border border-line bg-raised px-4 py-2.5 shadow-float">
-          <span className="flex-1" role="status">
-            <b className="font-semibold">
-              {changes.length} {changes.length === 1 ? 'change' : 'changes'}
-            </b>
-            {Object.keys(problems).length > 0 && `, ${Object.keys(problems).length} to correct`}
-            {overtaken > 0 && `, ${overtaken} changed by somebody else meanwhile`}
-          </span>
-          <Button onPress={() => setEdits({})}>Discard</Button>
-          <Button
-            look="primary"
-            isDisabled={changes.length === 0 || Object.keys(problems).length > 0}
-            onPress={() => review(true)}
-          >
-            Review and save
-          </Button>
-        </div>
-      )}
-      <Dialog
-        title={`Save to ${stage?.name ?? ''}`}
-        wide
-        isOpen={isReviewing}
-        onClose={() => review(false)}
-        footer={
-          <>
-            <Button onPress={() => review(false)}>Back</Button>
-            {critical ? (
-              <Button
-                look="primary"
-                isDisabled={!reason.trim()}
-                isPending={draft.isPending}
-                onPress={() => draft.mutate()}
-              >
-                Submit for approval
-              </Button>
-            ) : (
-              <Button
-                look="primary"
-                isDisabled={changes.length === 0}
-                isPending={save.isPending}
-                onPress={() => {
-                  setEdits(rebased(config.parameters, edits));
-                  save.mutate();
-                }}
-              >
-                Save
-              </Button>
-            )}
-          </>
-        }
-      >
-        <div className="flex flex-col gap-3">
-          {critical ? (
-            <p role="status" className="rounded-md bg-warn-tint px-3 py-2 text-warn">
-              Critical: {names.join(', ')}. Somebody else approves such a change; submit all of it with a reason.
-            </p>
-          ) : (
-            <FormError error={formError(refused, changes.map(({ name }) => `values.${name}`).concat('reason'))} />
-          )}
-          {critical && <FormError error={formError(draft.error, ['reason'])} />}
-          <p>
-            Version {config.config_version} runs. Workers take the change at their next safe boundary, at once where
-            there is none.
-          </p>
-          <ValueDiff
-            rows={changes.map(({ name, current, proposed, seen }) => ({
-              name,
-              before: current,
-              after: proposed,
-              ...(seen === undefined ? {} : { seen }),
-              ...(names.includes(name) ? { note: 'critical' } : {}),
-            }))}
-          />
-          {Object.entries(errors).map(([name, message]) => (
-            <p key={name} role="alert" className="text-bad">
-              {name}: {message}
-            </p>
-          ))}
-          <TextArea
-            label="Reason"
-            hint={critical ? 'Approvers read it' : 'Optional; the history keeps it'}
-            error={fieldErrors(refused).reason}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-          />
-        </div>
-      </Dialog>
-    </div>
-  );
-}
-
-type ParameterProps = {
-  name: string;
-  parameter: ParameterValue;
-  isOwn: boolean;
-  text: string | undefined;
-  error: string | undefined;
-  canSave: boolean;
-  onText: (text: string) => void;
-  onUndo: () => void;
-  onReset: () => void;
-};
-
-function Parameter({ name, parameter, isOwn, text, error, canSave, onText, onUndo, onReset }: ParameterProps) {
-  const value = parameter.value as Value;
-  const shown = text ?? textOf(value);
-  const typed = read(parameter.type, shown);
-  const isChanged = text !== undefined && !('value' in typed && same(typed.value, value));
-  const common = {
-    id: `value-${name}`,
-    value: shown,
-    disabled: !canSave,
-    'aria-invalid': error !== undefined,
-    'aria-describedby': `note-${name}`,
-  };
-  return (
-    <li
-      className={`grid items-start gap-x-4 gap-y-1 border-t border-line px-4 py-1.5 first:border-t-0 sm:grid-cols-[minmax(12rem,2fr)_minmax(12rem,3fr)_7.5rem] ${isChanged ? 'bg-tint' : ''}`}
-    >
-      <div className="min-w-0 pt-1">
-        <label htmlFor={common.id} className="font-medium break-all">
-          {name}
-        </label>
-        <p className="flex flex-wrap gap-x-1.5 text-sm text-soft">
-          {parameter.type}
-          {isOwn ? ', set here' : ', default'}
-          {!parameter.hot_reloadable && <Badge tone="warn">At restart</Badge>}
-        </p>
-      </div>
-      <div className="min-w-0">
-        {parameter.type === 'bool' ? (
-          <select {...common} className={inputLook} onChange={(event) => onText(event.target.value)}>
-            <option value="true">Yes (true)</option>
-            <option value="false">No (false)</option>
-          </select>
-        ) : parameter.type === 'json' ? (
-          <textarea
-            {...common}
-            rows={Math.min(8, shown.split('\n').length)}
-            className={`${inputLook} h-auto py-1 font-mono text-sm`}
-            onChange={(event) => onText(event.target.value)}
-          />
-        ) : (
-          <input
-            {...common}
-            className={inputLook}
-            spellCheck={false}
-            inputMode={parameter.type === 'int' ? 'numeric' : parameter.type === 'number' ? 'decimal' : 'text'}
-            onChange={(event) => onText(event.target.value)}
-          />
-        )}
-        <p id={`note-${name}`} className={`min-h-[1.125rem] text-sm ${error ? 'text-bad' : 'text-soft'}`}>
-          {error ?? (isChanged ? `Runs with ${typeof value === 'object' ? 'another value' : textOf(value)}` : '')}
-        </p>
-      </div>
-      <div className="flex justify-end pt-0.5">
-        {isChanged ? (
-          <Button small look="quiet" icon={Undo2} aria-label={`Undo ${name}`} onPress={onUndo}>
-            Undo
-          </Button>
-        ) : (
-          canSave &&
-          isOwn && (
-            <Button small look="quiet" icon={RotateCcw} aria-label={`To default: ${name}`} onPress={onReset}>
-              To default
-            </Button>
-          )
-        )}
-      </div>
-    </li>
   );
 }

@@ -23,7 +23,7 @@ import { Page, Panel } from '../ui/Page';
 import { Status, words } from '../ui/Status';
 import { Empty, FormError, Loaded } from '../ui/states';
 import { Time } from '../ui/Time';
-import { useAct } from '../util/act';
+import { live, useAct } from '../util/act';
 import { useFilters, useIdOf } from '../util/where';
 
 const UNDER_WAY = ['assembling', 'publishing'];
@@ -32,7 +32,7 @@ export function ReleasePage() {
   const path = { appId: useIdOf('appId'), releaseId: useIdOf('releaseId') };
   const release = useQuery({
     ...getReleaseOptions({ path }),
-    refetchInterval: ({ state }) => (UNDER_WAY.includes(state.data?.state ?? '') ? 1_000 : 5_000),
+    refetchInterval: ({ state }) => (UNDER_WAY.includes(state.data?.state ?? '') ? 1_000 : live.refetchInterval()),
   });
   if (!release.data) {
     return (

@@ -1,29 +1,29 @@
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
-import { FilePlus2, PencilRuler, Send, Trash2 } from 'lucide-react';
-import { useState } from 'react';
+import { BookmarkCheck, FilePlus2, PencilRuler, Send } from 'lucide-react';
+import { useEffect, useState } from 'react';
 import {
+  getSyncOptions,
   getWorkspaceDiffOptions,
   getWorkspaceTreeOptions,
   listChangesetsOptions,
 } from '../api/gen/@tanstack/react-query.gen';
-import { createChangeset, deleteFile, resubmitChangeset, submitChangeset, writeFiles } from '../api/gen/sdk.gen';
-import type { Changeset, WorkspaceTree } from '../api/gen/types.gen';
-import { fieldErrors, formError } from '../api/problem';
+import type { WorkspaceTree } from '../api/gen/types.gen';
 import { FileDiffView } from '../features/changes/FileDiffs';
 import { SemanticList } from '../features/changes/SemanticList';
 import { useKeys } from '../features/shell/useKeys';
+import { DeleteFile, MoveFile, NewFile } from '../features/workspace/FileDialogs';
 import { FileEditor } from '../features/workspace/FileEditor';
+import { OpenFiles } from '../features/workspace/OpenFiles';
+import { Submit } from '../features/workspace/Submit';
+import { Sync } from '../features/workspace/Sync';
 import { Tree } from '../features/workspace/Tree';
+import { Checkpoint, Rename, Reset } from '../features/workspace/WorkspaceDialogs';
 import { paths } from '../paths';
 import { Button } from '../ui/Button';
-import { Dialog } from '../ui/Dialog';
-import { TextArea, TextField } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
 import { Status } from '../ui/Status';
-import { Empty, FormError, Loaded } from '../ui/states';
+import { Empty, Loaded } from '../ui/states';
 import { Tabs } from '../ui/Tabs';
-import { useAct } from '../util/act';
 import { useFilters, useIdOf } from '../util/where';
 
 export function WorkspacePage() {
@@ -43,10 +43,11 @@ export function WorkspacePage() {
 }
 
 type Path = { appId: string; workspaceId: string };
+type Asked = 'submit' | 'new' | 'move' | 'delete' | 'checkpoint' | 'reset' | 'rename';
 
 function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
   const [search, change] = useFilters();
-  const [asked, ask] = useState<'submit' | 'new' | 'delete' | undefined>();
+  const [asked, ask] = useState<Asked | undefined>();
   const canEdit = tree.workspace.allowed_actions.includes('edit');
   const file = tree.files.find((one) => one.path === search.file);
   const edited = tree.files.filter(({ marker }) => marker).length + tree.deleted.length;
@@ -54,6 +55,20 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
   const open = changesets.data?.data.find(
     (one) => one.workspace_id === path.workspaceId && !['released', 'rejected'].includes(one.state),
   );
+  const sync = useQuery(getSyncOptions({ path }));
+  const waiting = sync.data?.pending ? sync.data.conflicts.filter(({ resolved }) => !resolved).length : undefined;
+  const [opened, setOpened] = useState<string[]>([]);
+  // What the address names is open, and stays so until it is closed.
+  useEffect(() => {
+    const named = search.file;
+    if (named) setOpened((before) => (before.includes(named) ? before : [...before, named]));
+  }, [search.file]);
+  const here = opened.filter((name) => tree.files.some((one) => one.path === name));
+  const close = (name: string) => {
+    const rest = here.filter((one) => one !== name);
+    setOpened(rest);
+    if (name === search.file) change({ file: rest.at(-1) });
+  };
   useKeys({ 'mod+p': () => document.getElementById('find-file')?.focus() });
   return (
     <Page
@@ -67,11 +82,13 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
             <Button icon={FilePlus2} onPress={() => ask('new')}>
               New file
             </Button>
-            {file && (
-              <Button icon={Trash2} look="danger" onPress={() => ask('delete')}>
-                Delete file
-              </Button>
-            )}
+            <Button icon={BookmarkCheck} isDisabled={!tree.workspace.dirty} onPress={() => ask('checkpoint')}>
+              Checkpoint
+            </Button>
+            <Button onPress={() => ask('rename')}>Rename</Button>
+            <Button look="danger" onPress={() => ask('reset')}>
+              Reset
+            </Button>
             <Button icon={Send} look="primary" isDisabled={edited === 0} onPress={() => ask('submit')}>
               Submit
             </Button>
@@ -79,6 +96,16 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
         )
       }
     >
+      {waiting !== undefined && search.tab !== 'sync' && (
+        <div role="status" className="flex flex-wrap items-center gap-3 rounded-md bg-warn-tint px-3 py-2 text-warn">
+          <span className="flex-1">
+            {waiting === 0 ? 'A sync waits to be finished.' : `A sync waits: ${waiting} files collide.`}
+          </span>
+          <Button small onPress={() => change({ tab: 'sync' }, true)}>
+            Resolve
+          </Button>
+        </div>
+      )}
       <Tabs
         label="Workspace"
         selected={search.tab ?? 'edit'}
@@ -97,7 +124,13 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
                     onChoose={(next) => change({ file: next }, true)}
                   />
                 </div>
-                <div className="min-h-0 min-w-0 max-md:h-[70vh]">
+                <div className="flex min-h-0 min-w-0 flex-col max-md:h-[70vh]">
+                  <OpenFiles
+                    files={here}
+                    chosen={search.file}
+                    onChoose={(next) => change({ file: next }, true)}
+                    onClose={close}
+                  />
                   {file ? (
                     <FileEditor
                       key={file.path}
@@ -105,6 +138,9 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
                       workspace={path.workspaceId}
                       file={file.path}
                       canEdit={canEdit}
+                      onMove={() => ask('move')}
+                      onDelete={() => ask('delete')}
+                      onGone={() => close(file.path)}
                     />
                   ) : (
                     <Empty icon={PencilRuler} title={search.file ? 'That file is not here' : 'Choose a file'}>
@@ -116,10 +152,31 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
             ),
           },
           { id: 'changes', label: 'Changes', count: edited, content: <Differences path={path} /> },
+          {
+            id: 'sync',
+            label: 'Sync',
+            ...(waiting === undefined ? {} : { count: waiting }),
+            content: <Sync path={path} canEdit={canEdit} />,
+          },
         ]}
       />
       {asked === 'submit' && <Submit path={path} open={open} edited={edited} onClose={() => ask(undefined)} />}
       {asked === 'new' && <NewFile path={path} onClose={() => ask(undefined)} />}
+      {asked === 'checkpoint' && <Checkpoint path={path} onClose={() => ask(undefined)} />}
+      {asked === 'rename' && <Rename path={path} workspace={tree.workspace} onClose={() => ask(undefined)} />}
+      {asked === 'reset' && <Reset path={path} workspace={tree.workspace} onClose={() => ask(undefined)} />}
+      {asked === 'move' && file && (
+        <MoveFile
+          path={path}
+          file={file.path}
+          blob={file.blob}
+          onMoved={(to) => {
+            setOpened(here.map((one) => (one === file.path ? to : one)));
+            change({ file: to });
+          }}
+          onClose={() => ask(undefined)}
+        />
+      )}
       {asked === 'delete' && file && (
         <DeleteFile path={path} file={file.path} blob={file.blob} onClose={() => ask(undefined)} />
       )}
@@ -154,136 +211,5 @@ function Differences({ path }: { path: Path }) {
         </Loaded>
       </div>
     </div>
-  );
-}
-
-type SubmitProps = { path: Path; open: Changeset | undefined; edited: number; onClose: () => void };
-
-function Submit({ path, open, edited, onClose }: SubmitProps) {
-  const navigate = useNavigate();
-  const [title, setTitle] = useState(open?.title ?? '');
-  const [description, setDescription] = useState(open?.description ?? '');
-  const submit = useAct(
-    async () => {
-      const body = {};
-      if (open?.allowed_actions.includes('resubmit')) {
-        return resubmitChangeset({ path: { appId: path.appId, changesetId: open.id }, body });
-      }
-      const id =
-        open?.id ??
-        (
-          await createChangeset({
-            path: { appId: path.appId },
-            body: { workspace_id: path.workspaceId, title, description },
-          })
-        ).data.id;
-      return submitChangeset({ path: { appId: path.appId, changesetId: id }, body });
-    },
-    {
-      quiet: true,
-      done: 'Submitted; the validation runs',
-      onDone: ({ data }) => data && navigate({ to: paths.changeset(path.appId, data.id) }),
-    },
-  );
-  const errors = fieldErrors(submit.error);
-  return (
-    <Dialog
-      title={open ? `Submit #${open.number}` : 'Submit as a changeset'}
-      isOpen
-      onClose={onClose}
-      footer={
-        <>
-          <Button onPress={onClose}>Cancel</Button>
-          <Button look="primary" isPending={submit.isPending} onPress={() => submit.mutate()}>
-            Submit
-          </Button>
-        </>
-      }
-    >
-      <FormError error={formError(submit.error, ['title', 'description'])} />
-      <p className="mb-3">
-        {edited} {edited === 1 ? 'file' : 'files'}, frozen as{' '}
-        {open?.revision ? `revision ${open.revision.number + 1}` : 'revision 1'}
-        {open?.revision && '; approvals of the earlier one no longer count'}.
-      </p>
-      {!open && (
-        <>
-          <TextField
-            label="Title"
-            value={title}
-            error={errors.title}
-            onChange={(event) => setTitle(event.target.value)}
-          />
-          <TextArea
-            label="Description"
-            hint="Why; reviewers read it"
-            value={description}
-            error={errors.description}
-            onChange={(event) => setDescription(event.target.value)}
-          />
-        </>
-      )}
-    </Dialog>
-  );
-}
-
-function NewFile({ path, onClose }: { path: Path; onClose: () => void }) {
-  const [, change] = useFilters();
-  const [name, setName] = useState('');
-  const create = useAct(() => writeFiles({ path, body: { edits: [{ op: 'put', path: name, text: '' }] } }), {
-    quiet: true,
-    onDone: () => {
-      change({ tab: undefined, file: name }, true);
-      onClose();
-    },
-  });
-  return (
-    <Dialog
-      title="New file"
-      isOpen
-      onClose={onClose}
-      footer={
-        <Button look="primary" isPending={create.isPending} onPress={() => create.mutate()}>
-          Create
-        </Button>
-      }
-    >
-      <FormError error={formError(create.error, ['edits.0.path'])} />
-      <TextField
-        label="Path"
-        hint="For example pages/orders/new-order.yml"
-        value={name}
-        error={fieldErrors(create.error)['edits.0.path']}
-        onChange={(event) => setName(event.target.value)}
-      />
-    </Dialog>
-  );
-}
-
-function DeleteFile({ path, file, blob, onClose }: { path: Path; file: string; blob: string; onClose: () => void }) {
-  const [, change] = useFilters();
-  const remove = useAct(() => deleteFile({ path, query: { path: file, expected_blob: blob } }), {
-    done: 'Deleted',
-    quiet: true,
-    onDone: () => {
-      localStorage.removeItem(`conman.unsaved.${path.workspaceId}.${file}`);
-      change({ file: undefined });
-      onClose();
-    },
-  });
-  return (
-    <Dialog
-      title="Delete this file?"
-      isOpen
-      onClose={onClose}
-      footer={
-        <Button look="danger" isPending={remove.isPending} onPress={() => remove.mutate()}>
-          Delete
-        </Button>
-      }
-    >
-      <FormError error={remove.error} />
-      <p className="font-mono text-sm break-all">{file}</p>
-    </Dialog>
   );
 }

@@ -1,5 +1,4 @@
 import type { LucideIcon } from 'lucide-react';
-import { Button as AriaButton, type ButtonProps as AriaButtonProps } from 'react-aria-components';
 
 type Look = 'primary' | 'plain' | 'quiet' | 'danger';
 
@@ -14,27 +13,47 @@ const LOOKS: Record<Look, string> = {
 export const buttonLook = (look: Look = 'plain', small = false) =>
   `inline-flex items-center justify-center gap-1.5 rounded-md border font-medium whitespace-nowrap transition-colors ${
     small ? 'h-7 px-2 text-sm' : 'h-8 px-3'
-  } data-disabled:opacity-50 disabled:opacity-50 ${LOOKS[look]}`;
+  } disabled:opacity-50 ${LOOKS[look]}`;
 
-type ButtonProps = Omit<AriaButtonProps, 'className' | 'children'> & {
+type ButtonProps = Pick<
+  React.ComponentProps<'button'>,
+  'type' | 'aria-label' | 'aria-expanded' | 'aria-describedby' | 'children'
+> & {
   look?: Look;
   small?: boolean;
   icon?: LucideIcon;
-  children?: React.ReactNode;
+  isDisabled?: boolean;
+  isPending?: boolean;
+  onPress?: () => void;
 };
 
-/** A button; while pending it cannot be pressed again and says so. */
-export function Button({ look, small, icon: Icon, children, isPending, onPress, type, ...props }: ButtonProps) {
+/**
+ * A button; while pending it cannot be pressed again and says so, and keeps the focus. It is the browser's own: the
+ * first page needs no library for it.
+ */
+export function Button({
+  look,
+  small,
+  icon: Icon,
+  children,
+  isDisabled,
+  isPending,
+  onPress,
+  type,
+  ...aria
+}: ButtonProps) {
   return (
-    <AriaButton
-      {...props}
+    <button
+      {...aria}
       type={isPending ? 'button' : (type ?? 'button')}
-      {...(onPress && !isPending ? { onPress } : {})}
+      disabled={isDisabled}
+      aria-busy={isPending || undefined}
+      onClick={() => !isPending && onPress?.()}
       className={buttonLook(look, small)}
     >
       {Icon && <Icon aria-hidden size={14} className={isPending ? 'animate-pulse' : ''} />}
       {children}
       {isPending && <span className="sr-only">, in progress</span>}
-    </AriaButton>
+    </button>
   );
 }

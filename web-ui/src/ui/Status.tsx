@@ -43,6 +43,8 @@ const STATES: Record<string, [Tone, LucideIcon]> = {
   deployed_full: ['good', CheckCircle2],
   rolled_back: ['warn', Undo2],
   pending: ['neutral', Clock],
+  waiting: ['info', Clock],
+  sent: ['good', CheckCircle2],
   running: ['info', CircleDashed],
   succeeded: ['good', CheckCircle2],
   failed: ['bad', XCircle],

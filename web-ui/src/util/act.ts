@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { toast } from '../ui/toast';
+import { isFollowing, refresh } from './follow';
 
 type Options<R> = { done?: string | ((result: R) => string); onDone?: (result: R) => void; quiet?: boolean };
 
@@ -14,14 +15,14 @@ export function useAct<V = void, R = unknown>(act: (value: V) => Promise<R>, opt
     onSuccess: async (result) => {
       if (options.done) toast.done(typeof options.done === 'string' ? options.done : options.done(result));
       options.onDone?.(result);
-      await queries.invalidateQueries();
+      await refresh(queries);
     },
     onError: (error) => {
       if (!options.quiet) toast.refused(error);
-      queries.invalidateQueries();
+      refresh(queries);
     },
   });
 }
 
-/** For what other people change while one looks at it. */
-export const live = { refetchInterval: 5_000 };
+/** For what other people change while one looks at it: the stream tells of it, and without one it is asked for. */
+export const live = { refetchInterval: () => (isFollowing() ? false : 5_000) } as const;

@@ -1,7 +1,17 @@
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import type { Search } from '../routes';
 
-type Ids = 'appId' | 'changesetId' | 'releaseId' | 'envId' | 'draftId' | 'workspaceId' | 'jobId' | 'token';
+type Ids =
+  | 'appId'
+  | 'hash'
+  | 'changesetId'
+  | 'releaseId'
+  | 'envId'
+  | 'draftId'
+  | 'profileId'
+  | 'workspaceId'
+  | 'jobId'
+  | 'token';
 
 /** An id in the address of the page. */
 export function useIdOf(name: Ids): string {

@@ -1,13 +1,14 @@
 import { ChevronDown, ChevronRight, MessageSquarePlus } from 'lucide-react';
-import { Fragment, useState } from 'react';
-import type { Comment, DiffLine, FileDiff } from '../../api/gen/types.gen';
+import { useMemo, useState } from 'react';
+import type { DiffLine, FileDiff } from '../../api/gen/types.gen';
 import { Badge, type Tone, words } from '../../ui/Status';
-import { changedPart, sideBySide } from './rows';
+import { blocksOf, changedPart, type Paired } from './rows';
+import { useNearby } from './useNearby';
 
 export type Place = { path: string; line: number };
 export type Threads = {
-  at: (place: Place) => Comment[];
-  render: (place: Place, comments: Comment[], isNew: boolean, close: () => void) => React.ReactNode;
+  has: (place: Place) => boolean;
+  render: (place: Place, isNew: boolean, close: () => void) => React.ReactNode;
   canWrite: boolean;
 };
 
@@ -31,10 +32,14 @@ type FileProps = {
   isViewed?: boolean;
   onViewed?: (viewed: boolean) => void;
   threads?: Threads;
+  /** What is said about the file, but not about a line that is shown. */
+  apart?: React.ReactNode;
+  /** The line that the address leads to. */
+  target?: number | undefined;
 };
 
 /** The hunks of one file, unified or side by side, with its threads below the lines that they are about. */
-export function FileDiffView({ file, isSplit, isViewed = false, onViewed, threads }: FileProps) {
+export function FileDiffView({ file, isSplit, isViewed = false, onViewed, threads, apart, target }: FileProps) {
   const [folded, fold] = useState<boolean | undefined>();
   const isFolded = folded ?? isViewed;
   const changed = file.hunks.flatMap((hunk) => hunk.lines);
@@ -78,79 +83,96 @@ export function FileDiffView({ file, isSplit, isViewed = false, onViewed, thread
           </label>
         )}
       </div>
-      {!isFolded && <Hunks file={file} isSplit={isSplit} threads={threads} />}
+      {!isFolded && apart}
+      {!isFolded && <Hunks file={file} isSplit={isSplit} threads={threads} target={target} />}
     </section>
   );
 }
 
-function Hunks({ file, isSplit, threads }: { file: FileDiff; isSplit: boolean; threads: Threads | undefined }) {
+type HunksProps = {
+  file: FileDiff;
+  isSplit: boolean;
+  threads: Threads | undefined;
+  target: number | undefined;
+};
+
+function Hunks({ file, isSplit, threads, target }: HunksProps) {
+  const blocks = useMemo(() => blocksOf(file.hunks, isSplit), [file.hunks, isSplit]);
   if (file.binary) return <p className="p-4 text-soft">A binary file; its bytes are not shown.</p>;
   if (file.hunks.length === 0) return <p className="p-4 text-soft">Its content stays the same.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by key
     <section className="relative overflow-x-auto" tabIndex={0} aria-label={`Changes in ${file.path}`}>
       <table className="w-full border-collapse font-mono text-sm leading-5">
-        <tbody>
-          {file.hunks.map((hunk) => (
-            <Fragment key={hunk.header + hunk.new_start}>
-              <tr className="bg-info-tint text-info">
-                <td colSpan={4} className="px-3 py-0.5">
-                  {hunk.header}
-                </td>
-              </tr>
-              {isSplit
-                ? sideBySide(hunk.lines).map((pair) => (
-                    <Row
-                      key={`${pair.old?.old_no ?? ''}:${pair.new?.new_no ?? ''}`}
-                      path={file.path}
-                      left={pair.old}
-                      right={pair.new}
-                      isSplit
-                      threads={threads}
-                    />
-                  ))
-                : hunk.lines.map((line, at) => (
-                    <Row
-                      key={`${line.kind}${line.old_no ?? ''}:${line.new_no ?? ''}`}
-                      path={file.path}
-                      left={line.kind === 'added' ? neighbour(hunk.lines, at, -1) : line}
-                      right={line.kind === 'deleted' ? neighbour(hunk.lines, at, 1) : line}
-                      line={line}
-                      threads={threads}
-                    />
-                  ))}
-            </Fragment>
-          ))}
-        </tbody>
+        {blocks.map((rows, at) => (
+          <Block
+            // biome-ignore lint/suspicious/noArrayIndexKey: the blocks of one diff never move
+            key={at}
+            path={file.path}
+            rows={rows}
+            isSplit={isSplit}
+            isLong={blocks.length > LONG}
+            threads={threads}
+            target={target}
+          />
+        ))}
       </table>
       {file.truncated && <p className="border-t border-line p-3 text-soft">The rest of this file is left out.</p>}
     </section>
   );
 }
 
-/** The line that a single changed line took the place of, or that took its place. */
-function neighbour(lines: DiffLine[], at: number, step: 1 | -1): DiffLine | undefined {
-  const other = lines[at + step];
-  const isPair = other && lines[at]?.kind !== other.kind && other.kind !== 'context';
-  const alone = lines[at - step]?.kind !== lines[at]?.kind && lines[at + 2 * step]?.kind !== other?.kind;
-  return isPair && alone ? other : undefined;
-}
-
-type RowProps = {
+type BlockProps = {
   path: string;
-  left: DiffLine | undefined;
-  right: DiffLine | undefined;
-  line?: DiffLine;
-  isSplit?: boolean;
+  rows: Paired[];
+  isSplit: boolean;
+  isLong: boolean;
   threads: Threads | undefined;
+  target: number | undefined;
 };
 
-function Row({ path, left, right, line, isSplit, threads }: RowProps) {
+/** As many lines as are drawn together; in a long diff none of them while they are far from what is seen. */
+function Block({ path, rows, isSplit, isLong, threads, target }: BlockProps) {
+  const numbers = rows.flatMap(({ right }) => right?.new_no ?? []);
+  const isHeld = numbers.some((line) => line === target || threads?.has({ path, line }));
+  const [place, isNear] = useNearby();
+  return (
+    <tbody ref={place}>
+      {isNear || isHeld || !isLong ? (
+        rows.map((row) =>
+          row.header === undefined ? (
+            <Row key={row.key} path={path} row={row} isSplit={isSplit} threads={threads} />
+          ) : (
+            <tr key={row.key} className="bg-info-tint text-info">
+              <td colSpan={4} className="px-3 py-0.5">
+                {row.header}
+              </td>
+            </tr>
+          ),
+        )
+      ) : (
+        <tr>
+          <td colSpan={4} style={{ height: `${rows.length * LINE_REM}rem` }} />
+        </tr>
+      )}
+    </tbody>
+  );
+}
+
+/** A diff of more blocks than this is long; shorter ones are drawn whole, so that the browser's search finds all of them. */
+const LONG = 8;
+/** The height of a line. */
+const LINE_REM = 1.25;
+
+type RowProps = { path: string; row: Paired; isSplit: boolean; threads: Threads | undefined };
+
+function Row({ path, row, isSplit, threads }: RowProps) {
+  const { left, right, line } = row;
   const [isWriting, write] = useState(false);
   const shown = line ?? right;
   const number = shown?.kind === 'deleted' ? undefined : (shown?.new_no ?? undefined);
   const place = number === undefined ? undefined : { path, line: number };
-  const comments = place && threads ? threads.at(place) : [];
+  const hasThreads = place !== undefined && threads?.has(place) === true;
   const gutter = 'w-10 min-w-10 select-none px-2 text-right text-soft align-top';
   const text = 'px-3 whitespace-pre align-top';
   const button = place && threads?.canWrite && (
@@ -197,10 +219,10 @@ function Row({ path, left, right, line, isSplit, threads }: RowProps) {
           </td>
         </tr>
       )}
-      {place && threads && (comments.length > 0 || isWriting) && (
+      {place && threads && (hasThreads || isWriting) && (
         <tr>
           <td colSpan={4} className="border-y border-line bg-sunken p-3 font-sans">
-            {threads.render(place, comments, isWriting, () => write(false))}
+            {threads.render(place, isWriting, () => write(false))}
           </td>
         </tr>
       )}

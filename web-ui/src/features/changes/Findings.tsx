@@ -1,5 +1,6 @@
 import type { Collision, Finding } from '../../api/gen/types.gen';
 import { Badge } from '../../ui/Status';
+import { Keys } from '../merge/Keys';
 import { Prose } from './SemanticList';
 
 /** What the validation found, each with its place and, where there is one, the way out. */
@@ -32,7 +33,7 @@ export function Findings({ list }: { list: Finding[] }) {
   );
 }
 
-/** What a changeset collided with, down to the key where there is one. */
+/** What a changeset collided with, down to the keys and what each side holds there. */
 export function Collisions({ list }: { list: Collision[] }) {
   return (
     <ul>
@@ -46,9 +47,17 @@ export function Collisions({ list }: { list: Collision[] }) {
             <p>{collision.reason}</p>
             <p className="font-mono text-xs break-all text-soft">
               {collision.path}
-              {collision.key ? `, key ${collision.key}` : ''}, with{' '}
+              {collision.key && collision.keys.length === 0 ? `, key ${collision.key}` : ''}, with{' '}
               {/^[0-9a-f]{40}$/.test(collision.with) ? collision.with.slice(0, 10) : collision.with}
             </p>
+            <div className="flex flex-col gap-2 pt-1.5">
+              <Keys
+                list={collision.keys}
+                total={collision.key_total}
+                ours="The release so far"
+                theirs="This changeset"
+              />
+            </div>
           </div>
         </li>
       ))}

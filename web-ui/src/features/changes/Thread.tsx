@@ -7,6 +7,8 @@ import { TextArea } from '../../ui/Field';
 import { Badge } from '../../ui/Status';
 import { Time } from '../../ui/Time';
 import { useAct } from '../../util/act';
+import { Drafted } from './Drafted';
+import type { Drafts } from './useDrafts';
 
 type ThreadProps = {
   app: string;
@@ -15,11 +17,13 @@ type ThreadProps = {
   comments: Comment[];
   place?: CommentPlace;
   canWrite: boolean;
+  /** Where answers may be drafted. */
+  drafts?: Drafts;
   onClose?: () => void;
 };
 
 /** One thread: what was said, an answer, and whether it is settled. */
-export function Thread({ app, changeset, comments, place, canWrite, onClose }: ThreadProps) {
+export function Thread({ app, changeset, comments, place, canWrite, drafts, onClose }: ThreadProps) {
   const [text, setText] = useState('');
   const first = comments[0];
   const path = { appId: app, changesetId: changeset };
@@ -61,6 +65,13 @@ export function Thread({ app, changeset, comments, place, canWrite, onClose }: T
           <p className="break-words whitespace-pre-wrap">{comment.body}</p>
         </article>
       ))}
+      {drafts?.list
+        .filter(({ thread }) => first && thread === first.id)
+        .map((draft) => (
+          <div key={draft.id} className="border-b border-line p-2">
+            <Drafted draft={draft} drafts={drafts} />
+          </div>
+        ))}
       {canWrite && (
         <form
           className="px-3 py-2"
@@ -76,8 +87,29 @@ export function Thread({ app, changeset, comments, place, canWrite, onClose }: T
             onChange={(event) => setText(event.target.value)}
           />
           <div className="flex flex-wrap gap-2">
-            <Button type="submit" small look="primary" isDisabled={!text.trim()} isPending={say.isPending}>
+            {drafts && (
+              <Button
+                small
+                look="primary"
+                isDisabled={!text.trim()}
+                onPress={() => {
+                  drafts.add({ body: text, ...(first ? { thread: first.id } : place ? { place } : {}) });
+                  setText('');
+                  onClose?.();
+                }}
+              >
+                Draft
+              </Button>
+            )}
+            <Button
+              type="submit"
+              small
+              look={drafts ? 'plain' : 'primary'}
+              isDisabled={!text.trim()}
+              isPending={say.isPending}
+            >
               {first ? 'Answer' : 'Comment'}
+              {drafts && ' now'}
             </Button>
             {canSettle && first && (
               <Button small isPending={settle.isPending} onPress={() => settle.mutate(!first.resolved)}>

@@ -1,4 +1,4 @@
-import type { DiffLine } from '../../api/gen/types.gen';
+import type { DiffLine, Hunk } from '../../api/gen/types.gen';
 
 /** One row of a side-by-side diff: what was and what is, each absent where the other side is longer. */
 export type Pair = { old: DiffLine | undefined; new: DiffLine | undefined };
@@ -37,4 +37,54 @@ export function changedPart(text: string, other: string): [string, string, strin
   let end = 0;
   while (end < most - start && text[text.length - 1 - end] === other[other.length - 1 - end]) end++;
   return [text.slice(0, start), text.slice(start, text.length - end), text.slice(text.length - end)];
+}
+
+/** One row as it is drawn: a hunk's header, or a line with the one that it took the place of. */
+export type Paired = {
+  key: string;
+  header?: string;
+  left?: DiffLine | undefined;
+  right?: DiffLine | undefined;
+  /** The line of a unified diff; side by side there are two. */
+  line?: DiffLine;
+};
+
+/** Rows that are drawn together. */
+const TOGETHER = 100;
+
+/** The rows of hunks, unified or side by side, in blocks. */
+export function blocksOf(hunks: Hunk[], isSplit: boolean): Paired[][] {
+  const blocks: Paired[][] = [];
+  let block: Paired[] = [];
+  const push = (row: Paired) => {
+    if (block.length === 0) blocks.push(block);
+    block.push(row);
+    if (block.length >= TOGETHER) block = [];
+  };
+  for (const { header, lines, new_start } of hunks) {
+    push({ key: `${header}${new_start}`, header });
+    if (isSplit) {
+      for (const { old, new: now } of sideBySide(lines)) {
+        push({ key: `${old?.old_no ?? ''}:${now?.new_no ?? ''}`, left: old, right: now });
+      }
+    } else {
+      for (const [at, line] of lines.entries()) {
+        push({
+          key: `${line.kind}${line.old_no ?? ''}:${line.new_no ?? ''}`,
+          left: line.kind === 'added' ? neighbour(lines, at, -1) : line,
+          right: line.kind === 'deleted' ? neighbour(lines, at, 1) : line,
+          line,
+        });
+      }
+    }
+  }
+  return blocks;
+}
+
+/** The line that a single changed line took the place of, or that took its place. */
+function neighbour(lines: DiffLine[], at: number, step: 1 | -1): DiffLine | undefined {
+  const other = lines[at + step];
+  const isPair = other && lines[at]?.kind !== other.kind && other.kind !== 'context';
+  const alone = lines[at - step]?.kind !== lines[at]?.kind && lines[at + 2 * step]?.kind !== other?.kind;
+  return isPair && alone ? other : undefined;
 }

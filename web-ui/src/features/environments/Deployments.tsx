@@ -40,6 +40,14 @@ export function Deployments({ app, list, stages }: { app: string; list: Deployme
                 {deployment.approvals.length} of {deployment.approvals_required} approvals
               </span>
             )}
+            {deployment.freeze_override && (
+              <span className="block max-w-xs text-sm text-warn">
+                Freeze set aside by {deployment.freeze_override.by.name}: {deployment.freeze_override.reason}
+              </span>
+            )}
+            {deployment.rolls_back && (
+              <span className="block max-w-xs text-sm text-warn">Goes back by itself: workers refused what ran</span>
+            )}
             {deployment.failure && <span className="block max-w-xs text-sm text-bad">{deployment.failure.reason}</span>}
           </td>
           <td>{deployment.requested_by.name}</td>

@@ -5,6 +5,7 @@ import { paths } from '../../paths';
 import { buttonLook } from '../../ui/Button';
 import { Badge, Status } from '../../ui/Status';
 import { Time } from '../../ui/Time';
+import { FreezeBadge } from '../freezes/useFreeze';
 import { PutOn } from './PutOn';
 
 /** The stages of an app in order, each with what it runs and what can be done about it. */
@@ -56,6 +57,7 @@ export function Pipeline({ app, stages }: { app: string; stages: Environment[] }
                     `, ${active.approvals.length} of ${active.approvals_required} approvals`}
                 </span>
               )}
+              <FreezeBadge stage={stage} />
               {stage.promotion_hold && <Badge tone="warn">Promotion held: {stage.promotion_hold}</Badge>}
               {isAhead && (
                 <span className="mt-1 flex items-center gap-1 text-sm text-info">

@@ -4,12 +4,14 @@ import { useState } from 'react';
 import { listReleasesOptions, previewReleaseOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { deploy, promote, rollBack } from '../../api/gen/sdk.gen';
 import type { Environment } from '../../api/gen/types.gen';
+import { formError } from '../../api/problem';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { Select } from '../../ui/Field';
 import { FormError, Loaded } from '../../ui/states';
 import { useAct } from '../../util/act';
 import { counted, SemanticList } from '../changes/SemanticList';
+import { useFreeze } from '../freezes/useFreeze';
 
 type Way = 'deploy' | 'promote' | 'redeploy';
 type PutOnProps = { app: string; stage: Environment; before: Environment | undefined; small?: boolean };
@@ -23,22 +25,29 @@ const TITLES: Record<Way, string> = { deploy: 'Deploy to', promote: 'Promote to'
 export function PutOn({ app, stage, before, small }: PutOnProps) {
   const [way, setWay] = useState<Way | undefined>();
   const may = (action: string) => stage.allowed_actions.includes(action);
+  const { isHeld } = useFreeze(app, stage);
   const canPromote =
     may('promote') || (may('deploy') && before?.running && before.running.release_id !== stage.running?.release_id);
   return (
     <>
       {canPromote && (
-        <Button look="primary" {...(small ? { small } : {})} icon={ArrowRight} onPress={() => setWay('promote')}>
+        <Button
+          look="primary"
+          {...(small ? { small } : {})}
+          icon={ArrowRight}
+          isDisabled={isHeld}
+          onPress={() => setWay('promote')}
+        >
           Promote {before?.running?.release_tag}
         </Button>
       )}
       {may('deploy') && (
-        <Button {...(small ? { small } : {})} icon={Upload} onPress={() => setWay('deploy')}>
+        <Button {...(small ? { small } : {})} icon={Upload} isDisabled={isHeld} onPress={() => setWay('deploy')}>
           Deploy
         </Button>
       )}
       {may('rollback') && stage.running && !small && (
-        <Button icon={RotateCcw} onPress={() => setWay('redeploy')}>
+        <Button icon={RotateCcw} isDisabled={isHeld} onPress={() => setWay('redeploy')}>
           Redeploy earlier
         </Button>
       )}
@@ -65,12 +74,13 @@ function Confirm({ app, stage, before, way, onClose }: PutOnProps & { way: Way; 
     enabled: release !== undefined,
   });
   const target = { appId: app, envId: stage.id };
+  const freeze = useFreeze(app, stage);
   const put = useAct(
     async () => {
-      if (way === 'promote') return promote({ path: target, body: {} });
-      const release_id = release ?? '';
-      if (way === 'deploy') return deploy({ path: target, body: { release_id } });
-      return rollBack({ path: target, body: { mode: 'redeploy', release_id } });
+      if (way === 'promote') return promote({ path: target, body: freeze.body });
+      const body = { release_id: release ?? '', ...freeze.body };
+      if (way === 'deploy') return deploy({ path: target, body });
+      return rollBack({ path: target, body: { mode: 'redeploy', ...body } });
     },
     {
       done: ({ data }) => `${data?.tag} on ${stage.name}: ${data?.state === 'pending' ? 'waits' : data?.state}`,
@@ -90,7 +100,7 @@ function Confirm({ app, stage, before, way, onClose }: PutOnProps & { way: Way; 
           <Button onPress={onClose}>Cancel</Button>
           <Button
             look="primary"
-            isDisabled={release === undefined}
+            isDisabled={release === undefined || !freeze.isReady}
             isPending={put.isPending}
             onPress={() => put.mutate()}
           >
@@ -100,7 +110,8 @@ function Confirm({ app, stage, before, way, onClose }: PutOnProps & { way: Way; 
       }
     >
       <div className="flex flex-col gap-3">
-        <FormError error={put.error} />
+        <FormError error={formError(put.error, ['override_freeze'])} />
+        {freeze.field(put.error)}
         <p>
           {stage.name} runs <b className="font-mono font-semibold">{stage.running?.release_tag ?? 'nothing'}</b>
           {stage.running && `, version ${stage.running.config_version}`}. Workers take the new version at their next

@@ -6,6 +6,7 @@ import { paths } from '../../paths';
 import { Button } from '../../ui/Button';
 import { Panel } from '../../ui/Page';
 import { Status } from '../../ui/Status';
+import { refresh } from '../../util/follow';
 
 const ENDED = ['succeeded', 'failed', 'canceled'];
 
@@ -20,7 +21,7 @@ export function JobProgress({ app, job, onClose }: { app: string; job: string; o
   const hasEnded = ENDED.includes(state.data?.state ?? '');
   const log = useQuery({ ...getJobLogsOptions({ path }), refetchInterval: hasEnded ? false : 800 });
   useEffect(() => {
-    if (hasEnded) queries.invalidateQueries();
+    if (hasEnded) refresh(queries);
   }, [hasEnded, queries]);
   const lines = typeof log.data === 'object' ? log.data.data : [];
   return (

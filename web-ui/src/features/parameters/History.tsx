@@ -1,18 +1,29 @@
 import { useQuery } from '@tanstack/react-query';
-import { FileClock } from 'lucide-react';
+import { Link } from '@tanstack/react-router';
+import { FileClock, History as Rewind } from 'lucide-react';
+import { useState } from 'react';
 import { getEnvironmentHistoryOptions } from '../../api/gen/@tanstack/react-query.gen';
+import type { Environment } from '../../api/gen/types.gen';
+import { paths } from '../../paths';
+import { Button, buttonLook } from '../../ui/Button';
 import { Badge, words } from '../../ui/Status';
 import { Empty, Loaded } from '../../ui/states';
 import { Pager } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { live } from '../../util/act';
 import { useFilters } from '../../util/where';
+import { Restore } from './Restore';
 import { ValueDiff } from './ValueDiff';
-import { type ConfigVersion, rowsOf } from './versions';
+import { type ConfigVersion, comparing, rowsOf } from './versions';
+
+type HistoryProps = { path: { appId: string; envId: string }; stage: Environment | undefined };
 
 /** Every version of an environment: who, when, why, approved by whom, before and after. */
-export function History({ path }: { path: { appId: string; envId: string } }) {
+export function History({ path, stage }: HistoryProps) {
   const [search, change] = useFilters();
+  const [restored, restore] = useState<number | undefined>();
+  const running = stage?.running?.config_version;
+  const canRestore = stage?.allowed_actions.includes('save_parameters');
   const history = useQuery({
     ...getEnvironmentHistoryOptions({ path, query: { page: search.page ?? 1, limit: 20 } }),
     ...live,
@@ -26,10 +37,33 @@ export function History({ path }: { path: { appId: string; envId: string } }) {
           <>
             <ol>
               {(data as ConfigVersion[]).map((version) => (
-                <Version key={version.config_version} version={version} />
+                <Version key={version.config_version} version={version}>
+                  {stage && version.config_version !== running && (
+                    <Link
+                      to={paths.parameters(path.appId, path.envId)}
+                      search={comparing(stage.name, version.config_version) as never}
+                      className={buttonLook('quiet', true)}
+                    >
+                      Compare with now
+                    </Link>
+                  )}
+                  {canRestore && version.config_version !== running && (
+                    <Button
+                      small
+                      icon={Rewind}
+                      aria-label={`Restore version ${version.config_version}`}
+                      onPress={() => restore(version.config_version)}
+                    >
+                      Restore
+                    </Button>
+                  )}
+                </Version>
               ))}
             </ol>
             <Pager page={page} limit={limit} total={total} onPage={(next) => change({ page: next })} />
+            {restored && stage && (
+              <Restore path={path} stage={stage} version={restored} onClose={() => restore(undefined)} />
+            )}
           </>
         )
       }
@@ -37,7 +71,7 @@ export function History({ path }: { path: { appId: string; envId: string } }) {
   );
 }
 
-function Version({ version }: { version: ConfigVersion }) {
+function Version({ version, children }: { version: ConfigVersion; children: React.ReactNode }) {
   const rows = rowsOf(version.parameters);
   const { files } = version;
   const touched = files ? files.added + files.changed + files.removed : 0;
@@ -52,6 +86,7 @@ function Version({ version }: { version: ConfigVersion }) {
           {version.changed_by}, <Time at={version.at} />
           {version.approved_by && `, approved by ${version.approved_by}`}, {version.release_tag}
         </span>
+        <span className="ml-auto flex gap-1.5">{children}</span>
       </p>
       {version.reason && <p className="break-words">{version.reason}</p>}
       {(rows.length > 0 || touched > 0) && (

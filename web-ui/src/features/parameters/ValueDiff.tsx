@@ -8,6 +8,16 @@ const Shown = ({ value, look }: { value: Value | undefined; look: string }) => (
   </code>
 );
 
+/** A value before and after. */
+export const Arrow = ({ before, after }: { before: Value | undefined; after: Value | undefined }) => (
+  <>
+    <Shown value={before} look="bg-removed" />
+    <ArrowRight aria-hidden size={12} className="text-soft" />
+    <span className="sr-only">becomes</span>
+    <Shown value={after} look="bg-added" />
+  </>
+);
+
 type Row = { name: string; before: Value | undefined; after: Value | undefined; seen?: Value; note?: string };
 
 /** Values before and after, one below the other. */
@@ -23,10 +33,7 @@ export function ValueDiff({ rows }: { rows: Row[] }) {
             {row.name} {row.note && <Badge tone="warn">{row.note}</Badge>}
           </span>
           <span className="flex min-w-0 flex-wrap items-center gap-1.5">
-            <Shown value={row.before} look="bg-removed" />
-            <ArrowRight aria-hidden size={12} className="text-soft" />
-            <span className="sr-only">becomes</span>
-            <Shown value={row.after} look="bg-added" />
+            <Arrow before={row.before} after={row.after} />
             {row.seen !== undefined && (
               <span className="w-full text-sm text-warn">
                 Somebody changed it meanwhile: you had seen <Shown value={row.seen} look="bg-warn-tint" />

@@ -2,13 +2,14 @@
 export type Value = string | number | boolean | null | object;
 
 /** One value that a person has typed, and what it was typed over. */
-export type Edit = { text: string; base: Value };
+export type Edit = { text: string; base: Value | undefined };
 export type Edits = Record<string, Edit>;
 
 export type Read = { value: Value } | { problem: string };
 
-/** A value as it is typed. */
-export function textOf(value: Value): string {
+/** A value as it is typed; nothing where there is none. */
+export function textOf(value: Value | undefined): string {
+  if (value === undefined) return '';
   if (typeof value === 'string') return value;
   return typeof value === 'object' ? JSON.stringify(value, null, 2) : String(value);
 }
@@ -84,7 +85,12 @@ export function changesOf(
     const current = parameter.value as Value | undefined;
     if ('problem' in typed) problems[name] = typed.problem;
     else if (!same(typed.value, current)) {
-      changes.push({ name, current, proposed: typed.value, ...(same(edit.base, current) ? {} : { seen: edit.base }) });
+      changes.push({
+        name,
+        current,
+        proposed: typed.value,
+        ...(same(edit.base, current) ? {} : { seen: edit.base ?? null }),
+      });
     }
   }
   return { changes, problems };
@@ -96,7 +102,7 @@ export function rebased(parameters: Parameters, edits: Edits): Edits {
   const kept = Object.entries(edits).flatMap(([name, edit]): [string, Edit][] => {
     const change = changes.find((one) => one.name === name);
     const parameter = parameters[name];
-    if (change) return [[name, { text: edit.text, base: change.current ?? null }]];
+    if (change) return [[name, { text: edit.text, base: change.current }]];
     return parameter && 'problem' in read(parameter.type, edit.text) ? [[name, edit]] : [];
   });
   return Object.fromEntries(kept);

@@ -18,3 +18,9 @@ export type ConfigVersion = {
 
 export const rowsOf = (parameters: ConfigVersion['parameters']) =>
   Object.entries(parameters).map(([name, { before, after }]) => ({ name, before: before?.value, after: after?.value }));
+
+/** The parameters of an environment at one version, and that version. */
+export type ConfigThen = { version: ConfigVersion; parameters: Record<string, { value: Value; type: string }> };
+
+/** Where the two versions of an environment are compared. */
+export const comparing = (stage: string, from: number) => ({ tab: 'compare', view: stage, from });

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
-import { House, LogOut, type LucideIcon, Menu, Moon, Search, Sun, SunMoon } from 'lucide-react';
+import { House, LogOut, type LucideIcon, Mail, Menu, Moon, Search, Sun, SunMoon } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { listAppsOptions, meOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { logout } from '../../api/gen/sdk.gen';
@@ -8,7 +8,9 @@ import { paths } from '../../paths';
 import { Button } from '../../ui/Button';
 import { Select } from '../../ui/Field';
 import { toast } from '../../ui/toast';
+import { useFollow } from '../../util/follow';
 import { chooseTheme, chosenTheme, type Theme } from '../../util/theme';
+import { Connection } from './Connection';
 import { placesOf } from './places';
 import { useKeys } from './useKeys';
 
@@ -35,6 +37,7 @@ export function Shell() {
   const [theme, setTheme] = useState(chosenTheme());
   const app = /^\/apps\/([^/]+)/.exec(pathname)?.[1];
   const places = app ? placesOf(app) : [];
+  useFollow(me.isSuccess ? app : undefined);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of a narrow screen closes with each new page
   useEffect(() => setOpen(false), [pathname]);
   useKeys({
@@ -96,6 +99,13 @@ export function Shell() {
                 <House aria-hidden size={15} /> Home
               </Link>
             </li>
+            {me.data.instance_admin && !app && (
+              <li>
+                <Link to={paths.outbox} className={item}>
+                  <Mail aria-hidden size={15} /> Outbox
+                </Link>
+              </li>
+            )}
             {places.map(({ label, to, icon: Icon }) => (
               <li key={to}>
                 <Link to={to} activeOptions={{ exact: label === 'Overview', includeSearch: false }} className={item}>
@@ -142,6 +152,7 @@ export function Shell() {
         </div>
       </aside>
       <main id="content" className="min-w-0">
+        <Connection />
         <Outlet />
       </main>
       <Suspense>

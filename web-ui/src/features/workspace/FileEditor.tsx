@@ -1,8 +1,9 @@
-import { CheckCircle2, CircleDashed, CloudOff, PencilLine, TriangleAlert } from 'lucide-react';
-import { lazy, Suspense, useMemo } from 'react';
+import { CheckCircle2, CircleDashed, CloudOff, FolderInput, PencilLine, Trash2, TriangleAlert } from 'lucide-react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { Button } from '../../ui/Button';
 import { Badge, type Tone } from '../../ui/Status';
 import { Empty, ErrorPanel, FormError, Skeleton } from '../../ui/states';
+import { PutTogether } from '../merge/PutTogether';
 import { type Saving, useFile } from './useFile';
 
 const CodeEditor = lazy(() => import('./CodeEditor'));
@@ -16,12 +17,22 @@ const STATES: Record<Saving, [Tone, typeof CheckCircle2, string]> = {
   conflict: ['bad', TriangleAlert, 'Changed elsewhere'],
 };
 
-type FileEditorProps = { app: string; workspace: string; file: string; canEdit: boolean };
+type FileEditorProps = {
+  app: string;
+  workspace: string;
+  file: string;
+  canEdit: boolean;
+  onMove: () => void;
+  onDelete: () => void;
+  /** The person agreed that the file is gone. */
+  onGone: () => void;
+};
 
 /** One file, saved as one types, with what became of it always in sight. */
-export function FileEditor({ app, workspace, file, canEdit }: FileEditorProps) {
+export function FileEditor({ app, workspace, file, canEdit, onMove, onDelete, onGone }: FileEditorProps) {
   const path = useMemo(() => ({ appId: app, workspaceId: workspace }), [app, workspace]);
   const { text, isBinary, saving, error, theirs, type, save, choose } = useFile(path, file);
+  const [isMerging, merge] = useState(false);
   const [tone, icon, word] = STATES[saving];
   if (text === undefined) return error ? <ErrorPanel error={error} /> : <Skeleton rows={12} />;
   return (
@@ -38,31 +49,81 @@ export function FileEditor({ app, workspace, file, canEdit }: FileEditorProps) {
             Save now
           </Button>
         )}
+        {canEdit && (
+          <>
+            <Button small look="quiet" icon={FolderInput} aria-label={`Rename or move ${file}`} onPress={onMove}>
+              Move
+            </Button>
+            <Button small look="quiet" icon={Trash2} aria-label={`Delete ${file}`} onPress={onDelete}>
+              Delete
+            </Button>
+          </>
+        )}
       </div>
       {saving === 'refused' && <FormError error={error} />}
       {theirs && (
-        <div role="alert" className="border-b border-line bg-warn-tint p-3 text-warn">
-          <p className="font-semibold">This file was changed elsewhere while you typed. Nothing is lost; choose.</p>
-          <div className="mt-2 grid gap-2 text-text lg:grid-cols-2">
-            {(
-              [
-                ['mine', 'Yours', text],
-                ['theirs', 'The other', theirs.text],
-              ] as const
-            ).map(([whose, label, content]) => (
-              <div key={whose} className="min-w-0 rounded-md border border-line bg-panel p-2">
-                <div className="flex items-center justify-between pb-1">
-                  <b className="font-semibold">{label}</b>
-                  <Button small onPress={() => choose(whose)}>
-                    Keep {label.toLowerCase()}
-                  </Button>
-                </div>
-                {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by key */}
-                <pre tabIndex={0} className="max-h-48 overflow-auto font-mono text-xs">
-                  {content}
-                </pre>
+        <div role="alert" className="max-h-[60vh] overflow-y-auto border-b border-line bg-warn-tint p-3 text-warn">
+          <p className="font-semibold">
+            {theirs.text === undefined
+              ? 'This file was deleted or moved elsewhere while you typed. Nothing is lost; choose.'
+              : 'This file was changed elsewhere while you typed. Nothing is lost; choose.'}
+          </p>
+          <div className="mt-2 flex flex-wrap gap-2">
+            <Button small onPress={() => choose(text)}>
+              Keep yours
+            </Button>
+            {theirs.text === undefined ? (
+              <Button
+                small
+                onPress={() => {
+                  choose(undefined);
+                  onGone();
+                }}
+              >
+                Let it go
+              </Button>
+            ) : (
+              <>
+                <Button small onPress={() => choose(theirs.text)}>
+                  Keep the other
+                </Button>
+                <Button small aria-expanded={isMerging} onPress={() => merge(!isMerging)}>
+                  Put both together
+                </Button>
+              </>
+            )}
+          </div>
+          <div className="mt-2 rounded-md border border-line bg-panel p-2 text-text">
+            {isMerging && theirs.text !== undefined ? (
+              <PutTogether
+                name={file}
+                base={theirs.base}
+                ours={text}
+                theirs={theirs.text}
+                labels={{ ours: 'Yours', theirs: 'The other' }}
+                onUse={(together) => {
+                  merge(false);
+                  choose(together);
+                }}
+              />
+            ) : (
+              <div className="grid gap-2 lg:grid-cols-2">
+                {(
+                  [
+                    ['Yours', text],
+                    ['The other', theirs.text ?? 'Not there any more'],
+                  ] as const
+                ).map(([label, content]) => (
+                  <div key={label} className="min-w-0">
+                    <b className="font-semibold">{label}</b>
+                    {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by key */}
+                    <pre tabIndex={0} className="max-h-40 overflow-auto font-mono text-xs">
+                      {content}
+                    </pre>
+                  </div>
+                ))}
               </div>
-            ))}
+            )}
           </div>
         </div>
       )}
