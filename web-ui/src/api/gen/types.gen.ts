@@ -2041,7 +2041,7 @@ export type MoveFile = {
 };
 
 /**
- * A value with its name.
+ * A value with its name, as [`ConfigValues::list`](conman_workflow::ConfigValues::list) writes it.
  */
 export type NamedValue = {
     name: string;

@@ -742,7 +742,7 @@ export const zMoveFile = z.object({
 });
 
 /**
- * A value with its name.
+ * A value with its name, as [`ConfigValues::list`](conman_workflow::ConfigValues::list) writes it.
  */
 export const zNamedValue = z.object({
     name: z.string(),
