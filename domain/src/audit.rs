@@ -54,6 +54,25 @@ pub enum AuditActor {
     Anonymous,
 }
 
+impl AuditActor {
+    /// What people call whoever acted.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User { name, .. } | Self::Service { name } => name,
+            Self::System => "system",
+            Self::Anonymous => "anonymous",
+        }
+    }
+
+    /// The account of whoever acted, if it was one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::User { user_id, .. } => Some(*user_id),
+            Self::Service { .. } | Self::System | Self::Anonymous => None,
+        }
+    }
+}
+
 /// Where a request came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestContext {

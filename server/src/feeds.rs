@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::{Receiver, Sender, channel};
+use tokio::sync::broadcast::{Receiver, Sender, WeakSender, channel};
 
 /// How often an app's changes are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -32,7 +32,8 @@ pub(crate) enum Told {
 /// The apps that somebody follows, and who follows how much. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Feeds {
-    apps: Arc<tokio::sync::Mutex<HashMap<AppId, Sender<Told>>>>,
+    /// Weak, so that an app whose task has ended, however it did, is followed by a new one.
+    apps: Arc<tokio::sync::Mutex<HashMap<AppId, WeakSender<Told>>>>,
     followers: Arc<Mutex<HashMap<UserId, usize>>>,
 }
 
@@ -61,14 +62,14 @@ impl Feeds {
     /// Follows an app from now on: whatever is committed after this call is told.
     pub(crate) async fn follow(&self, state: &AppState, member: &Member) -> Answer<Receiver<Told>> {
         let mut apps = self.apps.lock().await;
-        if let Some(sender) = apps.get(&member.app_id()) {
+        if let Some(sender) = apps.get(&member.app_id()).and_then(WeakSender::upgrade) {
             return Ok(sender.subscribe());
         }
         let mut feed = state.workflow.feed(member, state.workflow.now().await?)?;
         // What is there already, or happened just now, is known to who begins to follow.
         feed.look(Workers::Too).await?;
         let (sender, receiver) = channel(BACKLOG);
-        apps.insert(member.app_id(), sender.clone());
+        apps.insert(member.app_id(), sender.downgrade());
         state.tasks.spawn(tell(state.clone(), member.app_id(), feed, sender));
         Ok(receiver)
     }

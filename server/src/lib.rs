@@ -15,6 +15,8 @@ mod etag;
 mod feeds;
 mod layers;
 mod metrics;
+mod observed;
+mod observing;
 mod openapi;
 mod operations;
 mod router;

@@ -1,5 +1,7 @@
 //! What is counted, in the text form that Prometheus reads.
 
+use crate::observed::ObservedMetrics;
+use conman_workflow::Observed;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -16,6 +18,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     sign_ins: IntCounterVec,
     password_queue: IntGauge,
+    observed: ObservedMetrics,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -49,7 +52,8 @@ impl Metrics {
                 .buckets(BUCKETS.to_vec());
         let latency = HistogramVec::new(latency, &["route", "method"]).expect(declared);
         registry.register(Box::new(latency.clone())).expect(declared);
-        Self { registry, requests, latency, in_flight, sign_ins, password_queue }
+        let observed = ObservedMetrics::new(&registry);
+        Self { observed, registry, requests, latency, in_flight, sign_ins, password_queue }
     }
 
     /// Where other parts of the server declare what they count.
@@ -69,6 +73,11 @@ impl Metrics {
 
     pub(crate) fn sign_in(&self, outcome: &'static str) {
         self.sign_ins.with_label_values(&[outcome]).inc();
+    }
+
+    /// Takes over what a look at environments, workers, jobs and queues saw.
+    pub(crate) fn observed(&self, seen: &Observed) {
+        self.observed.record(seen);
     }
 
     /// Writes everything down.

@@ -116,6 +116,7 @@ async fn check<T, E: StdError>(name: &'static str, ping: impl Future<Output = Re
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operations", security(()),
     responses((status = 200, description = "Prometheus text format", body = String, content_type = "text/plain")))]
 async fn metrics(State(state): State<AppState>) -> Answer<Response> {
+    state.observing.refresh(&state).await;
     let text = state.metrics.text(state.workflow.password_queue_length());
     let text = text.map_err(|error| Problem::internal("the metrics could not be written", &error))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())

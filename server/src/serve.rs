@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::layers::Peer;
+use crate::observing;
 use crate::router::router;
 use crate::state::AppState;
 use crate::tidy_up;
@@ -33,6 +34,7 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
     let connections = TaskTracker::new();
     let cut_off = CancellationToken::new();
     let slots = Arc::new(Semaphore::new(state.config.limits.connections));
+    let observing = tokio::spawn(observing::run(state.clone()));
     let tidying = tokio::spawn(tidy_up::remove_expired_sessions(state.clone()));
     loop {
         let slot = Arc::clone(&slots).acquire_owned();
@@ -71,6 +73,9 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
     }
     state.tasks.close();
     state.tasks.wait().await;
+    if let Err(error) = observing.await {
+        tracing::error!(%error, "observing ended badly");
+    }
     if let Err(error) = tidying.await {
         tracing::error!(%error, "removing expired sessions ended badly");
     }

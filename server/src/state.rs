@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::feeds::Feeds;
 use crate::metrics::Metrics;
+use crate::observing::Observing;
 use conman_workflow::Workflow;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -24,6 +25,8 @@ pub struct AppState {
     pub tasks: TaskTracker,
     /// The changes of apps that somebody follows.
     pub(crate) feeds: Feeds,
+    /// Who brings the metrics up to date.
+    pub(crate) observing: Observing,
     /// One permit per request that is being served.
     pub(crate) in_flight: Arc<Semaphore>,
 }
@@ -39,6 +42,7 @@ impl AppState {
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             feeds: Feeds::default(),
+            observing: Observing::default(),
             in_flight,
         }
     }

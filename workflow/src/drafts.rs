@@ -7,6 +7,7 @@ use crate::editor::Editor;
 use crate::error::{Error, Rejection, Result};
 use crate::freezes::WhenFrozen;
 use crate::fresh::fresh_id;
+use crate::observe::names_of;
 use crate::save_parameters::{Saved, check_text, check_wish, invalid, met, told};
 use crate::services::Workflow;
 use crate::support::retrying;
@@ -170,6 +171,7 @@ impl Workflow {
         was["state"] = json!(before.doc.status.name());
         change.audit("parameter_draft", id, "draft.approved", was, is);
         let mut draft = before.doc.clone();
+        let version = decision.version;
         draft.status = draft.status.next(DraftEvent::Approve(decision))?;
         draft.updated_at = at;
         change.replace(&draft, before.version);
@@ -177,7 +179,18 @@ impl Workflow {
         let text = format!("{} approved your change of parameters of {name}.", member.actor.name);
         let link = format!("{}/drafts/{id}", environment_link(&present.environment.doc));
         self.tell_editor(&mut change, &draft, format!("Approved: parameters of {name}"), text, link).await?;
-        self.commit(change).await.map_err(met)
+        self.commit(change).await.map_err(met)?;
+        tracing::info!(
+            event = "config_change_approved",
+            app = %member.app.doc.slug,
+            environment = %name,
+            version = version.0,
+            changed_by = draft.edited_by.name(),
+            approved_by = member.actor.name.as_str(),
+            parameters = names_of(draft.changes.keys()),
+            "values are approved"
+        );
+        Ok(())
     }
 
     /// Refuses somebody else's draft for good, with a reason.

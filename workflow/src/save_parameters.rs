@@ -4,6 +4,7 @@ use crate::actor::Page;
 use crate::editor::Editor;
 use crate::error::{CHANGED_MEANWHILE, Error, FieldProblem, Rejection, Result};
 use crate::fresh::fresh_id;
+use crate::observe::names_of;
 use crate::parameters::Present;
 use crate::services::Workflow;
 use crate::support::retrying;
@@ -203,6 +204,16 @@ impl Workflow {
         let (before, after) = told(&present, &changed, &decision, save.reason.as_deref());
         change.audit("parameter_draft", draft.id, "parameters.saved", before, after);
         self.commit(change).await.map_err(met)?;
+        let app = self.slug_of(editor.app_id()).await;
+        tracing::info!(
+            event = "config_change_saved",
+            app,
+            environment = %present.environment.doc.name,
+            version = decision.version.0,
+            changed_by = editor.audited().name(),
+            parameters = names_of(save.changes.keys()),
+            "values are saved"
+        );
         Ok(Decided::As(draft.id))
     }
 }

@@ -6,7 +6,7 @@ use crate::problem::{Answer, FieldError, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use conman_domain::audit::{AuditActor, AuditEvent};
+use conman_domain::audit::AuditEvent;
 use conman_domain::id::AppId;
 use conman_domain::mail::{Mail, MailStatus};
 use conman_workflow::AuditFilter;
@@ -47,18 +47,12 @@ struct AuditEventBody {
 
 impl From<AuditEvent> for AuditEventBody {
     fn from(event: AuditEvent) -> Self {
-        let (actor, actor_id) = match event.actor {
-            AuditActor::User { user_id, name } => (name, Some(user_id.uuid())),
-            AuditActor::Service { name } => (name, None),
-            AuditActor::System => ("system".to_owned(), None),
-            AuditActor::Anonymous => ("anonymous".to_owned(), None),
-        };
         Self {
             id: event.id.uuid(),
             happened_at: event.happened_at.to_string(),
             app_id: event.app_id.map(|id| id.uuid()),
-            actor,
-            actor_id,
+            actor: event.actor.name().to_owned(),
+            actor_id: event.actor.user_id().map(|id| id.uuid()),
             entity: event.entity,
             entity_id: event.entity_id,
             action: event.action,

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use conman_domain::Timestamp;
-use conman_domain::audit::{AuditActor, RequestContext};
+use conman_domain::audit::RequestContext;
 use conman_domain::id::AppId;
 use conman_workflow::{FeedEvent, Looked, Member, Workers};
 use serde::Serialize;
@@ -68,13 +68,6 @@ struct StreamEventBody {
 
 impl From<&FeedEvent> for StreamEventBody {
     fn from(event: &FeedEvent) -> Self {
-        let (actor, actor_id) = match &event.actor {
-            Some(AuditActor::User { user_id, name }) => (Some(name.clone()), Some(user_id.uuid())),
-            Some(AuditActor::Service { name }) => (Some(name.clone()), None),
-            Some(AuditActor::System) => (Some("system".to_owned()), None),
-            Some(AuditActor::Anonymous) => (Some("anonymous".to_owned()), None),
-            None => (None, None),
-        };
         Self {
             kind: event.kind.clone(),
             id: event.id.clone(),
@@ -82,8 +75,8 @@ impl From<&FeedEvent> for StreamEventBody {
             state: event.state.clone(),
             environment_id: event.environment_id.map(|id| id.uuid()),
             version: event.version.map(|version| version.0),
-            actor,
-            actor_id,
+            actor: event.actor.as_ref().map(|actor| actor.name().to_owned()),
+            actor_id: event.actor.as_ref().and_then(|actor| actor.user_id()).map(|id| id.uuid()),
             at: event.at.to_string(),
         }
     }

@@ -20,6 +20,7 @@ mod freezing;
 mod hostile;
 mod jobs;
 mod main_job;
+mod observing;
 mod publishing;
 mod queueing;
 mod races;

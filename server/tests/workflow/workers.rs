@@ -32,7 +32,7 @@ impl Harness {
             applied[field] = config[field].clone();
         }
         let mut report = json!({
-            "session_id": session, "name": name, "library": "tests/1", "started_at": "2026-01-01T00:00:00.000Z",
+            "session_id": session, "name": name, "library": "tests/1", "started_at": "2020-01-01T00:00:00.000Z",
             "applied": if version == 0 { Value::Null } else { applied }, "last_notify_at": null,
             "heartbeat_at": now, "problem": null, "stopped": false,
         });

@@ -42,6 +42,9 @@ pub(crate) fn set_up(selection: &Selection) -> Outcome<()> {
             install("cargo-nextest", NEXTEST, &features)?;
         }
         servers::prepare()?;
+        if paths::program("promtool").is_none() {
+            apt_install(&["prometheus"])?;
+        }
     }
     if selection.contains(Step::Python) {
         python::prepare()?;
