@@ -8,6 +8,7 @@ use crate::actor::{Member, Page};
 use crate::change::Change;
 use crate::error::{Error, FieldProblem, Rejection, Result};
 use crate::fresh::fresh_id;
+use crate::observe::names_of;
 use crate::save_parameters::check_text;
 use crate::services::Workflow;
 use conman_distribution::{
@@ -97,9 +98,17 @@ impl Workflow {
             "code_version": set.code_version, "factors": factors, "is_new": is_new});
         change.audit("parameter_set", &frozen.hash, "parameter_set.frozen", json!(null), after);
         self.commit(change).await?;
+        let app = self.slug_of(app_id).await;
         tracing::info!(
-            app = %app_id, environment = %found.doc.name, version = version.0, changed_by = member.actor.name.as_str(),
-            parameters = set.catalog.len(), hash = %frozen.hash, is_new, "parameter_set_frozen"
+            event = "parameter_set_frozen",
+            app,
+            environment = %found.doc.name,
+            version = version.0,
+            changed_by = member.actor.name.as_str(),
+            parameters = names_of(set.catalog.keys()),
+            hash = %frozen.hash,
+            is_new,
+            "parameters are frozen"
         );
         Ok((frozen, is_new))
     }

@@ -96,6 +96,8 @@ async fn what_happens_is_measured_and_traced(h: &Harness) {
     let login = h.admin().client.post(format!("{}/api/auth/login", h.url)).header("origin", &h.url);
     let wrong = json!({"email": "nobody@lab.example", "password": "not-a-password"});
     Answer::to(login.json(&wrong), "a wrong password".to_owned()).await.refused(401, "unauthenticated");
+    let wish = json!({"environment_id": h.environments["dev"], "code_version": "v1"});
+    h.author().post(&h.admin().at("/parameter-sets"), &wish).await.ok();
     h.is_quiet().await;
 
     let dev = r#"{app="ward",environment="dev"}"#;
@@ -125,6 +127,7 @@ async fn what_happens_is_measured_and_traced(h: &Harness) {
         ("config_change_approved", 3),
         ("config_change_applied", 5),
         ("worker_lag_behind", 5),
+        ("parameter_set_frozen", 5),
     ] {
         let events = traced.events(name);
         let event = events.iter().find(|event| event["version"] == version);
