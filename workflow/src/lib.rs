@@ -25,6 +25,7 @@ mod fresh;
 mod history;
 mod job_context;
 mod key_collisions;
+mod looks;
 mod mail;
 mod models;
 mod parameters;

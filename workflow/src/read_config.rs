@@ -2,11 +2,15 @@
 
 use crate::error::Result;
 use crate::services::Workflow;
+use bytes::Bytes;
 use conman_domain::catalog::Values;
 use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::name::ParameterName;
 use conman_domain::snapshot::ConfigVersion;
+use conman_domain::value::Value;
+use serde::Serialize;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// All values that an environment runs at one version.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +19,26 @@ pub struct ConfigValues {
     pub version: ConfigVersion,
     /// The values by name.
     pub values: Values,
+    /// Written when it is wanted first.
+    list: OnceLock<Bytes>,
+}
+
+impl ConfigValues {
+    /// All values as a JSON list of `{"name", "value"}`, by name; written once per version.
+    pub fn list(&self) -> Bytes {
+        let write = || {
+            let named = self.values.iter().map(|(name, value)| NamedValue { name, value });
+            let list: Vec<NamedValue<'_>> = named.collect();
+            Bytes::from(serde_json::to_vec(&list).expect("names and values are always JSON"))
+        };
+        self.list.get_or_init(write).clone()
+    }
+}
+
+#[derive(Serialize)]
+struct NamedValue<'a> {
+    name: &'a ParameterName,
+    value: &'a Value,
 }
 
 /// The newest values that were read, by app and environment.
@@ -23,14 +47,26 @@ pub(crate) type ValuesInMemory = HashMap<(AppId, EnvironmentId), Arc<ConfigValue
 impl Workflow {
     /// The values that an environment runs, out of memory.
     ///
-    /// Each read asks the distribution database for the active version alone, a row by its key, and reads the values
-    /// again only where that is not the version in memory. A write is answered once it is active there, so that a read that
-    /// begins after the answer sees it, whichever server is asked.
+    /// A read asks the distribution database for the active version alone, a row by its key, and reads the values again
+    /// only where that is not the version in memory; reads that come at once share what they ask. A write is answered
+    /// once it is active there, so that a read that begins after the answer sees it, whichever server is asked.
     pub async fn config_values(
         &self,
         app_id: AppId,
         environment: EnvironmentId,
     ) -> Result<Arc<ConfigValues>> {
+        let workflow = self.clone();
+        let look = move || {
+            let workflow = workflow.clone();
+            async move { workflow.look_at_values(app_id, environment).await.ok() }
+        };
+        match self.value_looks().ask((app_id, environment), look).await {
+            Some(values) => Ok(values),
+            None => self.look_at_values(app_id, environment).await,
+        }
+    }
+
+    async fn look_at_values(&self, app_id: AppId, environment: EnvironmentId) -> Result<Arc<ConfigValues>> {
         let distribution = self.distribution();
         loop {
             let Some(active) = distribution.active(app_id, environment).await? else {
@@ -48,7 +84,7 @@ impl Workflow {
                 continue;
             };
             let values = parameters.into_iter().map(|(name, parameter)| (name, parameter.value)).collect();
-            let read = Arc::new(ConfigValues { version, values });
+            let read = Arc::new(ConfigValues { version, values, list: OnceLock::new() });
             let mut memory = self.values_in_memory().lock();
             let kept = memory.entry(key).or_default();
             if kept.version < version {

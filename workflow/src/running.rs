@@ -13,10 +13,11 @@ impl Workflow {
         Ok(self.distribution().snapshot(app_id, environment).await?)
     }
 
-    /// The config version that an environment runs; none before its first deployment.
+    /// The config version that an environment runs; none before its first deployment. As new as
+    /// [`Workflow::config_values`], and shared in the same way among the many streams that ask after a change.
     pub async fn active_version(&self, app_id: AppId, environment: EnvironmentId) -> Result<Option<u32>> {
-        let active = self.distribution().active(app_id, environment).await?;
-        Ok(active.map(|active| active.provenance.config_version.0))
+        let version = self.config_values(app_id, environment).await?.version.0;
+        Ok((version > 0).then_some(version))
     }
 
     /// A file's content by its hash, as far as the environment runs it or did lately.

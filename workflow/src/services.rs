@@ -1,11 +1,13 @@
 //! What the use cases stand on.
 
+use crate::accounts::SeenToken;
 use crate::actor::{Actor, Member};
 use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
+use crate::looks::Looks;
 use crate::mail::Mailer;
 use crate::models::Models;
-use crate::read_config::ValuesInMemory;
+use crate::read_config::{ConfigValues, ValuesInMemory};
 use conman_distribution::Distribution;
 use conman_domain::Timestamp;
 use conman_domain::access::Membership;
@@ -44,6 +46,10 @@ struct Parts {
     turns: Mutex<HashMap<EnvironmentId, Arc<tokio::sync::Mutex<()>>>>,
     /// Values as they were read last.
     values: Mutex<ValuesInMemory>,
+    /// Looks at what environments run, shared.
+    value_looks: Arc<Looks<(AppId, EnvironmentId), Arc<ConfigValues>>>,
+    /// Looks at tokens, shared, by their hash.
+    token_looks: Arc<Looks<String, SeenToken>>,
 }
 
 impl std::fmt::Debug for Workflow {
@@ -64,6 +70,7 @@ impl Workflow {
         let (accounts, models) = (crate::accounts::Guard::default(), Models::default());
         let jobs_added = Notify::new();
         let (turns, values) = (Mutex::default(), Mutex::default());
+        let (value_looks, token_looks) = Default::default();
         Self(Arc::new(Parts {
             store,
             repositories,
@@ -75,6 +82,8 @@ impl Workflow {
             jobs_added,
             turns,
             values,
+            value_looks,
+            token_looks,
         }))
     }
 
@@ -116,6 +125,14 @@ impl Workflow {
     /// What whoever changes an environment's parameters in this process holds while they do.
     pub(crate) fn turn(&self, environment: EnvironmentId) -> Arc<tokio::sync::Mutex<()>> {
         self.0.turns.lock().entry(environment).or_default().clone()
+    }
+
+    pub(crate) fn value_looks(&self) -> &Arc<Looks<(AppId, EnvironmentId), Arc<ConfigValues>>> {
+        &self.0.value_looks
+    }
+
+    pub(crate) fn token_looks(&self) -> &Arc<Looks<String, SeenToken>> {
+        &self.0.token_looks
     }
 
     pub(crate) fn values_in_memory(&self) -> &Mutex<ValuesInMemory> {

@@ -7,13 +7,12 @@ use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use conman_domain::name::ParameterName;
 use conman_domain::value::plain_text;
 use conman_domain::value_change::ValueChange;
 use conman_workflow::{Editor, Error, Page, ParameterSave, When};
-use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -55,8 +54,9 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A value with its name.
-#[derive(Debug, Serialize, ToSchema)]
+/// A value with its name, as [`ConfigValues::list`](conman_workflow::ConfigValues::list) writes it.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what is written elsewhere")]
 struct NamedValue {
     name: String,
     value: Value,
@@ -68,11 +68,9 @@ struct NamedValue {
 async fn list_values(
     State(state): State<AppState>,
     CurrentProgram(program): CurrentProgram,
-) -> Result<Json<Vec<NamedValue>>, Refusal> {
+) -> Result<impl IntoResponse, Refusal> {
     let config = state.workflow.config_values(program.app_id, program.environment_id).await?;
-    let named =
-        |(name, value): (&ParameterName, &Value)| NamedValue { name: name.to_string(), value: value.clone() };
-    Ok(Json(config.values.iter().map(named).collect()))
+    Ok(([(header::CONTENT_TYPE, "application/json")], config.list()))
 }
 
 /// Reads one value as plain text.

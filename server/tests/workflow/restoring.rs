@@ -1,13 +1,15 @@
 //! Restoring the values of an earlier version.
 
 use crate::harness::{Answer, Harness, Person};
-use crate::saving::CATALOG;
+use crate::saving::{CATALOG, check_history};
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 on_both! {
     flow_config_003_roll_back_from_the_audit_trail,
     a_restore_of_critical_parameters_waits_for_approval,
     what_the_catalog_no_longer_allows_is_not_restored,
+    a_rollback_that_races_saves_takes_its_turn,
 }
 
 async fn plan(h: &Harness, person: &Person, version: u64) -> Value {
@@ -107,4 +109,43 @@ async fn what_the_catalog_no_longer_allows_is_not_restored(h: &Harness) {
     let refused = restores(h, &h.manager(), 2, 4, "As before.").await.refused(400, "invalid");
     assert!(refused["detail"].as_str().unwrap().contains("beds"), "{refused}");
     assert_eq!(h.everything().await, before);
+}
+
+/// Values are brought back while others save: each has its turn, and the rollback brings back all of what was, at its turn.
+async fn a_rollback_that_races_saves_takes_its_turn(h: &Harness) {
+    h.has_parameters().await;
+    h.saves(&h.manager(), 1, json!({"beds": 20, "low": 3, "mode": "night"})).await.ok();
+    let (_, then) = h.runs_now().await;
+    h.saves(&h.manager(), 2, json!({"beds": 30, "low": 4, "mode": "day"})).await.ok();
+    let people = [h.second_reviewer(), h.manager(), h.admin()];
+    let saving = join_all((0..24_usize).map(|n| {
+        let person = &people[n % 3];
+        async move { person.put(&h.config("/beds"), &json!({"value": 1_000 + n})).await.ok() }
+    }));
+    let (h_reviewer, mut base) = (h.reviewer(), 3);
+    let restoring = async {
+        loop {
+            let answer = restores(h, &h_reviewer, 2, base, "As before.").await;
+            if answer.is_ok() {
+                return answer.ok();
+            }
+            // The way out that a refusal tells: look at what runs now, and ask again.
+            let problem = answer.refused(409, "stale_base");
+            base = problem["details"]["config_version"].as_u64().unwrap();
+        }
+    };
+    let (saved, restored) = tokio::join!(saving, restoring);
+    check_history(h, 3 + saved.len() + 1).await;
+    let rows = h.history().await;
+    let turn = restored["config_version"].as_u64().unwrap();
+    let row = &rows[turn as usize - 1];
+    assert_eq!((&row["kind"], &row["changed_by"]), (&json!("restore"), &json!("Rita")));
+    let path = h.admin().at(&format!("/environments/{}/then?version={turn}", h.environments["dev"]));
+    let at_its_turn = h.admin().get(&path).await.ok();
+    for (name, value) in then.as_object().unwrap() {
+        assert_eq!(&at_its_turn["parameters"][name]["value"], value, "{name}");
+    }
+    // What came after it went on from there; what came before it is not lost from the record.
+    let (_, now) = h.runs_now().await;
+    assert_eq!((&now["low"], &now["mode"]), (&then["low"], &then["mode"]));
 }

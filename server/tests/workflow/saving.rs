@@ -390,7 +390,7 @@ async fn a_save_that_breaks_off_is_finished(h: &Harness) {
 }
 
 /// Each version is in the history once, each on the one before it, and each was activated once.
-async fn check_history(h: &Harness, length: usize) {
+pub(crate) async fn check_history(h: &Harness, length: usize) {
     let rows = h.history().await;
     let versions: Vec<u64> = rows.iter().map(|row| row["config_version"].as_u64().unwrap()).collect();
     assert_eq!(versions, (1..=length as u64).collect::<Vec<_>>());

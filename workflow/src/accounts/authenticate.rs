@@ -10,6 +10,7 @@ use conman_domain::id::{AppId, EnvironmentId, TokenId, UserId};
 use conman_domain::name::Title;
 use conman_store::collections::TOKEN_BY_HASH;
 use conman_store::{Batch, Query, Versioned};
+use std::sync::Arc;
 
 /// What the secrets of personal access tokens begin with.
 pub(crate) const PERSONAL_PREFIX: &str = "cpat";
@@ -29,6 +30,13 @@ pub struct Program {
     pub environment_id: EnvironmentId,
     /// Where its request came from.
     pub context: RequestContext,
+}
+
+/// A token as it was found, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenToken {
+    token: Option<Arc<Versioned<Token>>>,
+    now: Timestamp,
 }
 
 /// Who shows a token.
@@ -58,8 +66,8 @@ impl Workflow {
         secret: &str,
         context: RequestContext,
     ) -> Result<Option<TokenHolder>> {
-        let Some(token) = self.token(secret).await? else { return Ok(None) };
-        let now = self.now().await?;
+        let SeenToken { token, now } = self.seen_token(secret).await?;
+        let Some(token) = token else { return Ok(None) };
         if token.expires_at.is_some_and(|end| end <= now) {
             return Ok(None);
         }
@@ -81,10 +89,36 @@ impl Workflow {
             }
             TokenPurpose::PasswordReset { .. } | TokenPurpose::FirstSetup => None,
         };
-        if holder.is_some() {
-            self.remember_use(token, now).await;
-        }
         Ok(holder)
+    }
+
+    /// Finds a token, and what time it was then; those who show it at once share the look, which is begun after.
+    async fn seen_token(&self, secret: &str) -> Result<SeenToken> {
+        let hash = TokenHash::of(secret).as_str().to_owned();
+        let (workflow, key) = (self.clone(), hash.clone());
+        let look = move || {
+            let (workflow, hash) = (workflow.clone(), hash.clone());
+            async move { workflow.look_at_token(&hash).await.ok() }
+        };
+        match self.token_looks().ask(key.clone(), look).await {
+            Some(seen) => Ok(seen),
+            None => self.look_at_token(&key).await,
+        }
+    }
+
+    async fn look_at_token(&self, hash: &str) -> Result<SeenToken> {
+        let query = Query::<Token>::on(&TOKEN_BY_HASH).eq(hash).limit(1);
+        let token = self.store().find(query).await?.items.into_iter().next();
+        let now = self.now().await?;
+        let is_used = token.as_ref().filter(|token| {
+            let signs_in =
+                matches!(token.purpose, TokenPurpose::Personal { .. } | TokenPurpose::Service { .. });
+            signs_in && token.expires_at.is_none_or(|end| now < end)
+        });
+        if let Some(token) = is_used {
+            self.remember_use(token.clone(), now).await;
+        }
+        Ok(SeenToken { token: token.map(Arc::new), now })
     }
 
     /// Finds a token by its secret.

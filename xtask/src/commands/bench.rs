@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: speed against the floors, one JSON line per configuration.
 
 use crate::commands::arguments::asks_for_help;
-use crate::commands::cargo::cargo;
+use crate::commands::cargo::{build_conman, cargo};
 use crate::failure::{Failure, Outcome};
 use crate::servers::Servers;
 use crate::shell;
@@ -15,8 +15,11 @@ Builds a bench, optimised, and runs it. Each prints one JSON object per configur
     diff         semantic diffs, against difftastic, which is installed below target/ if need be, and `git diff`
     store        batches and reads of the store, on both backends
     distribute   from a deployment's commit to the last worker that applied it
+    streams      from a save to the last client of the server's stream
+    reads        values over HTTP, against a bare handler
+    rebuild      what a server reads before its first answer, by the length of the history
 
-The servers that `store` and `distribute` need are started for them, unless CONMAN_TEST_MONGODB and
+The servers that `store`, `distribute`, `reads` and `rebuild` need are started for them, unless CONMAN_TEST_MONGODB and
 CONMAN_TEST_POSTGRES name some.";
 
 struct Bench {
@@ -24,17 +27,59 @@ struct Bench {
     package: &'static str,
     example: &'static str,
     needs_servers: bool,
+    /// Whether it starts the binary.
+    needs_conman: bool,
 }
 
-const BENCHES: [Bench; 4] = [
-    Bench { name: "compose", package: "conman-git", example: "bench_compose", needs_servers: false },
-    Bench { name: "diff", package: "conman-git", example: "bench_diff", needs_servers: false },
-    Bench { name: "store", package: "conman-store", example: "bench_store", needs_servers: true },
+const BENCHES: [Bench; 7] = [
+    Bench {
+        name: "compose",
+        package: "conman-git",
+        example: "bench_compose",
+        needs_servers: false,
+        needs_conman: false,
+    },
+    Bench {
+        name: "diff",
+        package: "conman-git",
+        example: "bench_diff",
+        needs_servers: false,
+        needs_conman: false,
+    },
+    Bench {
+        name: "store",
+        package: "conman-store",
+        example: "bench_store",
+        needs_servers: true,
+        needs_conman: false,
+    },
     Bench {
         name: "distribute",
         package: "conman-distribution",
         example: "bench_distribute",
         needs_servers: true,
+        needs_conman: false,
+    },
+    Bench {
+        name: "streams",
+        package: "conman-testkit",
+        example: "bench_streams",
+        needs_servers: false,
+        needs_conman: true,
+    },
+    Bench {
+        name: "reads",
+        package: "conman-testkit",
+        example: "bench_reads",
+        needs_servers: true,
+        needs_conman: true,
+    },
+    Bench {
+        name: "rebuild",
+        package: "conman-distribution",
+        example: "bench_rebuild",
+        needs_servers: true,
+        needs_conman: false,
     },
 ];
 
@@ -54,9 +99,13 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     if !build.is_ok_and(|status| status.success()) {
         return Err(Failure::new(format!("cannot build {}", bench.example)));
     }
+    let conman = bench.needs_conman.then(|| build_conman("release")).transpose()?;
     let servers = bench.needs_servers.then(Servers::start).transpose()?;
     let mut command = cargo();
     command.args(["run", "--quiet"]).args(target).arg("--").args(rest);
+    if let Some(conman) = conman {
+        command.env("CONMAN_BIN", conman);
+    }
     for (variable, url) in servers.iter().flat_map(Servers::variables) {
         command.env(variable, url);
     }
