@@ -1,7 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { SlidersHorizontal } from 'lucide-react';
-import { getEnvironmentConfigOptions, listEnvironmentsOptions } from '../api/gen/@tanstack/react-query.gen';
+import {
+  getEnvironmentCatalogOptions,
+  getEnvironmentConfigOptions,
+  listEnvironmentsOptions,
+} from '../api/gen/@tanstack/react-query.gen';
 import { FreezeBanner } from '../features/freezes/useFreeze';
 import { Compare } from '../features/parameters/Compare';
 import { Drafts } from '../features/parameters/Drafts';
@@ -12,7 +16,7 @@ import { paths } from '../paths';
 import { Select } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
 import { Badge } from '../ui/Status';
-import { Empty, Loaded } from '../ui/states';
+import { Empty, Loaded, Skeleton } from '../ui/states';
 import { Tabs } from '../ui/Tabs';
 import { live } from '../util/act';
 import { useFilters, useIdOf } from '../util/where';
@@ -24,6 +28,7 @@ export function Parameters() {
   const stages = useQuery({ ...listEnvironmentsOptions({ path: { appId: path.appId } }), ...live });
   const stage = stages.data?.data.find(({ id }) => id === path.envId);
   const config = useQuery({ ...getEnvironmentConfigOptions({ path }), enabled: stage?.running !== null, ...live });
+  const catalog = useQuery({ ...getEnvironmentCatalogOptions({ path }), enabled: stage?.running !== null, ...live });
   return (
     <Page
       title={stage ? `Parameters of ${stage.name}` : 'Parameters'}
@@ -68,9 +73,21 @@ export function Parameters() {
               label: 'Values',
               content: (
                 <Loaded query={config} rows={10}>
-                  {(data) => (
-                    <Editor key={path.envId} path={path} stage={stage} config={data} onStale={config.refetch} />
-                  )}
+                  {(data) =>
+                    // Fields that move from group to group would take what is being typed with them.
+                    catalog.isPending ? (
+                      <Skeleton rows={10} />
+                    ) : (
+                      <Editor
+                        key={path.envId}
+                        path={path}
+                        stage={stage}
+                        config={data}
+                        catalog={catalog.data}
+                        onStale={config.refetch}
+                      />
+                    )
+                  }
                 </Loaded>
               ),
             },

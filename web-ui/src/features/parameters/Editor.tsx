@@ -1,10 +1,8 @@
-import { useQuery } from '@tanstack/react-query';
 import { useBlocker } from '@tanstack/react-router';
 import { SlidersHorizontal } from 'lucide-react';
 import { useState } from 'react';
-import { getEnvironmentCatalogOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { deleteConfigValue, saveConfig, submitDraft } from '../../api/gen/sdk.gen';
-import type { Environment, EnvironmentConfig, ParameterValue } from '../../api/gen/types.gen';
+import type { Environment, EnvironmentCatalog, EnvironmentConfig, ParameterValue } from '../../api/gen/types.gen';
 import { fieldErrors, formError, problemOf } from '../../api/problem';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
@@ -12,7 +10,7 @@ import { inputLook, TextArea } from '../../ui/Field';
 import { Panel } from '../../ui/Page';
 import { words } from '../../ui/Status';
 import { Empty, FormError } from '../../ui/states';
-import { live, useAct } from '../../util/act';
+import { useAct } from '../../util/act';
 import { useFilters } from '../../util/where';
 import { clock } from '../freezes/schedule';
 import { useFreeze } from '../freezes/useFreeze';
@@ -26,19 +24,20 @@ type EditorProps = {
   path: Path;
   stage: Environment | undefined;
   config: EnvironmentConfig;
+  /** What the catalog says; nothing where it cannot be read. */
+  catalog: EnvironmentCatalog | undefined;
   onStale: () => unknown;
 };
 
 /** The values of an environment, changed as many as one likes and saved together. */
-export function Editor({ path, stage, config, onStale }: EditorProps) {
+export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
   const [search, change] = useFilters();
   const [edits, setEdits] = useState<Edits>({});
   const [isReviewing, review] = useState(false);
   const [asked, ask] = useState<string | undefined>();
   const [reason, setReason] = useState('');
   const freeze = useFreeze(path.appId, stage);
-  const catalog = useQuery({ ...getEnvironmentCatalogOptions({ path }), ...live });
-  const about = new Map(catalog.data?.parameters.map((parameter) => [parameter.name, parameter]));
+  const about = new Map(catalog?.parameters.map((parameter) => [parameter.name, parameter]));
   // What the catalog declares and has no value yet can be given one.
   const parameters: Record<string, ParameterValue> = { ...config.parameters };
   for (const { name, type, hot_reloadable } of about.values()) {
