@@ -100,13 +100,14 @@ impl Workflow {
         environment: EnvironmentId,
         name: &ParameterName,
         base_version: Option<ConfigVersion>,
+        override_freeze: Option<String>,
     ) -> Result<Saved> {
         editor.reaches(environment)?;
         let present = self.present(editor.app_id(), environment, |found| editor.may_save(found)).await?;
         let (profile, declared) = (&present.profile.doc, present.catalog.parameters.contains_key(name));
         if declared && profile.env_vars.contains_key(name) {
             let changes = [(name.clone(), ValueChange::Delete)].into();
-            let save = ParameterSave { base_version, changes, reason: None, override_freeze: None };
+            let save = ParameterSave { base_version, changes, reason: None, override_freeze };
             let changed = self.change_parameters(ChangeKind::Save, editor, environment, &save).await?;
             if let Changed::Now(saved) = changed {
                 return Ok(saved);

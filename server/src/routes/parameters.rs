@@ -1,6 +1,6 @@
 //! Values of an environment's parameters: saving several, and one by its name.
 
-use crate::extract::{AppMember, IfMatch, JsonBody, PathId};
+use crate::extract::{AppMember, IfMatch, JsonBody, PathId, QueryOf};
 use crate::problem::{Answer, Problem};
 use crate::state::AppState;
 use axum::Json;
@@ -16,7 +16,7 @@ use conman_store::Version;
 use conman_workflow::{Editor, Error, ParameterSave, Rejection, Saved};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -172,23 +172,36 @@ async fn set_config_value(
     Ok(Json(saved.into()))
 }
 
+/// What is to be set aside.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Aside {
+    /// Why a freeze is set aside for this; for app admins.
+    #[serde(default)]
+    override_freeze: Option<String>,
+}
+
 /// Takes the environment's own value away; the catalog's default counts then, and the history stays.
 #[utoipa::path(delete, path = "/api/apps/{appId}/environments/{envId}/config/{name}",
     operation_id = "delete_config_value", tag = "parameters",
     params(("appId" = Uuid, Path, description = "The app"), ("envId" = Uuid, Path, description = "The environment"),
         ("name" = String, Path, description = "The parameter"),
-        ("If-Match" = Option<String>, Header, description = "The config version that was looked at, as \"v3\"")),
+        ("If-Match" = Option<String>, Header, description = "The config version that was looked at, as \"v3\""), Aside),
     responses((status = 200, description = "It is gone", body = SavedConfig),
         (status = 404, description = "The environment never had a value of its own"),
-        (status = 410, description = "It was deleted before")))]
+        (status = 410, description = "It was deleted before"),
+        (status = 423, description = "The environment is frozen; the details say until when")))]
 async fn delete_config_value(
     State(state): State<AppState>,
     AppMember(member): AppMember,
     PathId(id): PathId<EnvironmentId>,
     PathId(name): PathId<ParameterName>,
     IfMatch(base): IfMatch,
+    QueryOf(aside): QueryOf<Aside>,
 ) -> Answer<Json<SavedConfig>> {
     let editor = Editor::Member(&member);
-    let saved = state.workflow.delete_parameter(editor, id, &name, base_of(base)).await?;
+    let (base, reason) = (base_of(base), aside.override_freeze);
+    let saved = state.workflow.delete_parameter(editor, id, &name, base, reason).await?;
     Ok(Json(saved.into()))
 }

@@ -129,7 +129,7 @@ async fn delete_value(
 ) -> Result<&'static str, Refusal> {
     let PathId(name) = name?;
     let editor = Editor::Program(&program);
-    state.workflow.delete_parameter(editor, program.environment_id, &name, base_of(base)).await?;
+    state.workflow.delete_parameter(editor, program.environment_id, &name, base_of(base), None).await?;
     Ok("OK")
 }
 

@@ -160,6 +160,13 @@ async fn an_app_admin_sets_a_freeze_aside_once(h: &Harness) {
     overrides(h, &h.admin(), 3, 13, "To be sure.").await.ok();
     overrides(h, &h.reviewer(), 4, 14, "To be sure.").await.ok();
     assert_eq!(h.audited(window["id"].as_str().unwrap()).await.len(), 4);
+    // Going back to the default is a write like any other.
+    h.freezes_now("dev").await.ok();
+    h.admin().delete(&h.config("/beds")).await.refused(423, "frozen");
+    let aside = h.config("/beds?override_freeze=An%20emergency.");
+    h.manager().delete(&aside).await.refused(403, "forbidden");
+    h.admin().delete(&aside).await.ok();
+    assert_eq!(h.runs_now().await.1["beds"], 10);
 }
 
 async fn a_recurring_freeze_is_told_and_heeded(h: &Harness) {
