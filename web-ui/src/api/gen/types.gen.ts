@@ -6042,7 +6042,12 @@ export type DeleteConfigValueData = {
          */
         name: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * Why a freeze is set aside for this; for app admins.
+         */
+        override_freeze?: string;
+    };
     url: '/api/apps/{appId}/environments/{envId}/config/{name}';
 };
 
@@ -6075,6 +6080,10 @@ export type DeleteConfigValueErrors = {
      * Based on another version than the present one
      */
     412: Problem;
+    /**
+     * The environment is frozen; the details say until when
+     */
+    423: unknown;
     /**
      * Too many attempts; see Retry-After
      */

@@ -2605,6 +2605,10 @@ export const zDeleteConfigValuePath = z.object({
     name: z.string()
 });
 
+export const zDeleteConfigValueQuery = z.object({
+    override_freeze: z.string().optional()
+});
+
 /**
  * It is gone
  */
