@@ -62,15 +62,13 @@ async fn measure(conman: &ConmanProcess, clients: usize, rounds: u32) -> Result<
     let (address, token) = (saver.address.clone(), text(&conman.ready()["service_tokens"]["dev"])?);
     let request =
         format!("GET /v1/worker/stream HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n");
-    let (mut floor, floor_address) = floor()?;
-    let mut control = TcpStream::connect(&floor_address).await?;
-    control.write_all(b"control\r\n\r\n").await?;
     let (mut ours_ms, mut floor_ms) = (Vec::new(), Vec::new());
     // In blocks: one program may not have open as many connections as both sides together would need.
     for block in 0..BLOCKS {
         let mut ours = Audience::gather(&address, &request, clients).await?;
         for round in 0..rounds / BLOCKS + WARM_UP {
-            let active = saver.save(block * rounds + round).await?;
+            // From 1 on: `dev` may have the value of round 0 already, and the same value again is no change.
+            let active = saver.save(block * rounds + round + 1).await?;
             let took = ours.hear().await?.saturating_sub(active);
             if round >= WARM_UP {
                 ours_ms.push(took.as_secs_f64() * 1_000.0);
@@ -78,6 +76,9 @@ async fn measure(conman: &ConmanProcess, clients: usize, rounds: u32) -> Result<
             tokio::time::sleep(PAUSE).await;
         }
         ours.leaves();
+        let (mut floor, floor_address) = floor()?;
+        let mut control = TcpStream::connect(&floor_address).await?;
+        control.write_all(b"control\r\n\r\n").await?;
         let mut bare = Audience::gather(&floor_address, "client\r\n\r\n", clients).await?;
         for round in 0..rounds / BLOCKS + WARM_UP {
             let begun = now();
@@ -89,6 +90,8 @@ async fn measure(conman: &ConmanProcess, clients: usize, rounds: u32) -> Result<
             tokio::time::sleep(PAUSE).await;
         }
         bare.leaves();
+        // What it holds of those who left would be too much together with those who come.
+        floor.kill().await?;
     }
     let begun = Instant::now();
     let mut saves = 0_u32;
@@ -106,7 +109,6 @@ async fn measure(conman: &ConmanProcess, clients: usize, rounds: u32) -> Result<
         "saves_per_second": hundredths(rate),
     });
     println!("{line}");
-    floor.start_kill()?;
     Ok(())
 }
 
