@@ -2,7 +2,7 @@
 
 use crate::extract::extract;
 use crate::schemas::Schemas;
-use crate::thing::MemberKind;
+use crate::thing::{MemberKind, Thing};
 use conman_domain::RepoPath;
 use conman_domain::changeset::{Finding, Severity};
 use semantic_diff::document::{Document, NodeId};
@@ -88,6 +88,34 @@ pub(crate) enum Target {
     Parameter(String),
     Role(String),
     File(String),
+}
+
+impl Target {
+    /// The name as the reference has it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Config(_, name)
+            | Self::Member { name, .. }
+            | Self::Field { path: name, .. }
+            | Self::Parameter(name)
+            | Self::Role(name)
+            | Self::File(name) => name,
+        }
+    }
+
+    /// The one thing that it stands for; a field can be reached by way of several.
+    pub(crate) fn thing(&self) -> Option<Thing> {
+        Some(match self {
+            Self::Field { .. } => return None,
+            Self::Config(kind, name) => Thing::Config(*kind, name.clone()),
+            Self::Member { of, config, kind, name } => {
+                Thing::Member { of: *of, config: config.clone(), kind: *kind, name: name.clone() }
+            }
+            Self::Parameter(name) => Thing::Parameter(name.clone()),
+            Self::Role(name) => Thing::Role(name.clone()),
+            Self::File(path) => Thing::File(path.trim_start_matches("./").to_owned()),
+        })
+    }
 }
 
 impl FileFacts {

@@ -19,6 +19,7 @@
 //! assert_eq!((found[0].line, found[0].column), (Some(3), Some(9)));
 //! ```
 
+mod assist;
 mod extract;
 mod facts;
 mod impact;
@@ -30,6 +31,7 @@ mod schemas;
 mod thing;
 mod tree;
 
+pub use assist::{Meaning, Suggestion, SuggestionKind};
 pub use facts::FileFacts;
 pub use impact::{Impact, ImpactSeverity, ImpactedPlace, impacts};
 pub use model::Model;

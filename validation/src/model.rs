@@ -61,6 +61,11 @@ impl Model {
     pub fn link(files: impl IntoIterator<Item = Arc<FileFacts>>) -> Self {
         let mut files: Vec<Arc<FileFacts>> = files.into_iter().collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
+        Self::link_in_order(files)
+    }
+
+    /// Of what is declared twice, the first file keeps the name, and the other is told.
+    pub(crate) fn link_in_order(files: Vec<Arc<FileFacts>>) -> Self {
         let (mut things, mut duplicates) = (BTreeMap::new(), Vec::new());
         for (at, file) in files.iter().enumerate() {
             for (thing, place, is_shared) in declared(file) {
@@ -99,6 +104,30 @@ impl Model {
         let mut findings: Vec<Finding> = own.chain(self.duplicates.iter().cloned()).chain(broken).collect();
         findings.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
         findings
+    }
+
+    /// What is wrong with one of the files.
+    pub fn findings_in(&self, path: &RepoPath) -> Vec<Finding> {
+        let mut findings = self.findings();
+        findings.retain(|finding| finding.path.as_ref() == Some(path));
+        findings
+    }
+
+    /// The fields and relations below a way through relations that begins at an entity; an empty way is the entity itself.
+    pub(crate) fn fields_below(&self, entity: &str, way: &str) -> Vec<(String, Thing)> {
+        let linker = Linker::new(&self.files, &self.things);
+        let mut entity = entity;
+        for name in way.split('.').filter(|name| !name.is_empty()) {
+            let member = linker.shapes.get(entity).and_then(|shape| shape.members.get(name));
+            let Some(next) = member.and_then(|(_, member)| member.leads_to.as_deref()) else {
+                return Vec::new();
+            };
+            entity = next;
+        }
+        let members = linker.shapes.get(entity).into_iter().flat_map(|shape| &shape.members);
+        members
+            .map(|(name, (owner, member))| ((*name).to_owned(), member_of(Type::Entity, owner, member)))
+            .collect()
     }
 
     pub(crate) fn reference(&self, edge: &Edge) -> &Reference {
@@ -168,24 +197,23 @@ impl<'a> Linker<'a> {
 
     /// What a reference depends on, and what of that is not there.
     fn follow(&self, target: &Target) -> (Vec<Thing>, Option<Thing>) {
-        let thing = match target {
+        match target {
             Target::Field { entity, path } => return self.follow_field(entity, path),
-            Target::Config(kind, name) => Thing::Config(*kind, name.clone()),
-            Target::Member { of, config, kind, name } => {
-                let thing =
-                    Thing::Member { of: *of, config: config.clone(), kind: *kind, name: name.clone() };
-                // Where the config is not there, that is told, and nothing more.
-                if !self.things.contains_key(&Thing::Config(*of, config.clone())) {
-                    return (Vec::new(), None);
-                }
-                thing
+            // Where the config is not there, that is told, and nothing more.
+            Target::Member { of, config, .. }
+                if !self.things.contains_key(&Thing::Config(*of, config.clone())) =>
+            {
+                return (Vec::new(), None);
             }
             Target::Parameter(_) if !self.has_catalog => return (Vec::new(), None),
             Target::Role(_) if !self.has_roles => return (Vec::new(), None),
-            Target::Parameter(name) => Thing::Parameter(name.clone()),
-            Target::Role(name) => Thing::Role(name.clone()),
-            Target::File(path) => Thing::File(path.trim_start_matches("./").to_owned()),
-        };
+            Target::Config(..)
+            | Target::Member { .. }
+            | Target::Parameter(_)
+            | Target::Role(_)
+            | Target::File(_) => {}
+        }
+        let Some(thing) = target.thing() else { return (Vec::new(), None) };
         if self.things.contains_key(&thing) { (vec![thing], None) } else { (Vec::new(), Some(thing)) }
     }
 

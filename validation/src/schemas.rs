@@ -95,6 +95,16 @@ impl Schemas {
         &self.findings
     }
 
+    /// The schema of a type, if it has one.
+    pub(crate) fn text(&self, kind: Type) -> Option<&Value> {
+        self.by_type.get(&kind).map(|schema| &schema.text)
+    }
+
+    /// What the schema of a type is called.
+    pub(crate) fn title(&self, kind: Type) -> Option<String> {
+        self.text(kind)?.get("title")?.as_str().map(|title| title.chars().take(300).collect())
+    }
+
     /// Where a file does not fit its type's schema.
     pub(crate) fn findings(&self, kind: Type, path: &RepoPath, document: &Document<'_>) -> Vec<Finding> {
         let (Some(schema), Some(root)) = (self.by_type.get(&kind), document.root()) else {

@@ -5,6 +5,7 @@
 
 mod actor;
 mod apps;
+mod assist;
 mod audit;
 mod catalog_changes;
 mod change;
@@ -70,12 +71,13 @@ pub mod faults;
 
 pub use actor::{Actor, Member, Page};
 pub use apps::{AppSource, NewApp};
+pub use assist::Typed;
 pub use audit::AuditFilter;
 pub use catalog_changes::{AppCatalog, CatalogForm, CatalogWish, EnvironmentCatalog};
 pub use change::{Change, Letter};
 pub use changesets::ChangesetFilter;
 pub use comments::NewComment;
-pub use conman_validation::{Impact, ImpactSeverity, ImpactedPlace};
+pub use conman_validation::{Impact, ImpactSeverity, ImpactedPlace, Meaning, Suggestion, SuggestionKind};
 pub use diffs::{Analysis, Comparison};
 pub use drafts::NewDraft;
 pub use editor::Editor;

@@ -24,7 +24,7 @@ pub(crate) struct TreeModel {
     pub(crate) model: Model,
     findings: Vec<Finding>,
     facts: HashMap<RepoPath, (BlobId, Arc<FileFacts>)>,
-    schemas: u64,
+    schemas: Schemas,
     weight: usize,
 }
 
@@ -32,6 +32,11 @@ impl TreeModel {
     /// What is wrong with the tree, whoever brought it there.
     pub(crate) fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// What the tree's files are checked by.
+    pub(crate) fn schemas(&self) -> &Schemas {
+        &self.schemas
     }
 }
 
@@ -78,7 +83,8 @@ impl Workflow {
         let entries = repository.list(tree).await?;
         let schema_files = repository.files(tree, |path| Schemas::replaced_by(path).is_some()).await?;
         let schemas = Schemas::of_app(schema_files.iter().map(|(path, c)| (path, c.bytes.as_slice())));
-        let before = self.models().newest(app).filter(|before| before.schemas == schemas.fingerprint());
+        let before =
+            self.models().newest(app).filter(|before| before.schemas.fingerprint() == schemas.fingerprint());
         let known = |entry: &FileEntry| {
             let (blob, facts) = before.as_ref()?.facts.get(&entry.path)?;
             (*blob == entry.blob).then(|| Arc::clone(facts))
@@ -91,7 +97,7 @@ impl Workflow {
             .collect();
         let read = repository.files(tree, move |path| unread.contains(path)).await?;
         let old = entries.into_iter().map(|entry| (known(&entry), entry)).collect();
-        let made = tokio::task::spawn_blocking(move || TreeModel::of(old, read, &schemas)).await;
+        let made = tokio::task::spawn_blocking(move || TreeModel::of(old, read, schemas)).await;
         let model = Arc::new(made.map_err(|error| Error::errored("reading a tree's files", error))?);
         self.models().keep(app, tree, &model);
         Ok(model)
@@ -102,11 +108,11 @@ impl TreeModel {
     fn of(
         entries: Vec<(Option<Arc<FileFacts>>, FileEntry)>,
         read: Vec<(RepoPath, FileContent)>,
-        schemas: &Schemas,
+        schemas: Schemas,
     ) -> Self {
         let mut new: HashMap<RepoPath, Arc<FileFacts>> = read
             .iter()
-            .map(|(path, content)| (path.clone(), Arc::new(FileFacts::read(path, &content.bytes, schemas))))
+            .map(|(path, content)| (path.clone(), Arc::new(FileFacts::read(path, &content.bytes, &schemas))))
             .collect();
         let facts: HashMap<RepoPath, (BlobId, Arc<FileFacts>)> = entries
             .into_iter()
@@ -120,6 +126,6 @@ impl TreeModel {
         let mut findings = model.findings();
         findings.extend(schemas.own_findings().iter().cloned());
         let weight = facts.values().map(|(_, facts)| facts.weight()).sum();
-        Self { model, findings, facts, schemas: schemas.fingerprint(), weight }
+        Self { model, findings, facts, schemas, weight }
     }
 }

@@ -16,7 +16,7 @@ use semantic_diff::Format;
 use std::collections::HashSet;
 
 /// The most findings that are kept.
-const MAX_FINDINGS: usize = 200;
+pub(crate) const MAX_FINDINGS: usize = 200;
 
 impl Workflow {
     /// What is wrong with a tree, and was not in another: in the files that it changes, in what refers to them, in its

@@ -1,9 +1,10 @@
 //! All routes together.
 
 use super::{
-    accounts, analysis, apps, audit, auth, catalog, changesets, comments, deployments, drafts, environments,
-    freezes, history, invites, jobs, me, members, parameter_sets, parameters, password, releases, restores,
-    revisions, runs, service_tokens, stream, sync, tokens, values, worker, workers, workspaces,
+    accounts, analysis, apps, assist, audit, auth, catalog, changesets, comments, deployments, drafts,
+    environments, freezes, history, invites, jobs, me, members, parameter_sets, parameters, password,
+    releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, worker, workers,
+    workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,6 +35,7 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(changesets::routes())
         .merge(revisions::routes())
         .merge(analysis::routes())
+        .merge(assist::routes())
         .merge(comments::routes())
         .merge(releases::routes())
         .merge(deployments::routes())

@@ -4,6 +4,7 @@ mod accounts;
 mod all;
 mod analysis;
 mod apps;
+mod assist;
 mod audit;
 mod auth;
 mod catalog;

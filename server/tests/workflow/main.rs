@@ -8,6 +8,7 @@
 #[macro_use]
 mod harness;
 
+mod assisting;
 mod cataloguing;
 mod comments;
 mod composing;

@@ -502,6 +502,20 @@ export type CreatedToken = {
 };
 
 /**
+ * Where something is declared.
+ */
+export type DeclaredAt = {
+    /**
+     * From 1.
+     */
+    line: number;
+    /**
+     * The file, in the workspace.
+     */
+    path: string;
+};
+
+/**
  * A parameter with the file that declares it.
  */
 export type DeclaredParameter = Parameter & {
@@ -791,6 +805,13 @@ export type Environments = {
      * First stage first.
      */
     data: Array<Environment>;
+};
+
+/**
+ * What stands at a place.
+ */
+export type Explained = {
+    meaning?: Meaning | null;
 };
 
 /**
@@ -2002,6 +2023,37 @@ export type Me = {
 };
 
 /**
+ * What stands at a place.
+ */
+export type Meaning = {
+    /**
+     * What it is for.
+     */
+    about?: string | null;
+    /**
+     * What may stand there.
+     */
+    allowed?: string | null;
+    /**
+     * Its first column, from 1, in characters.
+     */
+    column: number;
+    declared?: DeclaredAt | null;
+    /**
+     * The column after its last.
+     */
+    end_column: number;
+    /**
+     * Its line, from 1.
+     */
+    line: number;
+    /**
+     * What it is: a thing that is referred to, or the way to a key.
+     */
+    title: string;
+};
+
+/**
  * A member of an app.
  */
 export type Member = {
@@ -3085,6 +3137,36 @@ export type Submitted = Changeset & {
 };
 
 /**
+ * Something that could stand at a place.
+ */
+export type Suggestion = {
+    /**
+     * What it is for, or where it is declared.
+     */
+    about?: string | null;
+    kind: SuggestionKindName;
+    /**
+     * A key without its colon, a value, or a name.
+     */
+    text: string;
+};
+
+/**
+ * What a suggestion is.
+ */
+export type SuggestionKindName = 'name' | 'value' | 'key';
+
+/**
+ * What could stand at a place.
+ */
+export type Suggestions = {
+    /**
+     * Names first, then values and keys; 500 at most.
+     */
+    suggestions: Array<Suggestion>;
+};
+
+/**
  * How a sync stands.
  */
 export type Sync = {
@@ -3125,6 +3207,16 @@ export type SyncIntegration = {
 export type SyncMode = 'merge' | 'rebase';
 
 /**
+ * What is wrong with a text.
+ */
+export type TextFindings = {
+    /**
+     * By place; the first 200.
+     */
+    findings: Array<Finding>;
+};
+
+/**
  * A file in a tree.
  */
 export type TreeFile = {
@@ -3142,6 +3234,36 @@ export type TreeFile = {
      * In bytes.
      */
     size: number;
+};
+
+/**
+ * A text that is being typed, and the place that is asked about.
+ */
+export type TypedPlace = {
+    /**
+     * From 1, in characters.
+     */
+    column: number;
+    /**
+     * From 1.
+     */
+    line: number;
+    /**
+     * The file that it is to be; it need not be there yet.
+     */
+    path: string;
+    text: string;
+};
+
+/**
+ * A text that is being typed.
+ */
+export type TypedText = {
+    /**
+     * The file that it is to be; it need not be there yet.
+     */
+    path: string;
+    text: string;
 };
 
 /**
@@ -11255,6 +11377,252 @@ export type UpdateWorkspaceResponses = {
 };
 
 export type UpdateWorkspaceResponse = UpdateWorkspaceResponses[keyof UpdateWorkspaceResponses];
+
+export type CheckTextData = {
+    body: TypedText;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The workspace
+         */
+        workspaceId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/workspaces/{workspaceId}/assist/check';
+};
+
+export type CheckTextErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It does not fit the present state
+     */
+    409: Problem;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type CheckTextError = CheckTextErrors[keyof CheckTextErrors];
+
+export type CheckTextResponses = {
+    /**
+     * What is wrong
+     */
+    200: TextFindings;
+};
+
+export type CheckTextResponse = CheckTextResponses[keyof CheckTextResponses];
+
+export type ExplainData = {
+    body: TypedPlace;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The workspace
+         */
+        workspaceId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/workspaces/{workspaceId}/assist/meaning';
+};
+
+export type ExplainErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It does not fit the present state
+     */
+    409: Problem;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ExplainError = ExplainErrors[keyof ExplainErrors];
+
+export type ExplainResponses = {
+    /**
+     * What stands there
+     */
+    200: Explained;
+};
+
+export type ExplainResponse = ExplainResponses[keyof ExplainResponses];
+
+export type SuggestData = {
+    body: TypedPlace;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The workspace
+         */
+        workspaceId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/workspaces/{workspaceId}/assist/suggestions';
+};
+
+export type SuggestErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It does not fit the present state
+     */
+    409: Problem;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type SuggestError = SuggestErrors[keyof SuggestErrors];
+
+export type SuggestResponses = {
+    /**
+     * What could stand there
+     */
+    200: Suggestions;
+};
+
+export type SuggestResponse = SuggestResponses[keyof SuggestResponses];
 
 export type CheckpointData = {
     body: Checkpoint;

@@ -202,6 +202,14 @@ export const zCreateWorkspace = z.object({
 });
 
 /**
+ * Where something is declared.
+ */
+export const zDeclaredAt = z.object({
+    line: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    path: z.string()
+});
+
+/**
  * The release to deploy.
  */
 export const zDeploy = z.object({
@@ -730,6 +738,26 @@ export const zMail = z.object({
     subject: z.string(),
     text: z.string(),
     to: z.string()
+});
+
+/**
+ * What stands at a place.
+ */
+export const zMeaning = z.object({
+    about: z.string().nullish(),
+    allowed: z.string().nullish(),
+    column: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    declared: zDeclaredAt.nullish(),
+    end_column: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    line: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    title: z.string()
+});
+
+/**
+ * What stands at a place.
+ */
+export const zExplained = z.object({
+    meaning: zMeaning.nullish()
 });
 
 /**
@@ -1805,6 +1833,31 @@ export const zSubmitted = zChangeset.and(z.object({
 }));
 
 /**
+ * What a suggestion is.
+ */
+export const zSuggestionKindName = z.enum([
+    'name',
+    'value',
+    'key'
+]);
+
+/**
+ * Something that could stand at a place.
+ */
+export const zSuggestion = z.object({
+    about: z.string().nullish(),
+    kind: zSuggestionKindName,
+    text: z.string()
+});
+
+/**
+ * What could stand at a place.
+ */
+export const zSuggestions = z.object({
+    suggestions: z.array(zSuggestion)
+});
+
+/**
  * How the integration branch is brought in.
  */
 export const zSyncMode = z.enum(['merge', 'rebase']);
@@ -1825,6 +1878,13 @@ export const zSyncIntegration = z.object({
 });
 
 /**
+ * What is wrong with a text.
+ */
+export const zTextFindings = z.object({
+    findings: z.array(zFinding)
+});
+
+/**
  * A file in a tree.
  */
 export const zTreeFile = z.object({
@@ -1833,6 +1893,24 @@ export const zTreeFile = z.object({
     old_path: z.string().nullish(),
     path: z.string(),
     size: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * A text that is being typed, and the place that is asked about.
+ */
+export const zTypedPlace = z.object({
+    column: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    line: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    path: z.string(),
+    text: z.string()
+});
+
+/**
+ * A text that is being typed.
+ */
+export const zTypedText = z.object({
+    path: z.string(),
+    text: z.string()
 });
 
 /**
@@ -3490,6 +3568,42 @@ export const zUpdateWorkspacePath = z.object({
  * Changed
  */
 export const zUpdateWorkspaceResponse = zWorkspace;
+
+export const zCheckTextBody = zTypedText;
+
+export const zCheckTextPath = z.object({
+    appId: z.uuid(),
+    workspaceId: z.uuid()
+});
+
+/**
+ * What is wrong
+ */
+export const zCheckTextResponse = zTextFindings;
+
+export const zExplainBody = zTypedPlace;
+
+export const zExplainPath = z.object({
+    appId: z.uuid(),
+    workspaceId: z.uuid()
+});
+
+/**
+ * What stands there
+ */
+export const zExplainResponse = zExplained;
+
+export const zSuggestBody = zTypedPlace;
+
+export const zSuggestPath = z.object({
+    appId: z.uuid(),
+    workspaceId: z.uuid()
+});
+
+/**
+ * What could stand there
+ */
+export const zSuggestResponse = zSuggestions;
 
 export const zCheckpointBody = zCheckpoint;
 
