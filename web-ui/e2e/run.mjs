@@ -9,6 +9,7 @@ import './restore.mjs';
 import './catalog.mjs';
 import './runs.mjs';
 import './settings.mjs';
+import './editor.mjs';
 import './workspace.mjs';
 import './review.mjs';
 import './doors.mjs';

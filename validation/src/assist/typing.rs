@@ -183,7 +183,8 @@ impl Model {
             (true, Some(key)) => here.follow(&[place::Way::Key(key.to_owned())]),
             _ => here,
         };
-        let (about, allowed) = (here.description(), here.allowed());
+        let about = here.description();
+        let allowed = here.allowed().filter(|allowed| about.as_ref() != Some(allowed));
         if about.is_none() && allowed.is_none() {
             return None;
         }

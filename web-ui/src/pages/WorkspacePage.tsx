@@ -121,14 +121,14 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
                     files={tree.files}
                     deleted={tree.deleted}
                     chosen={search.file}
-                    onChoose={(next) => change({ file: next }, true)}
+                    onChoose={(next) => change({ file: next, line: undefined }, true)}
                   />
                 </div>
                 <div className="flex min-h-0 min-w-0 flex-col max-md:h-[70vh]">
                   <OpenFiles
                     files={here}
                     chosen={search.file}
-                    onChoose={(next) => change({ file: next }, true)}
+                    onChoose={(next) => change({ file: next, line: undefined }, true)}
                     onClose={close}
                   />
                   {file ? (
@@ -138,6 +138,8 @@ function Opened({ path, tree }: { path: Path; tree: WorkspaceTree }) {
                       workspace={path.workspaceId}
                       file={file.path}
                       canEdit={canEdit}
+                      line={search.line}
+                      onGo={(to, line) => change({ file: to, line }, true)}
                       onMove={() => ask('move')}
                       onDelete={() => ask('delete')}
                       onGone={() => close(file.path)}
@@ -195,7 +197,12 @@ function Differences({ path }: { path: Path }) {
           <Loaded query={semantic}>
             {(diff) =>
               'changes' in diff ? (
-                <SemanticList diff={diff} onJump={({ filePath }) => change({ tab: undefined, file: filePath }, true)} />
+                <SemanticList
+                  diff={diff}
+                  onJump={({ filePath, lineStart }) =>
+                    change({ tab: undefined, file: filePath, line: lineStart ?? undefined }, true)
+                  }
+                />
               ) : null
             }
           </Loaded>

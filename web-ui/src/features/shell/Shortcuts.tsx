@@ -11,6 +11,14 @@ const REVIEW: [string, string][] = [
   ['v', 'Mark the file as viewed'],
   ['n / p', 'Next, previous open thread'],
 ];
+const EDITOR: [string, string][] = [
+  ['Ctrl P', 'Find a file'],
+  ['Ctrl Space', 'What could stand here'],
+  ['Ctrl I', 'What stands here'],
+  ['F12', 'Where it is declared'],
+  ['F8', 'Next problem'],
+  ['Escape, Tab', 'Leave the editor'],
+];
 
 export function Shortcuts({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const go = placesOf('').map(({ keys, label }): [string, string] => [keys, label]);
@@ -21,6 +29,7 @@ export function Shortcuts({ isOpen, onClose }: { isOpen: boolean; onClose: () =>
           [
             ['Everywhere', [...OTHERS, ...go]],
             ['In a review', REVIEW],
+            ['In a workspace', EDITOR],
           ] as [string, [string, string][]][]
         ).map(([title, rows]) => (
           <section key={title}>

@@ -7,6 +7,7 @@ import { EditorState } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { useEffect, useRef } from 'react';
+import { type Assist, assisting, offsetOf } from './assist';
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.content ?? '';
 
@@ -18,6 +19,46 @@ const theme = EditorView.theme({
   '.cm-cursor': { borderLeftColor: 'var(--c-text)' },
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'var(--c-tint) !important' },
   '&.cm-focused': { outline: 'none' },
+  // No picture is loaded for a mark: form, colour and a word tell it.
+  '.cm-lintRange': {
+    backgroundImage: 'none',
+    paddingBottom: 0,
+    textDecoration: 'underline wavy',
+    textUnderlineOffset: '3px',
+  },
+  '.cm-lintRange-error': { textDecorationColor: 'var(--c-bad)' },
+  '.cm-lintRange-warning': { textDecorationColor: 'var(--c-warn)' },
+  '.cm-lintRange-info': { textDecorationColor: 'var(--c-info)' },
+  '.cm-lintPoint-error::after': { borderBottomColor: 'var(--c-bad)' },
+  '.cm-lintPoint-warning::after': { borderBottomColor: 'var(--c-warn)' },
+  '.cm-gutter-lint': { width: '1.1em' },
+  '.cm-lint-marker': { width: '0.8em', height: '0.8em', textAlign: 'center', lineHeight: 1, fontWeight: 700 },
+  '.cm-lint-marker-error': { content: 'normal', color: 'var(--c-bad)' },
+  '.cm-lint-marker-error::after': { content: '"✕"' },
+  '.cm-lint-marker-warning': { content: 'normal', color: 'var(--c-warn)' },
+  '.cm-lint-marker-warning::after': { content: '"!"' },
+  '.cm-lint-marker-info': { content: 'normal', color: 'var(--c-info)' },
+  '.cm-lint-marker-info::after': { content: '"i"' },
+  '.cm-tooltip': {
+    backgroundColor: 'var(--c-raised)',
+    color: 'var(--c-text)',
+    border: '1px solid var(--c-line)',
+    borderRadius: '6px',
+    boxShadow: '0 4px 16px rgb(0 0 0 / 0.16)',
+  },
+  '.cm-tooltip-lint': { maxWidth: '32rem' },
+  '.cm-diagnostic': {
+    fontFamily: 'var(--font-sans)',
+    fontSize: '0.8125rem',
+    borderLeft: '0',
+    padding: '0.375rem 0.75rem',
+  },
+  '.cm-diagnosticSource': { color: 'var(--c-soft)', opacity: 1 },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--font-mono)', maxHeight: '14rem' },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul > li': { padding: '2px 8px' },
+  '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--c-tint)', color: 'var(--c-text)' },
+  '.cm-completionDetail': { color: 'var(--c-soft)', fontStyle: 'normal', fontFamily: 'var(--font-sans)' },
+  '.cm-completionMatchedText': { textDecoration: 'none', fontWeight: 600, color: 'var(--c-accent)' },
   '.cm-panels': { backgroundColor: 'var(--c-sunken)', color: 'var(--c-text)' },
 });
 
@@ -33,19 +74,28 @@ type CodeEditorProps = {
   text: string;
   readOnly: boolean;
   onText: (text: string) => void;
+  /** Who tells what is wrong, what could stand at the cursor and what stands there. */
+  assist: Assist;
+  /** Where to put the cursor; another object is another wish. */
+  place: Place | undefined;
 };
 
+/** A line and a column, both from 1. */
+export type Place = { line: number; column: number };
+
 /** The editor of one file; another file is another editor, by its key. Escape, then Tab leaves it. */
-export default function CodeEditor({ label, text, readOnly, onText }: CodeEditorProps) {
-  const place = useRef<HTMLDivElement>(null);
+export default function CodeEditor({ label, text, readOnly, onText, assist, place }: CodeEditorProps) {
+  const holder = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
   const tell = useRef(onText);
   tell.current = onText;
+  const helper = useRef(assist);
+  helper.current = assist;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the editor owns its text; what comes from outside is put in below
   useEffect(() => {
-    if (!place.current) return;
+    if (!holder.current) return;
     const editor = new EditorView({
-      parent: place.current,
+      parent: holder.current,
       state: EditorState.create({
         doc: text,
         extensions: [
@@ -61,6 +111,12 @@ export default function CodeEditor({ label, text, readOnly, onText }: CodeEditor
           highlightSelectionMatches(),
           search({ top: true }),
           yaml(),
+          assisting({
+            path: assist.path,
+            file: assist.file,
+            onFindings: (findings) => helper.current.onFindings(findings),
+            onGo: (file, line) => helper.current.onGo(file, line),
+          }),
           theme,
           syntaxHighlighting(colours),
           keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap]),
@@ -80,5 +136,12 @@ export default function CodeEditor({ label, text, readOnly, onText }: CodeEditor
     if (!editor || editor.state.doc.toString() === text) return;
     editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
   }, [text]);
-  return <div ref={place} className="h-full min-h-64 overflow-hidden" />;
+  useEffect(() => {
+    const editor = view.current;
+    if (!editor || !place) return;
+    const anchor = offsetOf(editor.state.doc, place.line, place.column);
+    editor.dispatch({ selection: { anchor }, effects: EditorView.scrollIntoView(anchor, { y: 'center' }) });
+    editor.focus();
+  }, [place]);
+  return <div ref={holder} className="h-full min-h-64 overflow-hidden" />;
 }

@@ -1,9 +1,12 @@
 import { CheckCircle2, CircleDashed, CloudOff, FolderInput, PencilLine, Trash2, TriangleAlert } from 'lucide-react';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
+import type { Finding } from '../../api/gen/types.gen';
 import { Button } from '../../ui/Button';
 import { Badge, type Tone } from '../../ui/Status';
 import { Empty, ErrorPanel, FormError, Skeleton } from '../../ui/states';
 import { PutTogether } from '../merge/PutTogether';
+import type { Place } from './CodeEditor';
+import { Problems } from './Problems';
 import { type Saving, useFile } from './useFile';
 
 const CodeEditor = lazy(() => import('./CodeEditor'));
@@ -22,6 +25,10 @@ type FileEditorProps = {
   workspace: string;
   file: string;
   canEdit: boolean;
+  /** The line that the address names. */
+  line: number | undefined;
+  /** Goes to a line of a file. */
+  onGo: (file: string, line: number) => void;
   onMove: () => void;
   onDelete: () => void;
   /** The person agreed that the file is gone. */
@@ -29,10 +36,15 @@ type FileEditorProps = {
 };
 
 /** One file, saved as one types, with what became of it always in sight. */
-export function FileEditor({ app, workspace, file, canEdit, onMove, onDelete, onGone }: FileEditorProps) {
+export function FileEditor({ app, workspace, file, canEdit, line, onGo, onMove, onDelete, onGone }: FileEditorProps) {
   const path = useMemo(() => ({ appId: app, workspaceId: workspace }), [app, workspace]);
   const { text, isBinary, saving, error, theirs, type, save, choose } = useFile(path, file);
   const [isMerging, merge] = useState(false);
+  const [findings, setFindings] = useState<Finding[] | undefined>();
+  const [place, put] = useState<Place | undefined>();
+  useEffect(() => {
+    if (line) put({ line, column: 1 });
+  }, [line]);
   const [tone, icon, word] = STATES[saving];
   if (text === undefined) return error ? <ErrorPanel error={error} /> : <Skeleton rows={12} />;
   return (
@@ -132,11 +144,26 @@ export function FileEditor({ app, workspace, file, canEdit, onMove, onDelete, on
           This file cannot be edited here.
         </Empty>
       ) : (
-        <div className="min-h-0 flex-1">
-          <Suspense fallback={<Skeleton rows={12} />}>
-            <CodeEditor label={file} text={text} readOnly={!canEdit} onText={type} />
-          </Suspense>
-        </div>
+        <>
+          <div className="min-h-0 flex-1">
+            <Suspense fallback={<Skeleton rows={12} />}>
+              <CodeEditor
+                label={file}
+                text={text}
+                readOnly={!canEdit}
+                onText={type}
+                place={place}
+                assist={{
+                  path,
+                  file,
+                  onFindings: setFindings,
+                  onGo: (to, at) => (to === file ? put({ line: at, column: 1 }) : onGo(to, at)),
+                }}
+              />
+            </Suspense>
+          </div>
+          <Problems findings={findings} onGo={(at, column) => put({ line: at, column })} />
+        </>
       )}
     </div>
   );
