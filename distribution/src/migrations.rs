@@ -30,6 +30,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         name: "worker applications",
         sql: include_str!("../migrations/postgres/0005_worker_applications.sql"),
     },
+    Migration {
+        number: 6,
+        name: "history by time",
+        sql: include_str!("../migrations/postgres/0006_history_by_time.sql"),
+    },
 ];
 
 pub(crate) const SQLITE: &[Migration] = &[
@@ -49,6 +54,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         number: 5,
         name: "worker applications",
         sql: include_str!("../migrations/sqlite/0005_worker_applications.sql"),
+    },
+    Migration {
+        number: 6,
+        name: "history by time",
+        sql: include_str!("../migrations/sqlite/0006_history_by_time.sql"),
     },
 ];
 

@@ -64,6 +64,13 @@ pub trait Distribution: RunRegistry + Send + Sync {
         environment: EnvironmentId,
     ) -> Result<Option<ActiveConfig>, DistributionError>;
 
+    /// The version of [`Distribution::active`], where it can be told without waiting; `None` where it must be asked.
+    ///
+    /// It is as new as if it were asked, and never guessed from what was told before.
+    fn version_at_hand(&self, _app: AppId, _environment: EnvironmentId) -> Option<ConfigVersion> {
+        None
+    }
+
     /// Reads the whole active configuration as of one instant; `None` before the first activation.
     async fn snapshot(
         &self,

@@ -167,3 +167,41 @@ async fn the_history_equals_a_replay_on_postgres() {
 async fn the_history_equals_a_replay_on_sqlite() {
     on_sqlite(the_history_equals_a_replay).await;
 }
+
+/// The version that is told without waiting is the one that is told when asked, also where another one wrote it.
+async fn the_version_at_hand_is_never_older_than_asked(db: Database) {
+    let (port, another, place) = (db.open().await, db.open().await, Place::new());
+    let at_hand = || port.version_at_hand(place.app, place.environment);
+    assert_eq!(at_hand(), None, "nothing runs yet");
+    for number in 1..=20 {
+        let writer = if number % 2 == 0 { &port } else { &another };
+        writer.activate(place.version(number)).await.unwrap();
+        // Whoever must ask tells nothing.
+        let expected = (!db.is_postgres()).then_some(ConfigVersion(number));
+        assert_eq!(at_hand(), expected);
+    }
+    assert_eq!(port.version_at_hand(Place::new().app, place.environment), None);
+}
+
+/// A version that came later is a later one, whatever the database's clock says.
+async fn a_clock_that_is_set_back_reorders_nothing(db: Database) {
+    let (port, place) = (db.open().await, Place::new());
+    port.activate(place.version(1)).await.unwrap();
+    // The clock was an hour ahead then.
+    let ahead = if db.is_postgres() { "updated_at + interval '1 hour'" } else { "updated_at + 3600000" };
+    db.sql(&format!("UPDATE {{s}}active_config SET updated_at = {ahead}")).await.unwrap();
+    let Activated::Applied { at: second } = port.activate(place.version(2)).await.unwrap() else { panic!() };
+    let Activated::Applied { at: third } = port.activate(place.version(3)).await.unwrap() else { panic!() };
+    assert_eq!(second, third, "no time went by on that clock");
+    let then = async |at: Timestamp| {
+        let row = port.history_at(place.app, place.environment, at).await.unwrap().unwrap();
+        row.provenance.config_version.0
+    };
+    assert_eq!(then(third).await, 3, "of the same instant, the later version");
+    assert_eq!(then(Timestamp::from_millis(second.millis() - 1)).await, 1);
+}
+
+on_both! {
+    the_version_at_hand_is_never_older_than_asked
+    a_clock_that_is_set_back_reorders_nothing
+}

@@ -43,21 +43,33 @@ impl Modify for Credentials {
 
 /// The document of all routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented_routes().1
+    documented_routes().document
 }
 
 /// All documented routes with their document.
-pub(crate) fn documented_routes() -> (Router<AppState>, utoipa::openapi::OpenApi) {
-    let router =
-        OpenApiRouter::with_openapi(Document::openapi()).merge(operations::routes()).merge(routes::all());
-    let (router, mut document) = router.split_for_parts();
+pub(crate) struct Documented {
+    /// What people ask, signed in by a session or with a token.
+    pub(crate) people: Router<AppState>,
+    /// What programs and operators ask; no session is read or begun there.
+    pub(crate) programs: Router<AppState>,
+    pub(crate) document: utoipa::openapi::OpenApi,
+}
+
+/// Puts all documented routes together.
+pub(crate) fn documented_routes() -> Documented {
+    let programs = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(operations::routes())
+        .merge(routes::for_programs());
+    let (programs, mut document) = programs.split_for_parts();
+    let (people, of_people) = routes::for_people().split_for_parts();
+    document.merge(of_people);
     for item in document.paths.paths.values_mut() {
         let reads = [&mut item.get, &mut item.head, &mut item.options];
         let writes = [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         reads.into_iter().flatten().for_each(|operation| add_refusals(operation, false));
         writes.into_iter().flatten().for_each(|operation| add_refusals(operation, true));
     }
-    (router, document)
+    Documented { people, programs, document }
 }
 
 /// Adds to an operation the problems that it may answer, where it does not describe them itself.

@@ -6,22 +6,24 @@ use crate::{console, layers, openapi, sessions};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
-/// Makes the whole HTTP side. The layers, from the outside in: who asks from where, and what was answered (ids,
-/// counts, log, problems, headers of safety); panics; overload; odd paths; sessions; foreign sites.
+/// Makes the whole HTTP side. The layers, from the outside in: who asks from where, whether that is let in, and what was
+/// answered (ids, counts, log, problems, headers of safety); panics; and sessions where people ask.
 pub fn router(state: AppState) -> Router {
-    let (routes, document) = openapi::documented_routes();
+    let openapi::Documented { people, programs, document } = openapi::documented_routes();
     let document_json = document.to_json().expect("the document is plain JSON");
     let docs: Router<AppState> = SwaggerUi::new("/api/docs")
         .config(utoipa_swagger_ui::Config::from("/api/openapi.json").try_it_out_enabled(true))
         .into();
-    routes
+    let not_allowed = || async { Problem::of_status(StatusCode::METHOD_NOT_ALLOWED) };
+    let people = people.method_not_allowed_fallback(not_allowed).layer(sessions::layer(&state));
+    programs
         .merge(docs)
         .route(
             "/api/openapi.json",
@@ -31,12 +33,9 @@ pub fn router(state: AppState) -> Router {
             }),
         )
         .fallback(console::serve)
-        .method_not_allowed_fallback(|| async { Problem::of_status(StatusCode::METHOD_NOT_ALLOWED) })
+        .method_not_allowed_fallback(not_allowed)
+        .merge(people)
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(state.clone(), layers::same_origin))
-        .layer(sessions::layer(&state))
-        .layer(from_fn(layers::plain_paths))
-        .layer(from_fn_with_state(state.clone(), layers::overload))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), layers::frame))
         .with_state(state)

@@ -23,6 +23,11 @@ pub(crate) trait Backend: Send + Sync {
     /// Writes all or nothing, and answers when it is on disk; goes on when the caller stops waiting.
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError>;
 
+    /// A number that every commit changes before it is answered; `None` where others may write as well.
+    fn generation(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads the database's clock.
     async fn now(&self) -> Result<DateTime<Utc>, StoreError>;
 

@@ -100,6 +100,13 @@ impl Store {
         self.backend.commit(writes).await
     }
 
+    /// A number that every commit changes before it is answered, where this process alone writes; `None` elsewhere.
+    ///
+    /// Who keeps what it has read, with the number from before, may use it for as long as the number is the same.
+    pub fn generation(&self) -> Option<u64> {
+        self.backend.generation()
+    }
+
     /// Reads the database's clock, to the millisecond: the one clock that all servers of a store share.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ on_both! {
     documents::what_cannot_be_held_is_refused,
     documents::fifteen_megabytes_are_stored_and_seventeen_refused,
     documents::a_document_of_another_shape_is_unreadable,
+    documents::a_commit_is_answered_under_another_number,
     queries::pages_are_stable_and_counted,
     queries::values_bind_in_order,
     queries::ranges_have_ends,

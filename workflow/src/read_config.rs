@@ -49,12 +49,19 @@ impl Workflow {
     ///
     /// A read asks the distribution database for the active version alone, a row by its key, and reads the values again
     /// only where that is not the version in memory; reads that come at once share what they ask. A write is answered
-    /// once it is active there, so that a read that begins after the answer sees it, whichever server is asked.
+    /// once it is active there, so that a read that begins after the answer sees it, whichever server is asked. The
+    /// embedded database has the version at hand, and no read waits for it.
     pub async fn config_values(
         &self,
         app_id: AppId,
         environment: EnvironmentId,
     ) -> Result<Arc<ConfigValues>> {
+        if let Some(version) = self.distribution().version_at_hand(app_id, environment)
+            && let Some(known) = self.values_in_memory().lock().get(&(app_id, environment))
+            && known.version >= version
+        {
+            return Ok(Arc::clone(known));
+        }
         let workflow = self.clone();
         let look = move || {
             let workflow = workflow.clone();

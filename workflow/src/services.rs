@@ -1,6 +1,6 @@
 //! What the use cases stand on.
 
-use crate::accounts::SeenToken;
+use crate::accounts::{KnownTokens, SeenToken};
 use crate::actor::{Actor, Member};
 use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
@@ -50,6 +50,8 @@ struct Parts {
     value_looks: Arc<Looks<(AppId, EnvironmentId), Arc<ConfigValues>>>,
     /// Looks at tokens, shared, by their hash.
     token_looks: Arc<Looks<String, SeenToken>>,
+    /// Tokens that nobody can have changed since they were read.
+    known_tokens: Mutex<KnownTokens>,
 }
 
 impl std::fmt::Debug for Workflow {
@@ -84,6 +86,7 @@ impl Workflow {
             values,
             value_looks,
             token_looks,
+            known_tokens: Mutex::default(),
         }))
     }
 
@@ -133,6 +136,10 @@ impl Workflow {
 
     pub(crate) fn token_looks(&self) -> &Arc<Looks<String, SeenToken>> {
         &self.0.token_looks
+    }
+
+    pub(crate) fn known_tokens(&self) -> &Mutex<KnownTokens> {
+        &self.0.known_tokens
     }
 
     pub(crate) fn values_in_memory(&self) -> &Mutex<ValuesInMemory> {

@@ -147,7 +147,7 @@ async fn lock_environment(
         transaction,
         "INSERT INTO conman.active_config (app_id, environment_id, environment_name, version, release_tag,
                 release_commit, tree_id, profile_revision, catalog_rules, updated_by, updated_at)
-             VALUES ($1, $2, $3, 0, $4, $5, $6, $7, '[]', $8, clock_timestamp())
+             VALUES ($1, $2, $3, 0, $4, $5, $6, $7, '[]', $8, date_trunc('milliseconds', clock_timestamp()))
              ON CONFLICT (app_id, environment_id) DO NOTHING",
         &[
             &activation.app_id.uuid(),
@@ -183,11 +183,13 @@ async fn write_active(
     version: &NewVersion<'_>,
 ) -> Result<DateTime<Utc>, DistributionError> {
     let provenance = &version.provenance;
+    // A clock that was set back does not make a later version an earlier one.
     let row = query_one(
         transaction,
         "UPDATE conman.active_config SET environment_name = $3, version = $4, release_tag = $5,
                 release_commit = $6, tree_id = $7, profile_revision = $8, catalog_rules = $9::text::json,
-                updated_by = $10, updated_at = date_trunc('milliseconds', clock_timestamp())
+                updated_by = $10,
+                updated_at = greatest(date_trunc('milliseconds', clock_timestamp()), updated_at)
              WHERE app_id = $1 AND environment_id = $2 RETURNING updated_at",
         &[
             &version.app_id.uuid(),

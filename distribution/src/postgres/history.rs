@@ -105,7 +105,7 @@ pub(super) async fn history_at(
     environment: EnvironmentId,
     at: Timestamp,
 ) -> Result<Option<HistoryRow>, DistributionError> {
-    let condition = "app_id = $1 AND environment_id = $2 AND at <= $3 ORDER BY version DESC LIMIT 1";
+    let condition = "app_id = $1 AND environment_id = $2 AND at <= $3 ORDER BY at DESC, version DESC LIMIT 1";
     let values: [&(dyn ToSql + Sync); 3] = [&app.uuid(), &environment.uuid(), &at.instant()];
     Ok(history_rows(client, condition, &values).await?.pop())
 }

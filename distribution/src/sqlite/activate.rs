@@ -172,6 +172,7 @@ fn write_active(
     version: &NewVersion<'_>,
 ) -> Result<Timestamp, DistributionError> {
     let provenance = &version.provenance;
+    // A clock that was set back does not make a later version an earlier one.
     let millis: i64 = transaction.query_row(
         "INSERT INTO active_config (app_id, environment_id, environment_name, version, release_tag, release_commit,
             tree_id, profile_revision, catalog_rules, updated_by, updated_at)
@@ -180,7 +181,8 @@ fn write_active(
             version = excluded.version, release_tag = excluded.release_tag,
             release_commit = excluded.release_commit, tree_id = excluded.tree_id,
             profile_revision = excluded.profile_revision, catalog_rules = excluded.catalog_rules,
-            updated_by = excluded.updated_by, updated_at = excluded.updated_at
+            updated_by = excluded.updated_by,
+            updated_at = max(excluded.updated_at, active_config.updated_at)
          RETURNING updated_at",
         params![
             version.app_id.to_string(),

@@ -97,7 +97,7 @@ pub(super) fn history_at(
     environment: EnvironmentId,
     at: Timestamp,
 ) -> Result<Option<HistoryRow>, DistributionError> {
-    let condition = "app_id = ?1 AND environment_id = ?2 AND at <= ?3 ORDER BY version DESC LIMIT 1";
+    let condition = "app_id = ?1 AND environment_id = ?2 AND at <= ?3 ORDER BY at DESC, version DESC LIMIT 1";
     let (app, environment) = (app.to_string(), environment.to_string());
     Ok(history_rows(connection, condition, &[&app, &environment, &at.millis()])?.pop())
 }

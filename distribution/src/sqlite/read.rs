@@ -1,7 +1,7 @@
 //! Everything that only reads.
 
 use crate::decode::{
-    ActiveColumns, EntryColumns, ProvenanceColumns, SessionColumns, corrupt, repo_path, version,
+    ActiveColumns, EntryColumns, ProvenanceColumns, SessionColumns, corrupt, repo_path, version as version_of,
 };
 use crate::error::DistributionError;
 use crate::model::{ActiveConfig, WorkerSession};
@@ -41,9 +41,22 @@ pub(super) fn active_versions(
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let (app, environment): (String, String) = (row.get(0)?, row.get(1)?);
-        all.push((uuid(&app)?.into(), uuid(&environment)?.into(), version(row.get(2)?)?));
+        all.push((uuid(&app)?.into(), uuid(&environment)?.into(), version_of(row.get(2)?)?));
     }
     Ok(all)
+}
+
+/// The version alone; `None` before the first activation.
+pub(super) fn version(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+) -> Result<Option<ConfigVersion>, DistributionError> {
+    let found = connection
+        .prepare_cached("SELECT version FROM active_config WHERE app_id = ?1 AND environment_id = ?2")?
+        .query_row(params![app.to_string(), environment.to_string()], |row| row.get(0))
+        .optional()?;
+    found.map(version_of).transpose()
 }
 
 pub(super) fn active(

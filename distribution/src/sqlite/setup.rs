@@ -39,6 +39,13 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, DistributionError> 
     Ok(connection)
 }
 
+/// A reader that waits for nobody.
+pub(super) fn open_peek(path: &Path) -> Result<Connection, DistributionError> {
+    let connection = open_reader(path)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
 /// Switches the journal; asked again while another process does the same.
 ///
 /// The switch of a new file raises a read lock to an exclusive one, and SQLite does not wait for its busy timeout

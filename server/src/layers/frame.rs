@@ -1,6 +1,9 @@
 //! What is around every request: ids, counts, the log, the form of refusals, headers of safety.
 
 use super::client::{Peer, client_address};
+use super::overload;
+use super::plain_paths::is_plain;
+use super::same_origin::is_foreign;
 use super::user_agent::user_agent;
 use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
@@ -12,6 +15,7 @@ use conman_domain::audit::RequestContext;
 use conman_domain::id::RequestId;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
+use tokio::sync::SemaphorePermit;
 use tracing::Instrument as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,7 +29,7 @@ const DOCS_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; object-src 'none'",
 );
 
-/// Names and counts a request, has it answered, and gives the answer its final form.
+/// Names and counts a request, has it answered if it may be, and gives the answer its final form.
 pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let _in_flight = state.metrics.began();
@@ -40,22 +44,37 @@ pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, n
     };
     request.extensions_mut().insert(context);
     let method = known_method(request.method().as_str());
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched".to_owned(), |path| path.as_str().to_owned());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
     let path = request.uri().path().to_owned();
     let span = tracing::info_span!("request", id = %request_id, method, route);
 
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = match admit(&state, &request) {
+        Ok(_place) => next.run(request).instrument(span.clone()).await,
+        Err(problem) => problem.into_response(),
+    };
 
     let mut response = in_form(response, &path, &request_id.to_string());
     let status = response.status().as_u16();
     let took = began.elapsed();
-    state.metrics.answered(&route, method, status, took);
+    state.metrics.answered(route, method, status, took);
     span.in_scope(|| tracing::debug!(status, took_ms = took.as_secs_f64() * 1000.0, %address, "answered"));
     add_headers(&mut response, &path, request_id, state.behind_tls());
     response
+}
+
+/// Lets a request in, or tells why not: too many at once, an odd path, a foreign site.
+fn admit<'s>(state: &'s AppState, request: &Request) -> Result<Option<SemaphorePermit<'s>>, Problem> {
+    let place = overload::place(state, request.uri().path())?;
+    if !is_plain(request.uri().path()) {
+        return Err(Problem::of_status(StatusCode::NOT_FOUND));
+    }
+    let public_url = &state.workflow.settings().public_url;
+    if is_foreign(request.method(), request.headers(), public_url) {
+        let detail = "this write does not come from this site";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", detail));
+    }
+    Ok(place)
 }
 
 /// The id that the client gave, if it is one; otherwise a new one.

@@ -9,6 +9,3 @@ mod user_agent;
 
 pub(crate) use client::Peer;
 pub(crate) use frame::frame;
-pub(crate) use overload::overload;
-pub(crate) use plain_paths::plain_paths;
-pub(crate) use same_origin::same_origin;

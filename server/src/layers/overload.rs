@@ -2,18 +2,17 @@
 
 use crate::problem::Problem;
 use crate::state::AppState;
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use tokio::sync::SemaphorePermit;
 
-/// Sends requests away while too many are being served; those of the operators are always served.
-pub(crate) async fn overload(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if matches!(request.uri().path(), "/livez" | "/readyz" | "/metrics") {
-        return next.run(request).await;
+/// A place among the requests that are served, held for as long as one is; those of the operators need none.
+///
+/// # Errors
+/// The problem to answer while too many are being served.
+pub(super) fn place<'s>(state: &'s AppState, path: &str) -> Result<Option<SemaphorePermit<'s>>, Problem> {
+    if matches!(path, "/livez" | "/readyz" | "/metrics") {
+        return Ok(None);
     }
-    match state.in_flight.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).into_response(),
-    }
+    let full = |_| Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).retry_after(1);
+    state.in_flight.try_acquire().map(Some).map_err(full)
 }

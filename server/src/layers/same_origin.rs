@@ -1,23 +1,14 @@
 //! Other sites do not write in a person's name.
 
-use crate::problem::Problem;
 use crate::sessions::COOKIE;
-use crate::state::AppState;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, Method, Uri, header};
 
-/// Refuses a write that a browser says comes from another site, and one with a cookie of which it says nothing.
+/// True for a write that a browser says comes from another site, and for one with a cookie of which it says nothing.
 ///
 /// Reads change nothing, so they pass. That bodies must be `application/json` keeps forms of other sites out as well.
-pub(crate) async fn same_origin(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if safe || is_ours(request.headers(), &state.workflow.settings().public_url) {
-        return next.run(request).await;
-    }
-    Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "this write does not come from this site")
-        .into_response()
+pub(super) fn is_foreign(method: &Method, headers: &HeaderMap, public_url: &str) -> bool {
+    let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    !safe && !is_ours(headers, public_url)
 }
 
 fn is_ours(headers: &HeaderMap, public_url: &str) -> bool {

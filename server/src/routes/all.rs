@@ -9,8 +9,13 @@ use super::{
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
 
-/// All routes under `/api`, and those of workers.
-pub(crate) fn all() -> OpenApiRouter<AppState> {
+/// All routes of programs, which show a service token.
+pub(crate) fn for_programs() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(values::routes()).merge(worker::routes())
+}
+
+/// All routes of people, under `/api`.
+pub(crate) fn for_people() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(accounts::routes())
         .merge(auth::routes())
@@ -42,7 +47,5 @@ pub(crate) fn all() -> OpenApiRouter<AppState> {
         .merge(jobs::routes())
         .merge(stream::routes())
         .merge(audit::routes())
-        .merge(values::routes())
-        .merge(worker::routes())
         .merge(workers::routes())
 }

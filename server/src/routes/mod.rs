@@ -40,4 +40,4 @@ mod worker;
 mod workers;
 mod workspaces;
 
-pub(crate) use all::all;
+pub(crate) use all::{for_people, for_programs};

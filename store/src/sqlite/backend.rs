@@ -53,6 +53,10 @@ impl Backend for SqliteBackend {
         self.writer.commit(writes).await
     }
 
+    fn generation(&self) -> Option<u64> {
+        Some(self.writer.generation())
+    }
+
     async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
         // The database runs in this process, so its clock is this process's.
         Ok(Utc::now().trunc_subsecs(3))

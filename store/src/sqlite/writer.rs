@@ -4,6 +4,7 @@
 //! savepoint of its own, so that one that is refused takes nothing from the others. None is answered before the flush.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
@@ -27,6 +28,8 @@ const QUEUE: usize = 1024;
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Request>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// How many groups were tried. The folder is this process's own, so nothing changes without it.
+    generation: Arc<AtomicU64>,
 }
 
 struct Request {
@@ -52,22 +55,29 @@ impl Writer {
     /// Starts the thread, which owns the folder until the last batch is answered.
     pub(super) fn start(connection: Connection, folder: Folder) -> Result<Self, StoreError> {
         let (queue, requests) = mpsc::channel(QUEUE);
+        let generation = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&generation);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                serve(&connection, requests);
+                serve(&connection, requests, &counted);
                 // The connection goes before the folder: another process must find the file closed.
                 drop(connection);
                 drop(folder);
             })
             .map_err(StoreError::backend("starting the store's writer"))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), generation })
     }
 
     /// Commits a batch and waits until it is on disk.
     pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
         let rows = writes.into_iter().map(Row::of).collect();
         self.submit(rows).await
+    }
+
+    /// Another number for each group that was tried, whatever became of it; new before its batches are answered.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Asks the thread for an empty transaction.
@@ -122,12 +132,14 @@ impl Row {
     }
 }
 
-fn serve(connection: &Connection, mut requests: mpsc::Receiver<Request>) {
+fn serve(connection: &Connection, mut requests: mpsc::Receiver<Request>, generation: &AtomicU64) {
     let mut group = Vec::new();
     while requests.blocking_recv_many(&mut group, LARGEST_GROUP) > 0 {
         let (batches, answers): (Vec<_>, Vec<_>) =
             group.drain(..).map(|request| (request.rows, request.answer)).unzip();
-        for (answer, outcome) in answers.into_iter().zip(commit_all(connection, &batches)) {
+        let outcomes = commit_all(connection, &batches);
+        generation.fetch_add(1, Ordering::Release);
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // A committer that went away has no use for the answer; the batch stands all the same.
             let _ = answer.send(outcome);
         }

@@ -1,6 +1,8 @@
 //! What documents may hold, and that it comes back.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use conman_store::{Batch, Collection, CommitError, Document, Query, StoreError, Version};
 use proptest::prelude::*;
@@ -353,4 +355,48 @@ pub(crate) async fn a_document_of_another_shape_is_unreadable(place: &'static Pl
         "{error:?}"
     );
     assert!(std::error::Error::source(&error).is_some(), "the cause is kept");
+}
+
+/// Where nobody else writes, what was read is as it was for as long as the number is the same.
+pub(crate) async fn a_commit_is_answered_under_another_number(place: &'static Place) {
+    let store = place.open(ALL).await;
+    if place.is_shared() {
+        store.commit(Batch::new().insert(&thing("t"))).await.unwrap();
+        assert_eq!(store.generation(), None);
+        return;
+    }
+    // One writes and notes the number; many read, and must never find an older document under it.
+    store.commit(Batch::new().insert(&thing("t").note("0"))).await.unwrap();
+    let (told, ended) = (Arc::new(Mutex::new((0_u64, 0_u32))), Arc::new(AtomicBool::new(false)));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, told, ended) = (store.clone(), Arc::clone(&told), Arc::clone(&ended));
+            tokio::spawn(async move {
+                while !ended.load(Ordering::SeqCst) {
+                    let (generation, note) = *told.lock().unwrap();
+                    let now = store.generation().unwrap();
+                    assert!(now >= generation);
+                    let read = store.get::<Thing>("t").await.unwrap().unwrap();
+                    assert!(read.doc.note.parse::<u32>().unwrap() >= note);
+                    // Kept under a number from before the read, it is used only while that is the newest.
+                    if store.generation().unwrap() == now {
+                        assert!(store.get::<Thing>("t").await.unwrap().unwrap().version >= read.version);
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut version = Version::FIRST;
+    for note in 1..=300_u32 {
+        let before = store.generation().unwrap();
+        store.commit(Batch::new().replace(&thing("t").note(&note.to_string()), version)).await.unwrap();
+        let after = store.generation().unwrap();
+        assert!(after > before, "{note}");
+        *told.lock().unwrap() = (after, note);
+        version = store.get::<Thing>("t").await.unwrap().unwrap().version;
+    }
+    ended.store(true, Ordering::SeqCst);
+    for reader in readers {
+        reader.await.unwrap();
+    }
 }

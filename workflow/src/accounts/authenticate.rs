@@ -10,6 +10,7 @@ use conman_domain::id::{AppId, EnvironmentId, TokenId, UserId};
 use conman_domain::name::Title;
 use conman_store::collections::TOKEN_BY_HASH;
 use conman_store::{Batch, Query, Versioned};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the secrets of personal access tokens begin with.
@@ -37,6 +38,30 @@ pub struct Program {
 pub(crate) struct SeenToken {
     token: Option<Arc<Versioned<Token>>>,
     now: Timestamp,
+}
+
+/// Tokens by their hash, as they were at one generation of the store.
+#[derive(Debug, Default)]
+pub(crate) struct KnownTokens {
+    generation: u64,
+    by_hash: HashMap<String, Arc<Versioned<Token>>>,
+}
+
+impl KnownTokens {
+    /// The token, if it was read at this generation.
+    fn at(&self, generation: u64, hash: &str) -> Option<Arc<Versioned<Token>>> {
+        self.by_hash.get(hash).filter(|_| self.generation == generation).cloned()
+    }
+
+    /// Keeps a token that was read when this generation or a later one was reached.
+    fn keep(&mut self, generation: u64, hash: String, token: Arc<Versioned<Token>>) {
+        if self.generation < generation {
+            (self.generation, self.by_hash) = (generation, HashMap::new());
+        }
+        if self.generation == generation {
+            self.by_hash.insert(hash, token);
+        }
+    }
 }
 
 /// Who shows a token.
@@ -92,18 +117,31 @@ impl Workflow {
         Ok(holder)
     }
 
-    /// Finds a token, and what time it was then; those who show it at once share the look, which is begun after.
+    /// Finds a token, and what time it was then. Where nothing was written since it was read, it is as it was; else those
+    /// who show it at once share the look, which is begun after.
     async fn seen_token(&self, secret: &str) -> Result<SeenToken> {
         let hash = TokenHash::of(secret).as_str().to_owned();
+        let generation = self.store().generation();
+        let known = generation.and_then(|generation| self.known_tokens().lock().at(generation, &hash));
+        if let Some(token) = known {
+            let now = self.now().await?;
+            if !is_use_forgotten(&token, now) {
+                return Ok(SeenToken { token: Some(token), now });
+            }
+        }
         let (workflow, key) = (self.clone(), hash.clone());
         let look = move || {
-            let (workflow, hash) = (workflow.clone(), hash.clone());
+            let (workflow, hash) = (workflow.clone(), key.clone());
             async move { workflow.look_at_token(&hash).await.ok() }
         };
-        match self.token_looks().ask(key.clone(), look).await {
-            Some(seen) => Ok(seen),
-            None => self.look_at_token(&key).await,
+        let seen = match self.token_looks().ask(hash.clone(), look).await {
+            Some(seen) => seen,
+            None => self.look_at_token(&hash).await?,
+        };
+        if let (Some(generation), Some(token)) = (generation, &seen.token) {
+            self.known_tokens().lock().keep(generation, hash, Arc::clone(token));
         }
+        Ok(seen)
     }
 
     async fn look_at_token(&self, hash: &str) -> Result<SeenToken> {
@@ -130,7 +168,7 @@ impl Workflow {
     /// Writes down that a token was used, at most once a minute. It is no change of state, so it leaves no event; and
     /// where somebody else writes the token at the same moment, that is as good.
     async fn remember_use(&self, token: Versioned<Token>, now: Timestamp) {
-        if token.last_used_at.is_some_and(|last| now.since(last) < TimeDelta::minutes(1)) {
+        if !is_use_forgotten(&token, now) {
             return;
         }
         let (mut doc, version) = token.into_parts();
@@ -144,4 +182,9 @@ impl Workflow {
             );
         }
     }
+}
+
+/// Whether it is long ago that a use of the token was written down.
+fn is_use_forgotten(token: &Token, now: Timestamp) -> bool {
+    token.last_used_at.is_none_or(|last| now.since(last) >= TimeDelta::minutes(1))
 }

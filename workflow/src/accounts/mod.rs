@@ -22,7 +22,7 @@ mod setup;
 mod sign_in;
 
 pub use accept_invite::{InviteView, NewAccount};
-pub(crate) use authenticate::SeenToken;
+pub(crate) use authenticate::{KnownTokens, SeenToken};
 pub use authenticate::{Program, TokenHolder};
 pub use change_password::ChangePassword;
 pub use guard::Guard;
