@@ -5,7 +5,9 @@
 #[expect(dead_code, reason = "the contract suite uses all of it")]
 mod support;
 
-use conman_distribution::{Activated, Distribution, HistoryRow, ParameterActivation};
+use conman_distribution::{
+    Activated, AppliedConfig, Distribution, HistoryRow, ParameterActivation, WorkerReport,
+};
 use conman_domain::Timestamp;
 use conman_domain::name::ParameterName;
 use conman_domain::snapshot::{ChangeKind, ConfigVersion, SnapshotParameter};
@@ -16,6 +18,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::json;
 use std::collections::BTreeMap;
 use support::{Database, Place, on_postgres, on_sqlite};
+use uuid::Uuid;
 
 type Parameters = BTreeMap<ParameterName, SnapshotParameter>;
 
@@ -201,7 +204,57 @@ async fn a_clock_that_is_set_back_reorders_nothing(db: Database) {
     assert_eq!(then(Timestamp::from_millis(second.millis() - 1)).await, 1);
 }
 
+async fn who_ran_a_version_is_known_for_ninety_days(db: Database) {
+    let (port, place) = (db.open().await, Place::new());
+    port.activate(place.version(1)).await.unwrap();
+    let at = |seconds: i64| Timestamp::from_millis(seconds * 1_000);
+    let says = async |name: &str| {
+        let applied = AppliedConfig { provenance: place.version(1).provenance, applied_at: at(5) };
+        let report = WorkerReport {
+            session_id: Uuid::now_v7().into(),
+            name: name.to_owned(),
+            library: "conman-worker/0.1.0".to_owned(),
+            started_at: at(0),
+            applied: Some(applied),
+            last_notify_at: None,
+            heartbeat_at: at(6),
+            problem: None,
+            pending: Vec::new(),
+            restart_required: Vec::new(),
+            refused: None,
+            stale: false,
+            forbidden_applications: 0,
+            stopped: false,
+        };
+        port.report(place.app, place.environment, report).await.unwrap();
+    };
+    let ran = async || {
+        let ran = port.applications(place.app, place.environment, ConfigVersion(1)).await.unwrap();
+        ran.into_iter().map(|a| a.name).collect::<std::collections::BTreeSet<_>>()
+    };
+    for name in ["a", "b", "c"] {
+        says(name).await;
+    }
+    for (name, days) in [("b", 89), ("c", 91)] {
+        let then = if db.is_postgres() {
+            format!("now() - interval '{days} days'")
+        } else {
+            format!("unixepoch() * 1000 - {days} * 86400000")
+        };
+        let age = format!("UPDATE {{s}}worker_applications SET recorded_at = {then} WHERE name = '{name}'");
+        db.sql(&age).await.unwrap();
+    }
+    assert_eq!(
+        ran().await,
+        ["a", "b", "c"].map(str::to_owned).into(),
+        "what is old goes when another begins"
+    );
+    says("d").await;
+    assert_eq!(ran().await, ["a", "b", "d"].map(str::to_owned).into());
+}
+
 on_both! {
+    who_ran_a_version_is_known_for_ninety_days
     the_version_at_hand_is_never_older_than_asked
     a_clock_that_is_set_back_reorders_nothing
 }

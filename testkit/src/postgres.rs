@@ -35,6 +35,17 @@ impl PostgresDatabase {
         &self.url
     }
 
+    /// Cuts every connection to the database, as a server that restarts does.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the cluster refuses.
+    pub async fn cut_connections(&self) -> Result<()> {
+        let name = &self.name;
+        let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        execute(&self.server, &cut).await
+    }
+
     /// The database's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -207,3 +207,44 @@ fn state(session: &WorkerSession, version: ConfigVersion, now: Timestamp) -> Wor
         WorkerState::Current
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A worker that runs a version and was heard of at an instant, with some fields of its own.
+    fn session(version: u32, heard_at: Timestamp, own: serde_json::Value) -> WorkerSession {
+        let mut report = json!({
+            "session_id": uuid::Uuid::now_v7(), "name": "pump", "library": "tests/1",
+            "started_at": "2026-01-01T00:00:00Z", "last_notify_at": null, "heartbeat_at": "2026-01-01T00:00:00Z",
+            "problem": null, "stopped": false,
+            "applied": {
+                "config_version": version, "release_tag": "r2026.01.01.1", "release_commit": "0".repeat(40),
+                "tree_id": "0".repeat(40), "profile_revision": 1, "applied_at": "2026-01-01T00:00:00Z",
+            },
+        });
+        report.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        WorkerSession { report: serde_json::from_value(report).unwrap(), heard_at }
+    }
+
+    #[test]
+    fn who_is_silent_is_lost_and_who_said_good_bye_is_not() {
+        let heard = Timestamp::from_millis(1_700_000_000_000);
+        let after = |seconds: i64| Timestamp::from_millis(heard.millis() + seconds * 1_000);
+        let state_after = |seconds, own| state(&session(3, heard, own), ConfigVersion(3), after(seconds));
+        assert_eq!(state_after(0, json!({})), WorkerState::Current);
+        // It speaks every 30 s; three words may be lost on the way.
+        assert_eq!(state_after(100, json!({})), WorkerState::Current);
+        assert_eq!(state_after(101, json!({})), WorkerState::Lost);
+        assert_eq!(state_after(100_000, json!({"stopped": true})), WorkerState::Stopped);
+        let refused = json!({"refused": {"version": 3, "reason": "no", "at": "2026-01-01T00:00:00Z"}});
+        assert_eq!(state_after(1, refused.clone()), WorkerState::Refused);
+        assert_eq!(
+            state_after(101, refused),
+            WorkerState::Lost,
+            "what it refused long ago is not known to hold"
+        );
+        assert_eq!(state(&session(2, heard, json!({})), ConfigVersion(3), after(1)), WorkerState::Lagging);
+    }
+}

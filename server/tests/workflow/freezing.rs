@@ -36,13 +36,13 @@ impl Harness {
         self.admin().at(&format!("/environments/{}/freeze-windows{below}", self.environments[environment]))
     }
 
-    async fn freezes_now(&self, environment: &str) -> Answer {
+    pub(crate) async fn freezes_now(&self, environment: &str) -> Answer {
         let made = self.admin().post(&self.freezes(environment, ""), &hour()).await;
         assert_eq!(made.status, 201, "{}", made.text);
         made
     }
 
-    async fn thaws(&self, environment: &str, window: &Value) {
+    pub(crate) async fn thaws(&self, environment: &str, window: &Value) {
         let path = self.freezes(environment, &format!("/{}", window["id"].as_str().unwrap()));
         assert_eq!(self.admin().delete(&path).await.status, 204);
     }

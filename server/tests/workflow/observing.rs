@@ -146,6 +146,15 @@ async fn what_happens_is_measured_and_traced(h: &Harness) {
         assert!(!text.contains(value), "a value is in the log: {text}");
     }
     assert_eq!(metrics(h).await.matches("4711").count(), 0);
+
+    if h.cuts_connections().await {
+        let reconnects = || async { traced.events("listen_reconnect").pop() };
+        h.until("the lost connection is told", reconnects).await;
+        // What changed is heard of again: the metrics follow a write that came after.
+        assert!(h.saves(&h.manager(), 5, json!({"beds": 4714})).await.is_ok());
+        let sixth = format!("conman_active_version{dev} 6");
+        h.until("the metrics follow", || async { metrics(h).await.contains(&sixth).then_some(()) }).await;
+    }
 }
 
 fn deploy(below: &str) -> PathBuf {

@@ -12,6 +12,10 @@ on_both! {
     a_deployment_that_workers_refuse_is_taken_back_once,
 }
 
+embedded! {
+    a_freeze_holds_back_what_would_go_back_by_itself,
+}
+
 impl Harness {
     fn dev(&self) -> (AppId, EnvironmentId) {
         (self.app.parse().unwrap(), self.environments["dev"].parse().unwrap())
@@ -45,6 +49,23 @@ impl Harness {
         let (app, environment) = self.dev();
         let report = self.report_of(session, name, version, own).await;
         self.workflow.report(app, environment, report).await.unwrap();
+    }
+
+    /// Has every environment go back where so many workers refuse what was deployed; answers the stages as they are set.
+    async fn goes_back_by_itself(&self, refusals: u32) -> Vec<Value> {
+        let admin = self.admin();
+        let stages = admin.get(&admin.at("/environments")).await.ok();
+        let stages: Vec<Value> = stages["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| {
+                let (id, name, canonical) = (&e["id"], &e["name"], &e["canonical"]);
+                json!({"id": id, "name": name, "canonical": canonical, "rollback_when_refused_by": refusals})
+            })
+            .collect();
+        admin.patch(&admin.at("/environments"), &json!({"environments": stages})).await.ok();
+        stages
     }
 
     async fn of_dev(&self, below: &str) -> Value {
@@ -131,14 +152,7 @@ async fn a_deployment_that_workers_refuse_is_taken_back_once(h: &Harness) {
     h.has_parameters().await;
     let first = h.environment("dev").await["running"]["release_id"].clone();
     let admin = h.admin();
-    let stages = admin.get(&admin.at("/environments")).await.ok();
-    let stages: Vec<Value> = stages["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|e| json!({"id": e["id"], "name": e["name"], "canonical": e["canonical"], "rollback_when_refused_by": 2}))
-        .collect();
-    admin.patch(&admin.at("/environments"), &json!({"environments": stages})).await.ok();
+    let stages = h.goes_back_by_itself(2).await;
     // Who does not speak of it leaves it as it is.
     let silent: Vec<Value> = stages
         .iter()
@@ -197,4 +211,24 @@ async fn a_deployment_that_workers_refuse_is_taken_back_once(h: &Harness) {
     h.worker_says(two, "two", 2, refusal(4)).await;
     assert_eq!(h.workflow.roll_back_refused().await.unwrap(), 0);
     assert_eq!(h.all("/deployments").await.len(), deployments.len());
+}
+
+/// Nothing changes in a frozen environment, also not for the better; it goes back once the freeze is over.
+async fn a_freeze_holds_back_what_would_go_back_by_itself(h: &Harness) {
+    h.has_parameters().await;
+    let first = h.environment("dev").await["running"]["release_id"].clone();
+    h.goes_back_by_itself(1).await;
+    let release = h.released(&[("pages/r.yml", "name: r\n")]).await;
+    let refused = h.deploys(&release, "dev").await;
+    let window = h.freezes_now("dev").await.ok();
+    h.worker_says(Uuid::now_v7(), "one", 1, refusal(2)).await;
+    assert_eq!(h.workflow.roll_back_refused().await.unwrap(), 0);
+    assert!(h.all("/deployments").await.iter().all(|d| d["rolls_back"] == Value::Null));
+    h.thaws("dev", &window).await;
+    assert_eq!(h.workflow.roll_back_refused().await.unwrap(), 1);
+    h.until("it has gone back", || async {
+        (h.environment("dev").await["running"]["release_id"] == first).then_some(())
+    })
+    .await;
+    assert!(h.all("/deployments").await.iter().any(|d| d["rolls_back"] == refused["id"]));
 }

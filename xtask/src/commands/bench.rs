@@ -14,7 +14,7 @@ Builds a bench, optimised, and runs it. Each prints one JSON object per configur
     compose      composing releases, against git's own merges      e.g. --files 5000 --changesets 500
     diff         semantic diffs, against difftastic, which is installed below target/ if need be, and `git diff`
     store        batches and reads of the store, on both backends
-    distribute   from a deployment's commit to the last worker that applied it
+    distribute   from a deployment's commit to the last worker that applied it; without ARGS, `streams` as well
     streams      from a save to the last client of the server's stream
     reads        values over HTTP, against a bare handler
     rebuild      what a server reads before its first answer, by the length of the history
@@ -89,10 +89,19 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
         println!("{HELP}");
         return Ok(());
     };
-    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+    let mut benches = Vec::from_iter(BENCHES.iter().filter(|bench| bench.name == name));
+    if benches.is_empty() {
         return Err(Failure::new(format!("there is no bench `{name}`\n\n{HELP}")));
-    };
+    }
     let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
+    if name == "distribute" && rest.is_empty() {
+        // The other way to follow an environment.
+        benches.extend(BENCHES.iter().filter(|bench| bench.name == "streams"));
+    }
+    benches.into_iter().try_for_each(|bench| run(bench, rest))
+}
+
+fn run(bench: &Bench, arguments: &[String]) -> Outcome<()> {
     let target = ["--release", "--locked", "--package", bench.package, "--example", bench.example];
     // Built before the servers start: they would idle beside the compiler.
     let build = cargo().arg("build").args(target).status();
@@ -102,7 +111,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
     let conman = bench.needs_conman.then(|| build_conman("release")).transpose()?;
     let servers = bench.needs_servers.then(Servers::start).transpose()?;
     let mut command = cargo();
-    command.args(["run", "--quiet"]).args(target).arg("--").args(rest);
+    command.args(["run", "--quiet"]).args(target).arg("--").args(arguments);
     if let Some(conman) = conman {
         command.env("CONMAN_BIN", conman);
     }

@@ -75,7 +75,7 @@ pub(crate) struct Harness {
     others: Mutex<Vec<JoinHandle<()>>>,
     server: JoinHandle<()>,
     folder: tempfile::TempDir,
-    _databases: (Option<MongoDatabase>, Option<PostgresDatabase>),
+    databases: (Option<MongoDatabase>, Option<PostgresDatabase>),
 }
 
 /// Who there is: name, role, and whether they make apps.
@@ -137,7 +137,7 @@ impl Harness {
             others: Mutex::new(Vec::new()),
             server,
             folder,
-            _databases: databases,
+            databases,
         };
         harness.people_join().await;
         harness.app_begins().await;
@@ -295,6 +295,13 @@ impl Harness {
         let folder = self.folder.path().join(name);
         std::fs::create_dir_all(&folder).expect("the folder can be made");
         folder
+    }
+
+    /// Cuts every connection to PostgreSQL, as one that restarts does; false where there is none.
+    pub(crate) async fn cuts_connections(&self) -> bool {
+        let Some(postgres) = &self.databases.1 else { return false };
+        postgres.cut_connections().await.expect("the cluster cuts connections");
+        true
     }
 
     /// A further server's view of the same memories: its own connection where the store takes several.
