@@ -9,8 +9,9 @@
 //!   only.
 //! - `difftastic_structure_ms`: for `one_big`, difftastic with that limit lifted.
 //! - `git_diff_ms`: `git diff` on the same.
-//! - `in_memory_ms` and `parse_both_ms`: computing the diff alone, and reading both sides' structure alone, of files that are
-//!   in memory; `ratio_parse` is the former by the latter.
+//! - `in_memory_ms` and `parse_both_ms`: computing the diff alone, and reading both sides' structure alone with the YAML
+//!   parser, of files that are in memory; `ratio_parse` is the former by the latter. `read_both_ms`: the latter as the diff
+//!   does it, plain files the short way.
 //! - `visit_ms`: for `sparse_50k`, as the server does it: a repository that is open, one file held at a time.
 //!
 //! All are medians, taken by turns in one run, and everything is written as JSON, a line per case. Arguments: `--rounds N`
@@ -367,9 +368,17 @@ fn files(case: &str, pairs: &[Pair], difft: Option<&Path>, rounds: usize) {
             black_box(differ.finish("old", "new"));
         })
     };
+    let texts = || pairs.iter().flat_map(|pair| [&pair.old, &pair.new]);
     let mut parse = || {
         computed(|| {
-            for text in pairs.iter().flat_map(|pair| [&pair.old, &pair.new]) {
+            for text in texts() {
+                black_box(Document::read_by_parser(Format::Yaml, text.as_bytes()).unwrap());
+            }
+        })
+    };
+    let mut read = || {
+        computed(|| {
+            for text in texts() {
                 black_box(Document::read(Format::Yaml, text.as_bytes()).unwrap());
             }
         })
@@ -385,15 +394,15 @@ fn files(case: &str, pairs: &[Pair], difft: Option<&Path>, rounds: usize) {
     let mut structure = || if pairs.len() == 1 { by_difft(&["--byte-limit=1000000000"]) } else { f64::NAN };
     let times = by_turns(
         rounds,
-        &mut [&mut ours, &mut in_memory, &mut parse, &mut git_diff],
+        &mut [&mut ours, &mut in_memory, &mut parse, &mut read, &mut git_diff],
         &mut [&mut slow, &mut structure],
     );
-    let [ours, in_memory, parse, git_diff, difft, structure] = times.try_into().unwrap();
+    let [ours, in_memory, parse, read, git_diff, difft, structure] = times.try_into().unwrap();
     let bytes: usize = pairs.iter().map(|pair| pair.old.len() + pair.new.len()).sum();
     println!(
         "{{\"bench\":\"diff\",\"case\":\"{case}\",\"files\":{},\"bytes\":{bytes},\"changes\":{changes},\"ours_ms\":{},\
          \"difftastic_ms\":{},\"git_diff_ms\":{},\"ratio_difftastic\":{},\"in_memory_ms\":{},\"parse_both_ms\":{},\
-         \"ratio_parse\":{},\"difftastic_structure_ms\":{},\"visit_ms\":null}}",
+         \"read_both_ms\":{},\"ratio_parse\":{},\"difftastic_structure_ms\":{},\"visit_ms\":null}}",
         pairs.len(),
         json(ours, 1),
         json(difft, 1),
@@ -401,6 +410,7 @@ fn files(case: &str, pairs: &[Pair], difft: Option<&Path>, rounds: usize) {
         json(difft / ours, 1),
         json(in_memory, 1),
         json(parse, 1),
+        json(read, 1),
         json(in_memory / parse, 2),
         json(structure, 1),
     );
@@ -498,7 +508,7 @@ fn sparse(numbers: &mut Numbers, difft: Option<&Path>, rounds: usize) {
     let bytes: usize = pairs.iter().map(|pair| pair.old.len() + pair.new.len()).sum();
     println!(
         "{{\"bench\":\"diff\",\"case\":\"sparse_50k\",\"files\":{},\"bytes\":{bytes},\"changes\":{changes},\"ours_ms\":{},\
-         \"difftastic_ms\":{},\"git_diff_ms\":{},\"ratio_difftastic\":{},\"in_memory_ms\":null,\"parse_both_ms\":null,\
+         \"difftastic_ms\":{},\"git_diff_ms\":{},\"ratio_difftastic\":{},\"in_memory_ms\":null,\"parse_both_ms\":null,\"read_both_ms\":null,\
          \"ratio_parse\":null,\"difftastic_structure_ms\":null,\"visit_ms\":{}}}",
         pairs.len(),
         json(ours, 2),

@@ -12,6 +12,9 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+/// From how many bytes on a side is read on a thread of its own.
+const WORTH_A_THREAD: usize = 256 << 10;
+
 /// A file on both sides.
 #[derive(Debug, Clone, Copy)]
 pub struct FilePair<'a> {
@@ -211,9 +214,19 @@ fn contents(file: &FilePair<'_>, old: &[u8], new: &[u8]) -> Vec<SemanticChange> 
         let said = format!("{}: binary content, {} -> {} bytes", code(file.path), old.len(), new.len());
         return vec![change(file, &subject, SemanticOperation::Modified, file.path.to_owned(), said)];
     }
-    let hunks = hunks(old, new);
     let old_path = file.old_path.unwrap_or(file.path);
-    match (read(old_path, old), read(file.path, new)) {
+    // The sides of a large file are read at once.
+    let (hunks, base, head) = if old.len().min(new.len()) < WORTH_A_THREAD {
+        (hunks(old, new), read(old_path, old), read(file.path, new))
+    } else {
+        std::thread::scope(|scope| {
+            let base = scope.spawn(|| read(old_path, old));
+            let (hunks, head) = (hunks(old, new), read(file.path, new));
+            let base = base.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (hunks, base, head)
+        })
+    };
+    match (base, head) {
         (Some(Ok(base)), Some(Ok(head))) => structured(file, &base, &head, &hunks),
         (_, Some(Err(broken))) => {
             let said = format!("is broken, so that it is compared by line only: {}", broken.problem);

@@ -2,7 +2,7 @@
 
 use super::node::{Content, Document, Kind, Lines, Node, NodeId};
 use super::scalar::{Meaning, Scalar, ScalarStyle};
-use super::{hash, json, yaml};
+use super::{hash, json, plain, yaml};
 use crate::{Format, KeyPath, Problem};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -34,6 +34,16 @@ impl<'t> Document<'t> {
     /// Broken syntax, bytes that are not UTF-8, nesting beyond [`MAX_DEPTH`], more than [`MAX_NODES`] nodes once aliases
     /// are expanded, and more than [`MAX_BYTES`].
     pub fn read(format: Format, bytes: &'t [u8]) -> Result<Self, Broken> {
+        Self::read_by(Way::Short, format, bytes)
+    }
+
+    /// The same, without the short way of plain files: for those who compare both.
+    #[doc(hidden)]
+    pub fn read_by_parser(format: Format, bytes: &'t [u8]) -> Result<Self, Broken> {
+        Self::read_by(Way::Parser, format, bytes)
+    }
+
+    fn read_by(way: Way, format: Format, bytes: &'t [u8]) -> Result<Self, Broken> {
         let refuse = |line: usize, message: String| Broken {
             problem: Problem { line: line as u32, column: 1, key: None, message },
             before: Vec::new(),
@@ -48,20 +58,33 @@ impl<'t> Document<'t> {
             let line = 1 + bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count();
             refuse(line, "not valid UTF-8".to_owned())
         })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut builder = Builder::new(bytes.len());
+        if format == Format::Yaml && way == Way::Short {
+            if plain::read(text, &mut builder) {
+                return Ok(builder.document());
+            }
+            builder = Builder::new(bytes.len());
+        }
         let read = match format {
-            Format::Yaml => yaml::read(text.strip_prefix('\u{feff}').unwrap_or(text), &mut builder),
-            Format::Json => json::read(text.strip_prefix('\u{feff}').unwrap_or(text), &mut builder),
+            Format::Yaml => yaml::read(text, &mut builder),
+            Format::Json => json::read(text, &mut builder),
         };
-        let mut document = builder.document;
-        document.problems.sort_by_key(|problem| (problem.line, problem.column));
-        document.problems.truncate(MAX_PROBLEMS);
-        document.duplicates.sort_unstable();
+        let document = builder.document();
         match read {
             Ok(()) => Ok(document),
             Err(problem) => Err(Broken { problem: *problem, before: document.problems }),
         }
     }
+}
+
+/// How YAML is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Plain files by [`plain`], others by the parser.
+    Short,
+    /// All by the parser.
+    Parser,
 }
 
 /// Where a node stands in the file.
@@ -96,7 +119,7 @@ pub(super) struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn new(bytes: usize) -> Self {
+    pub(super) fn new(bytes: usize) -> Self {
         let document = Document {
             // As many as there can well be: growing would move them all, and memory that is not used costs nothing.
             nodes: Vec::with_capacity((bytes / 8).min(MAX_NODES as usize) + 4),
@@ -106,6 +129,20 @@ impl<'t> Builder<'t> {
             duplicates: Vec::new(),
         };
         Self { document, open: Vec::new(), anchors: HashMap::new(), expanded: 0, keys: Vec::new() }
+    }
+
+    /// True before the first node.
+    pub(super) fn is_empty(&self) -> bool {
+        self.document.nodes.is_empty()
+    }
+
+    /// What was built.
+    fn document(self) -> Document<'t> {
+        let mut document = self.document;
+        document.problems.sort_by_key(|problem| (problem.line, problem.column));
+        document.problems.truncate(MAX_PROBLEMS);
+        document.duplicates.sort_unstable();
+        document
     }
 
     /// Begins the next document of a stream: anchors do not reach into it.

@@ -9,6 +9,7 @@ mod hash;
 mod json;
 mod lines;
 mod node;
+mod plain;
 mod scalar;
 mod value;
 mod yaml;

@@ -102,6 +102,26 @@ impl Document<'_> {
         }
     }
 
+    /// True for the same nodes at the same places, with the same problems; for those who compare two ways of reading.
+    #[doc(hidden)]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let is_same = |(a, b): (&Node<'_>, &Node<'_>)| {
+            let content = match (&a.content, &b.content) {
+                (Content::Scalar(a), Content::Scalar(b)) => a.text == b.text && a.style == b.style,
+                (Content::Sequence, Content::Sequence) | (Content::Mapping, Content::Mapping) => true,
+                (Content::Alias { name: a, target: x }, Content::Alias { name: b, target: y }) => {
+                    (a, x) == (b, y)
+                }
+                _ => false,
+            };
+            content && (a.lines, a.column, a.hash, a.end) == (b.lines, b.column, b.hash, b.end)
+        };
+        self.nodes.len() == other.nodes.len()
+            && self.nodes.iter().zip(&other.nodes).all(is_same)
+            && (&self.roots, &self.tags, &self.problems, &self.duplicates)
+                == (&other.roots, &other.tags, &other.problems, &other.duplicates)
+    }
+
     /// What is wrong although it can be read: duplicate keys, custom tags, aliases inside of what they stand for.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

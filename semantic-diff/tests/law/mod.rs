@@ -121,6 +121,8 @@ pub(crate) fn named(change: &SemanticChange) -> (Vec<Range>, Vec<Range>) {
 /// Where both sides can be read, changes are cosmetic exactly if both mean the same.
 fn meaning_decides(path: &str, old: &[u8], new: &[u8], changes: &[SemanticChange]) {
     let Some(format) = Format::of(path) else { return };
+    both_ways_agree(format, old);
+    both_ways_agree(format, new);
     let (Ok(old), Ok(new)) = (Document::read(format, old), Document::read(format, new)) else {
         return;
     };
@@ -130,4 +132,13 @@ fn meaning_decides(path: &str, old: &[u8], new: &[u8], changes: &[SemanticChange
     let same = meaning(&old) == meaning(&new);
     let cosmetic = changes.iter().all(|change| change.details.contains_key("cosmetic"));
     assert_eq!(same, cosmetic, "{changes:#?}");
+}
+
+/// The short way through plain files tells what the parser tells.
+fn both_ways_agree(format: Format, bytes: &[u8]) {
+    match (Document::read(format, bytes), Document::read_by_parser(format, bytes)) {
+        (Ok(short), Ok(parsed)) => assert!(short.is_same_as(&parsed), "{}", text(bytes)),
+        (Err(short), Err(parsed)) => assert_eq!(short, parsed, "{}", text(bytes)),
+        (short, parsed) => panic!("{:?} and {:?} of {}", short.err(), parsed.err(), text(bytes)),
+    }
 }
