@@ -3,6 +3,7 @@ import { useCallback, useState } from 'react';
 import { writeComment } from '../../api/gen/sdk.gen';
 import type { CommentPlace } from '../../api/gen/types.gen';
 import { refresh } from '../../util/follow';
+import { freshId } from '../../util/id';
 
 /** A comment that nobody else sees yet: on a line, or as an answer in a thread. */
 export type Draft = { id: string; body: string; place?: CommentPlace; thread?: string };
@@ -37,17 +38,20 @@ export function useDrafts(path: { appId: string; changesetId: string }) {
   const remove = useCallback((id: string) => put((before) => before.filter((draft) => draft.id !== id)), [put]);
   return {
     list,
-    add: (draft: Omit<Draft, 'id'>) => put((before) => [...before, { ...draft, id: crypto.randomUUID() }]),
+    add: (draft: Omit<Draft, 'id'>) => put((before) => [...before, { ...draft, id: freshId() }]),
     edit: (id: string, body: string) =>
       put((before) => before.map((draft) => (draft.id === id ? { ...draft, body } : draft))),
     remove,
     clear: () => put(() => []),
-    /** Publishes them in order. What is refused stays a draft, and so does all that follows it. */
+    /**
+     * Publishes them in order. What is refused stays a draft, and so does all that follows it; one whose answer was lost
+     * is written once, however often it is published.
+     */
     publish: async () => {
       for (const { id, body, place, thread } of kept(key)) {
         await writeComment({
           path,
-          body: { body, ...(thread ? { thread_id: thread } : place ? { place } : {}) },
+          body: { id, body, ...(thread ? { thread_id: thread } : place ? { place } : {}) },
         });
         remove(id);
       }
