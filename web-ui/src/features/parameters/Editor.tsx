@@ -16,6 +16,7 @@ import { clock } from '../freezes/schedule';
 import { useFreeze } from '../freezes/useFreeze';
 import { changesOf, type Edits, rebased, same, textOf, type Value } from './edits';
 import { Parameter } from './Parameter';
+import { ToDefault } from './ToDefault';
 import { ValueDiff } from './ValueDiff';
 import { ValueHistory } from './ValueHistory';
 
@@ -35,6 +36,7 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
   const [edits, setEdits] = useState<Edits>({});
   const [isReviewing, review] = useState(false);
   const [asked, ask] = useState<string | undefined>();
+  const [toReset, setReset] = useState<string | undefined>();
   const [reason, setReason] = useState('');
   const freeze = useFreeze(path.appId, stage);
   const about = new Map(catalog?.parameters.map((parameter) => [parameter.name, parameter]));
@@ -148,10 +150,10 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
                   text={edits[name]?.text}
                   error={errors[name]}
                   canSave={canSave}
-                  canReset={canSave && !stage?.freeze}
+                  canReset={canSave && !freeze.isHeld}
                   onText={(text) => set(name, parameter.value as Value | undefined, text)}
                   onUndo={() => setEdits(Object.fromEntries(Object.entries(edits).filter(([one]) => one !== name)))}
-                  onReset={() => reset.mutate(name)}
+                  onReset={() => (stage?.freeze ? setReset(name) : reset.mutate(name))}
                   onHistory={() => ask(name)}
                 />
               ))}
@@ -179,6 +181,7 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
           </Button>
         </div>
       )}
+      {toReset && stage && <ToDefault path={path} stage={stage} name={toReset} onClose={() => setReset(undefined)} />}
       {asked && <ValueHistory path={path} name={asked} onClose={() => ask(undefined)} />}
       <Dialog
         title={`Save to ${stage?.name ?? ''}`}
