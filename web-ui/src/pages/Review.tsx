@@ -16,6 +16,7 @@ import { SemanticList } from '../features/changes/SemanticList';
 import { Approvals, Impacts, Revisions } from '../features/changes/Standing';
 import { Thread, threadsOf } from '../features/changes/Thread';
 import { useDrafts } from '../features/changes/useDrafts';
+import { useKeys } from '../features/shell/useKeys';
 import { paths } from '../paths';
 import { Button } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
@@ -77,6 +78,7 @@ function Reviewed({ path, changeset, revisions }: ReviewedProps) {
       true,
     );
   };
+  useKeys({ f: () => change({ tab: 'files' }, true) });
   const general = threads.filter((thread) => !thread[0]?.place);
   const canComment = changeset.allowed_actions.includes('comment');
   return (

@@ -33,7 +33,10 @@ export function ReviewFiles({ path, files, shown, revisions, threads, drafts, ca
   const at = files.findIndex((file) => file.path === search.file);
   const go = (step: number) => {
     const file = files[Math.min(Math.max(at + step, 0), files.length - 1)];
-    if (file) change({ file: file.path, line: undefined });
+    if (!file) return;
+    change({ file: file.path, line: undefined });
+    // What Tab leads to next is in that file.
+    document.getElementById(anchorOf(file.path))?.focus({ preventScroll: true });
   };
   const goThread = (step: number) => {
     const open = [...document.querySelectorAll<HTMLElement>('[data-open-thread]')];

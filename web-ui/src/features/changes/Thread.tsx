@@ -44,6 +44,11 @@ export function Thread({ app, changeset, comments, place, canWrite, drafts, onCl
       },
     },
   );
+  const keep = () => {
+    drafts?.add({ body: text, ...(first ? { thread: first.id } : place ? { place } : {}) });
+    setText('');
+    onClose?.();
+  };
   const settle = useAct((resolved: boolean) =>
     changeComment({ path: { ...path, commentId: first?.id ?? '' }, body: { resolved } }),
   );
@@ -79,6 +84,13 @@ export function Thread({ app, changeset, comments, place, canWrite, drafts, onCl
       {canWrite && (
         <form
           className="px-3 py-2"
+          onKeyDown={(event) => {
+            if (event.key === 'Escape') (event.target as HTMLElement).blur();
+            if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || !text.trim()) return;
+            event.preventDefault();
+            if (drafts) keep();
+            else if (!say.isPending) say.mutate();
+          }}
           onSubmit={(event) => {
             event.preventDefault();
             if (!say.isPending) say.mutate();
@@ -86,6 +98,8 @@ export function Thread({ app, changeset, comments, place, canWrite, drafts, onCl
         >
           <TextArea
             label={first ? 'Answer' : 'Comment'}
+            // Whoever asked for it by key or by mouse goes on typing.
+            autoFocus={place !== undefined}
             rows={2}
             value={text}
             onChange={(event) => {
@@ -95,16 +109,7 @@ export function Thread({ app, changeset, comments, place, canWrite, drafts, onCl
           />
           <div className="flex flex-wrap gap-2">
             {drafts && (
-              <Button
-                small
-                look="primary"
-                isDisabled={!text.trim()}
-                onPress={() => {
-                  drafts.add({ body: text, ...(first ? { thread: first.id } : place ? { place } : {}) });
-                  setText('');
-                  onClose?.();
-                }}
-              >
+              <Button small look="primary" isDisabled={!text.trim()} onPress={keep}>
                 Draft
               </Button>
             )}
