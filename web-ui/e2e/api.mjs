@@ -22,6 +22,8 @@ export async function approved(demo, title, path) {
   const [author, reviewer] = ['user', 'reviewer'].map((role) => apiOf(demo, demo.accounts[role]));
   const app = `/apps/${demo.app_id}`;
   const workspace = await author('POST', `${app}/workspaces`, { name: title });
+  // The workspace begins with what users face; what was published since comes in first.
+  await author('POST', `${app}/workspaces/${workspace.id}/sync-integration`, { mode: 'merge' });
   const edits = [{ op: 'put', path, text: `${title}.\n`, expected_blob: null }];
   await author('PUT', `${app}/workspaces/${workspace.id}/files`, { edits });
   const { id } = await author('POST', `${app}/changesets`, { workspace_id: workspace.id, title });
