@@ -17,14 +17,14 @@ export async function until(isSo) {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
-/** Has a changeset with one new file approved; gives its address. */
-export async function approved(demo, title, path) {
+/** Has a changeset with new files (`{ path: text }`) approved; gives its address. */
+export async function approved(demo, title, files) {
   const [author, reviewer] = ['user', 'reviewer'].map((role) => apiOf(demo, demo.accounts[role]));
   const app = `/apps/${demo.app_id}`;
   const workspace = await author('POST', `${app}/workspaces`, { name: title });
   // The workspace begins with what users face; what was published since comes in first.
   await author('POST', `${app}/workspaces/${workspace.id}/sync-integration`, { mode: 'merge' });
-  const edits = [{ op: 'put', path, text: `${title}.\n`, expected_blob: null }];
+  const edits = Object.entries(files).map(([path, text]) => ({ op: 'put', path, text, expected_blob: null }));
   await author('PUT', `${app}/workspaces/${workspace.id}/files`, { edits });
   const { id } = await author('POST', `${app}/changesets`, { workspace_id: workspace.id, title });
   await author('POST', `${app}/changesets/${id}/submit`, {});
@@ -34,10 +34,10 @@ export async function approved(demo, title, path) {
   return at;
 }
 
-/** Has a release of one new file published; gives it. */
-export async function published(demo, title, path) {
+/** Has a release of new files published; gives it. */
+export async function published(demo, title, files) {
   const manager = apiOf(demo, demo.accounts.config_manager);
-  const at = await approved(demo, title, path);
+  const at = await approved(demo, title, files);
   await manager('POST', `${at}/queue`, {});
   const releases = `/apps/${demo.app_id}/releases`;
   const { id } = await manager('POST', releases, { changeset_ids: [at.split('/').at(-1)] });

@@ -1,11 +1,12 @@
 // Starts what the browser tests need: the conman binary on a free port, and Debian's chromium.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { smaller } from './png.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 /** How long anything may take. Machines are shared: a test waits for what it expects, and never for a time. */
@@ -192,5 +193,7 @@ export const pictures = new Set();
 export async function guide(page, name) {
   pictures.add(name);
   await loaded(page);
-  await page.screenshot({ path: join(PICTURES, `${name}.png`), animations: 'disabled' });
+  const picture = await page.screenshot({ animations: 'disabled' });
+  // Those that are kept are made smaller; otherwise it is enough that they can be taken.
+  writeFileSync(join(PICTURES, `${name}.png`), process.env.CONMAN_GUIDE ? smaller(picture) : picture);
 }

@@ -114,7 +114,9 @@ test('a deployment past a stage waits for two people, and one of them sets a fre
 }) => {
   const app = `/apps/${demo.app_id}`;
   const prod = `${app}/environments/${demo.environments.prod}`;
-  const release = await published(demo, 'Say where the first aid box is', 'docs/first-aid.md');
+  const release = await published(demo, 'Say where the first aid box is', {
+    'docs/first-aid.md': 'Beside the door.\n',
+  });
   await apiOf(demo, demo.accounts.config_manager)('POST', `${prod}/deploy`, { release_id: release.id });
   const hour = 3_600_000;
   const schedule = {

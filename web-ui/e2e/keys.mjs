@@ -138,8 +138,12 @@ test('a reviewer reads, comments, answers and approves by key alone', async ({ b
 test('a config manager queues, orders, composes and publishes by key alone', async ({ browser, demo }) => {
   const title = 'Say who keeps the key';
   const other = 'Say who waters the plants';
-  await approved(demo, title, 'docs/key.md');
-  await apiOf(demo, demo.accounts.user)('POST', `${await approved(demo, other, 'docs/plants.md')}/queue`, {});
+  await approved(demo, title, { 'docs/key.md': 'On the hook.\n' });
+  await apiOf(demo, demo.accounts.user)(
+    'POST',
+    `${await approved(demo, other, { 'docs/plants.md': 'Whoever is thirsty.\n' })}/queue`,
+    {},
+  );
   const { page, broken, context } = await person(browser, demo.url);
   await signIn(page, demo.accounts.config_manager);
   // What waits for one is a list of links.

@@ -9,7 +9,6 @@ const FILE = 'providers/courier-tracking.yml';
 /** The author: a workspace, an edit, what it means, a checkpoint, a changeset. Gives the address of the changeset. */
 async function proposes({ page }, app) {
   await page.goto('/');
-  await guide(page, 'home');
   await byRole(page, 'link', /^Clinical Lab/).click();
   await byRole(page, 'link', 'Workspaces').click();
   await byRole(page, 'button', 'New workspace').click();
@@ -42,7 +41,6 @@ async function proposes({ page }, app) {
   const submit = byRole(page, 'dialog', 'Submit as a changeset');
   await submit.getByLabel('Title').fill(TITLE);
   await submit.getByLabel('Description').fill('The bridge is closed by night until March.');
-  await guide(page, 'submit');
   await byRole(submit, 'button', 'Submit').click();
   await page.waitForURL(/\/changesets\//);
   await byRole(page, 'heading', TITLE).waitFor();
@@ -64,6 +62,8 @@ async function changes(page, from, to) {
 /** The reviewer: from what waits to the line, with a question; the revision is not approved. */
 async function asksForMore({ page }) {
   await page.goto('/');
+  await byRole(page, 'link', new RegExp(TITLE)).waitFor();
+  await guide(page, 'home');
   await byRole(page, 'link', new RegExp(TITLE)).click();
   await byRole(page, 'heading', TITLE).waitFor();
   await byRole(page, 'tab', /^Changes and impact/).click();
@@ -90,7 +90,7 @@ async function answers({ page }, changeset) {
   const thread = page.locator('[data-open-thread]').filter({ hasText: 'Until when?' });
   await thread.getByLabel('Answer').fill('Until March; it stands there now.');
   await byRole(thread, 'button', 'Answer now').click();
-  await thread.getByText('it stands there now').first().waitFor();
+  await thread.getByRole('article').filter({ hasText: 'it stands there now' }).waitFor();
   await page.goto('/');
   await byRole(page, 'link', /^Clinical Lab/).click();
   await byRole(page, 'link', 'Workspaces').click();
@@ -119,7 +119,6 @@ async function approves({ page }) {
   await approve.click();
   const decide = byRole(page, 'dialog', 'Approve revision 2');
   await decide.getByLabel('Comment').fill('Agreed.');
-  await guide(page, 'approve');
   await byRole(decide, 'button', 'Approve').click();
   await page.getByText('Approved', { exact: true }).first().waitFor();
   await approve.waitFor({ state: 'detached' });
@@ -145,7 +144,6 @@ async function publishes({ page }) {
   await guide(page, 'release-composed');
   await byRole(page, 'button', 'Publish', { exact: true }).click();
   const publish = byRole(page, 'dialog', 'Publish this release');
-  await guide(page, 'publish');
   await byRole(publish, 'button', 'Publish').click();
   await page.getByText('Published', { exact: true }).first().waitFor();
   const tag = await page.getByRole('heading', { level: 1 }).innerText();
@@ -182,50 +180,51 @@ async function part(name, play) {
   }
 }
 
-test('an edit becomes a release on two stages that a worker runs: four people, each in a browser of their own', async ({
-  browser,
-  demo,
-}) => {
-  const app = `/apps/${demo.app_id}`;
-  const environment = `${app}/environments/${demo.environments.dev}`;
-  // They work at the same time, each in their own browser.
-  const enter = (role) => person(browser, demo.url, demo.accounts[role]);
-  const [author, reviewer] = await Promise.all([enter('user'), enter('reviewer')]);
-  const [manager, operator] = await Promise.all([enter('config_manager'), enter('app_admin')]);
-  const worker = startWorker(demo, 'dev', 'analyzer-gateway');
-  try {
-    const before = await worker.next();
-    // The operator looks at the environment all the while, and never reloads.
-    await operator.page.goto(environment);
-    const workers = operator.page.locator('section').filter({ has: byRole(operator.page, 'heading', 'Workers') });
-    await workers.getByText('Up to date').waitFor();
+test(
+  'an edit becomes a release on two stages that a worker runs: four people, each in a browser of their own',
+  async ({ browser, demo }) => {
+    const app = `/apps/${demo.app_id}`;
+    const environment = `${app}/environments/${demo.environments.dev}`;
+    // They work at the same time, each in their own browser.
+    const enter = (role) => person(browser, demo.url, demo.accounts[role]);
+    const [author, reviewer] = await Promise.all([enter('user'), enter('reviewer')]);
+    const [manager, operator] = await Promise.all([enter('config_manager'), enter('app_admin')]);
+    const worker = startWorker(demo, 'dev', 'analyzer-gateway');
+    try {
+      const before = await worker.next();
+      // The operator looks at the environment all the while, and never reloads.
+      await operator.page.goto(environment);
+      const workers = operator.page.locator('section').filter({ has: byRole(operator.page, 'heading', 'Workers') });
+      await workers.getByText('Up to date').waitFor();
 
-    const changeset = await part('the author', () => proposes(author, app));
-    await part('the reviewer', () => asksForMore(reviewer));
-    await part('the author again', () => answers(author, changeset));
-    await part('the reviewer again', () => approves(reviewer));
-    await byRole(author.page, 'button', 'Queue', { exact: true }).click();
-    await author.page.getByText('Queued', { exact: true }).first().waitFor();
-    const tag = await part('the config manager', () => publishes(manager));
-    await part('the config manager again', () => deploys(manager, tag));
+      const changeset = await part('the author', () => proposes(author, app));
+      await part('the reviewer', () => asksForMore(reviewer));
+      await part('the author again', () => answers(author, changeset));
+      await part('the reviewer again', () => approves(reviewer));
+      await byRole(author.page, 'button', 'Queue', { exact: true }).click();
+      await author.page.getByText('Queued', { exact: true }).first().waitFor();
+      const tag = await part('the config manager', () => publishes(manager));
+      await part('the config manager again', () => deploys(manager, tag));
 
-    // The program took it by itself, and the page says so.
-    const after = await worker.next();
-    assert.equal(after.release_tag, tag);
-    assert.ok(after.config_version > before.config_version);
-    await workers.getByText(`Version ${after.config_version}`).waitFor();
-    await workers.getByText('Up to date').waitFor();
-    await guide(operator.page, 'workers');
-    // And what it was made of is told from the environment back to the line.
-    await byRole(operator.page, 'link', tag).first().click();
-    await byRole(operator.page, 'link', new RegExp(TITLE)).click();
-    await operator.page.waitForURL((url) => url.pathname === changeset);
-    await author.page.getByText('Released', { exact: true }).first().waitFor();
-  } finally {
-    await worker.stop();
-  }
-  for (const { broken, context } of [author, reviewer, manager, operator]) {
-    assert.deepEqual(broken, []);
-    await context.close();
-  }
-});
+      // The program took it by itself, and the page says so.
+      const after = await worker.next();
+      assert.equal(after.release_tag, tag);
+      assert.ok(after.config_version > before.config_version);
+      await workers.getByText(`Version ${after.config_version}`).waitFor();
+      await workers.getByText('Up to date').waitFor();
+      await guide(operator.page, 'workers');
+      // And what it was made of is told from the environment back to the line.
+      await byRole(operator.page, 'link', tag).first().click();
+      await byRole(operator.page, 'link', new RegExp(TITLE)).click();
+      await operator.page.waitForURL((url) => url.pathname === changeset);
+      await author.page.getByText('Released', { exact: true }).first().waitFor();
+    } finally {
+      await worker.stop();
+    }
+    for (const { broken, context } of [author, reviewer, manager, operator]) {
+      assert.deepEqual(broken, []);
+      await context.close();
+    }
+  },
+  { takesPictures: true },
+);
