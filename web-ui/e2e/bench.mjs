@@ -53,8 +53,8 @@ async function usable(page, path) {
 }
 
 /** From a key to the frame that shows it, in milliseconds: the slowest of a few. */
-async function typed(page, selector, text) {
-  await page.locator(selector).first().focus();
+async function typed(page, { into, text }) {
+  if (into) await page.locator(into).first().focus();
   await page.evaluate(() => {
     window.slowest = 0;
     document.addEventListener(
@@ -88,7 +88,7 @@ async function measure(browser, demo, state, name, path, selector, count, keys) 
     await context.addInitScript(watch, { selector, count });
     const page = await context.newPage();
     const [first, second] = [await usable(page, path), await usable(page, path)];
-    const key = keys ? await typed(page, keys.into, keys.text) : undefined;
+    const key = keys ? await typed(page, keys) : undefined;
     await context.close();
     // The first round warms the server up.
     if (round === 0) continue;
@@ -169,7 +169,16 @@ try {
     tell({ what: 'weight', route, ...whole, beyond_home: whole.gzip_bytes - home.gzip_bytes });
   }
   await measure(browser, demo, state, 'home', '/', 'main section ul li a, main section li a', 1);
-  await measure(browser, demo, state, `review of ${FILES} files`, `${review}?tab=files`, 'section[id^="file-"]', FILES);
+  await measure(
+    browser,
+    demo,
+    state,
+    `review of ${FILES} files`,
+    `${review}?tab=files`,
+    'section[id^="file-"]',
+    FILES,
+    { text: 'jjjjj' },
+  );
   await measure(
     browser,
     demo,

@@ -80,7 +80,7 @@ export function Audit() {
                       <td className="max-w-md">
                         <details>
                           <summary className="w-fit cursor-pointer rounded text-soft">
-                            {told(event.after) || 'Details'}
+                            {told(event.after) || told(event.before) || 'Details'}
                           </summary>
                           <pre className="mt-1 rounded bg-sunken p-2 font-mono text-xs break-all whitespace-pre-wrap">
                             {JSON.stringify(

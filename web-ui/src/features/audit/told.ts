@@ -4,7 +4,7 @@ import { words } from '../../ui/Status';
 const MOST = 4;
 /** Ids and hashes: for programs, and in the whole record for people. */
 const forPrograms = (name: string, value: string) =>
-  /(^|_)(ids?|commit|tree|head|hash|blob)$/.test(name) || /^[0-9a-f-]{32,}$/.test(value);
+  /(^|_)(ids?|commit|tree|head|hash|blob)$/.test(name) || /^[0-9a-f-]{32,}$|^\d{4}-\d\d-\d\dT/.test(value);
 
 /** What an event says of a thing, as one line: its plain facts, without ids. */
 export function told(state: unknown): string {
