@@ -170,6 +170,16 @@ pub struct CatalogProblem {
     pub message: String,
 }
 
+/// What is wrong with a parameter's declaration, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DeclarationProblem {
+    /// The field that it is about, as catalog files spell it.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub message: String,
+}
+
 /// Something wrong with the value of one parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}`: {message}")]
@@ -222,8 +232,8 @@ impl Catalog {
             };
             for placed in file.parameters {
                 let (at, parameter) = (placed.at(), placed.into_value());
-                for message in parameter.problems() {
-                    problem(at, format!("parameter `{}`: {message}", parameter.name));
+                for wrong in parameter.problems() {
+                    problem(at, format!("parameter `{}`: {wrong}", parameter.name));
                 }
                 let name = parameter.name.clone();
                 if catalog.parameters.insert(name.clone(), parameter).is_some() {
@@ -366,31 +376,35 @@ impl Parameter {
     }
 
     /// What is wrong with the declaration itself.
-    pub fn problems(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<DeclarationProblem> {
         let mut problems = Vec::new();
+        let mut problem =
+            |field: &'static str, message: String| problems.push(DeclarationProblem { field, message });
         let bounded =
             matches!(self.kind, ParameterType::Int | ParameterType::Number | ParameterType::Duration);
         for (word, bound) in [("min", &self.min), ("max", &self.max)] {
             if let Some(bound) = bound
                 && (!bounded || self.kind.magnitude(bound).is_none())
             {
-                problems.push(format!("`{word}` does not fit the type {}", self.kind.name()));
+                problem(word, format!("`{word}` does not fit the type {}", self.kind.name()));
             }
         }
         if let (Some(min), Some(max)) = (&self.min, &self.max)
             && self.kind.magnitude(min) > self.kind.magnitude(max)
         {
-            problems.push("`min` is greater than `max`".to_owned());
+            problem("min", "`min` is greater than `max`".to_owned());
         }
         match &self.allowed_values {
             None if self.kind == ParameterType::Enum => {
-                problems.push("an enum needs `allowed_values`".to_owned())
+                problem("allowed_values", "an enum needs `allowed_values`".to_owned())
             }
-            Some(values) if values.is_empty() => problems.push("`allowed_values` is empty".to_owned()),
+            Some(values) if values.is_empty() => {
+                problem("allowed_values", "`allowed_values` is empty".to_owned())
+            }
             Some(values) => {
                 for value in values {
                     if let Err(message) = self.kind.check(value) {
-                        problems.push(format!("allowed value {value}: {message}"));
+                        problem("allowed_values", format!("allowed value {value}: {message}"));
                     }
                 }
             }
@@ -399,7 +413,7 @@ impl Parameter {
         if let Some(default) = &self.default
             && let Err(message) = self.check(default)
         {
-            problems.push(format!("its default is refused: {message}"));
+            problem("default", format!("its default is refused: {message}"));
         }
         problems
     }

@@ -95,7 +95,7 @@ impl Widening {
         }
         if refused.is_empty() {
             let problems = wide.problems().into_iter();
-            refused.extend(problems.map(|message| NotWidened { field: None, message }));
+            refused.extend(problems.map(|wrong| NotWidened { field: None, message: wrong.message }));
         }
         if refused.is_empty() { Ok(wide) } else { Err(refused) }
     }

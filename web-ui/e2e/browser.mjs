@@ -1,16 +1,23 @@
 // Starts what the browser tests need: the conman binary on a free port, and Debian's chromium.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { smaller } from './png.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 /** How long anything may take. Machines are shared: a test waits for what it expects, and never for a time. */
 export const PATIENCE = Number(process.env.CONMAN_PATIENCE ?? 120_000);
 /** Where screenshots are kept. */
 export const SHOTS = process.env.CONMAN_SHOTS ?? join(here, '../../target/console-screenshots');
+
+/** Where the pictures of the user guide are put. */
+const PICTURES = process.env.CONMAN_GUIDE ?? join(SHOTS, 'guide');
+/** What everybody's window measures, in pixels. */
+const WINDOW = { width: 1280, height: 800 };
 
 const binary = () => process.env.CONMAN_BIN ?? join(here, '../../target/debug/conman');
 
@@ -75,6 +82,27 @@ export async function startEmpty() {
   };
 }
 
+/** A program that follows an environment, as anybody runs one: `next()` is the next version that it applied. */
+export function startWorker(demo, environment, name) {
+  const token = demo.service_tokens[environment];
+  const words = ['worker', 'run', '--server', demo.url, '--token', token, '--name', name, '--output', 'json'];
+  const child = spawn(binary(), words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    next: async () => {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`the worker ended with ${child.exitCode}`);
+      return JSON.parse(value);
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        if (child.exitCode !== null) return resolve();
+        child.once('exit', resolve);
+        child.kill('SIGTERM');
+      }),
+  };
+}
+
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -89,6 +117,7 @@ const FLAGS = [
 export async function startBrowser() {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
   if (!executablePath) throw new Error('there is no chromium: install Debian’s package of that name');
+  mkdirSync(PICTURES, { recursive: true });
   mkdirSync(SHOTS, { recursive: true });
   return chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE });
 }
@@ -110,7 +139,7 @@ export async function violations(page) {
 
 /** A person with a browser of their own; what the page refuses or breaks on is a failure of the test. */
 export async function person(browser, url, account, options = {}) {
-  const context = await browser.newContext({ baseURL: url, viewport: { width: 1360, height: 860 }, ...options });
+  const context = await browser.newContext({ baseURL: url, viewport: WINDOW, ...options });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const broken = [];
@@ -128,10 +157,15 @@ export async function person(browser, url, account, options = {}) {
   return { context, page, broken };
 }
 
+const loaded = (page) =>
+  page.waitForFunction(() =>
+    [...document.querySelectorAll('[role=status] .sr-only')].every(({ textContent }) => textContent !== 'Loading'),
+  );
+
 /** Waits until nothing on the page loads any more. */
 export async function settled(page) {
   await page.getByRole('heading', { level: 1 }).first().waitFor();
-  await page.waitForFunction(() => document.querySelector('[role=status] .sr-only')?.textContent !== 'Loading');
+  await loaded(page);
 }
 
 /** Looks at what is on a page, as both themes and a phone show it. */
@@ -149,5 +183,19 @@ export async function look(page, name, wrong) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (overflow > 0) wrong.push(`${name}: ${overflow} pixels wider than a phone`);
   await page.screenshot({ path: join(SHOTS, `${name}-narrow.png`) });
-  await page.setViewportSize({ width: 1360, height: 860 });
+  await page.setViewportSize(WINDOW);
+}
+
+/** The names of the pictures that were taken for the user guide. */
+export const pictures = new Set();
+
+/** Takes a picture for the user guide: what the person sees at this moment of their work. */
+export async function guide(page, name) {
+  pictures.add(name);
+  await loaded(page);
+  // What was done a moment ago is not what the picture is about.
+  await page.locator('[aria-label=Dismiss]').evaluateAll((buttons) => buttons.map((button) => button.click()));
+  const picture = await page.screenshot({ animations: 'disabled' });
+  // Those that are kept are made smaller; otherwise it is enough that they can be taken.
+  writeFileSync(join(PICTURES, `${name}.png`), process.env.CONMAN_GUIDE ? smaller(picture) : picture);
 }

@@ -61,7 +61,7 @@ test('what others change is seen without asking, and a lost connection is told a
   await context.close();
 });
 
-test('what workers report is seen as they report it', async ({ browser, demo }) => {
+test('FLOW-CONFIG-007: what workers report is seen as they report it', async ({ browser, demo }) => {
   const environment = demo.environments.staging;
   const { page, broken, context } = await person(browser, demo.url, demo.accounts.app_admin);
   await page.goto(`/apps/${demo.app_id}/environments/${environment}`);

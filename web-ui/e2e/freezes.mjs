@@ -1,10 +1,14 @@
 // Freeze windows: made in plain words, seen where they bear on what one does, and set aside with a reason.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { apiOf, published } from './api.mjs';
 import { person, SHOTS, violations } from './browser.mjs';
 import { byRole, test } from './tests.mjs';
 
-test('a freeze is made, seen, heeded, set aside with a reason, and removed', async ({ browser, demo }) => {
+test('FLOW-CONFIG-008: a freeze is made, seen, heeded, set aside with a reason, and removed', async ({
+  browser,
+  demo,
+}) => {
   const staging = `/apps/${demo.app_id}/environments/${demo.environments.staging}`;
   const admin = await person(browser, demo.url, demo.accounts.app_admin);
   const manager = await person(browser, demo.url, demo.accounts.config_manager);
@@ -63,6 +67,18 @@ test('a freeze is made, seen, heeded, set aside with a reason, and removed', asy
   await byRole(save, 'button', 'Save', { exact: true }).click();
   await save.waitFor({ state: 'detached' });
 
+  // So does taking a value back to the catalog's default.
+  await page.goto(`${staging}/parameters?q=label_printer_mode`);
+  await byRole(page, 'button', 'To default: label_printer_mode').click();
+  const reset = byRole(page, 'dialog', 'To default: label_printer_mode');
+  assert.ok(await byRole(reset, 'button', 'To default').isDisabled());
+  await reset.getByLabel('Why the freeze is set aside').fill('It prints nothing');
+  assert.deepEqual(await violations(page), []);
+  await page.screenshot({ path: join(SHOTS, 'freeze-to-default.png') });
+  await byRole(reset, 'button', 'To default').click();
+  await reset.waitFor({ state: 'detached' });
+  await byRole(page, 'button', 'To default: label_printer_mode').waitFor({ state: 'detached' });
+
   // Every weekend from now on, in words.
   await page.goto(`${staging}?tab=freezes`);
   await byRole(page, 'button', 'Edit Inventory').click();
@@ -87,6 +103,57 @@ test('a freeze is made, seen, heeded, set aside with a reason, and removed', asy
   await byRole(page.getByRole('dialog'), 'button', 'Remove').click();
   await page.getByText('Never frozen').waitFor();
   for (const { broken, context } of [admin, manager]) {
+    assert.deepEqual(broken, []);
+    await context.close();
+  }
+});
+
+test('a deployment past a stage waits for two people, and one of them sets a freeze aside for it', async ({
+  browser,
+  demo,
+}) => {
+  const app = `/apps/${demo.app_id}`;
+  const prod = `${app}/environments/${demo.environments.prod}`;
+  const release = await published(demo, 'Say where the first aid box is', {
+    'docs/first-aid.md': 'Beside the door.\n',
+  });
+  await apiOf(demo, demo.accounts.config_manager)('POST', `${prod}/deploy`, { release_id: release.id });
+  const hour = 3_600_000;
+  const schedule = {
+    kind: 'once',
+    starts_at: new Date(Date.now() - hour).toISOString(),
+    ends_at: new Date(Date.now() + 2 * hour).toISOString(),
+  };
+  const window = { name: 'Inspection', banner: 'The inspectors are here.', schedule };
+  await apiOf(demo, demo.accounts.app_admin)('POST', `${prod}/freeze-windows`, window);
+
+  // Both find it on their lists. With the first approval it only waits on, and whoever may not set the freeze aside says yes.
+  const open = async (role) => {
+    const one = await person(browser, demo.url, demo.accounts[role]);
+    await byRole(one.page, 'link', new RegExp(`Approve deployment ${release.tag} on prod`)).click();
+    await byRole(one.page, 'heading', 'prod').waitFor();
+    await byRole(one.page, 'button', 'Approve', { exact: true }).click();
+    return one;
+  };
+  const reviewer = await open('reviewer');
+  const first = byRole(reviewer.page, 'dialog', `Approve ${release.tag} on prod`);
+  await first.getByText('It needs another approval').waitFor();
+  await byRole(first, 'button', 'Approve').click();
+  await reviewer.page.getByText('1 of 2 approvals').waitFor();
+  const admin = await open('app_admin');
+  const second = byRole(admin.page, 'dialog', `Approve ${release.tag} on prod`);
+  assert.ok(await byRole(second, 'button', 'Approve').isDisabled());
+  await second.getByLabel('Why the freeze is set aside').fill('The inspectors ask for it');
+  assert.deepEqual(await violations(admin.page), []);
+  await admin.page.screenshot({ path: join(SHOTS, 'deployment-approve.png') });
+  await byRole(second, 'button', 'Approve').click();
+  await admin.page.getByText('The inspectors ask for it').waitFor();
+  await byRole(admin.page, 'row', new RegExp(release.tag)).getByText('Succeeded').waitFor();
+  await byRole(admin.page, 'tab', 'Freezes').click();
+  await byRole(admin.page, 'button', 'Remove Inspection').click();
+  await byRole(admin.page.getByRole('dialog'), 'button', 'Remove').click();
+  await admin.page.getByText('Never frozen').waitFor();
+  for (const { broken, context } of [reviewer, admin]) {
     assert.deepEqual(broken, []);
     await context.close();
   }

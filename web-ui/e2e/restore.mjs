@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { person, SHOTS, violations } from './browser.mjs';
 import { byRole, test } from './tests.mjs';
 
-test('an earlier version is found by its instant and restored; with a critical value it becomes a draft', async ({
+test('FLOW-CONFIG-003: an earlier version is found by its instant and restored; with a critical value it becomes a draft', async ({
   browser,
   demo,
 }) => {

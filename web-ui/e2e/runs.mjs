@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { person, SHOTS, violations } from './browser.mjs';
 import { byRole, test } from './tests.mjs';
 
-test('parameters are frozen twice and compared, and a run ends and is run again', async ({ browser, demo }) => {
+test('FLOW-CONFIG-006: parameters are frozen twice and compared, and a run ends and is run again', async ({
+  browser,
+  demo,
+}) => {
   const app = `/apps/${demo.app_id}`;
   const { page, broken, context } = await person(browser, demo.url, demo.accounts.user);
   const freeze = async (factors) => {

@@ -4,7 +4,7 @@ use crate::actor::Member;
 use crate::error::{Error, FieldProblem, Rejection, Result};
 use crate::services::Workflow;
 use conman_domain::app::App;
-use conman_domain::catalog::{Catalog, Parameter};
+use conman_domain::catalog::{Catalog, DeclarationProblem, Parameter};
 use conman_domain::catalog_edit::{self, NotEditable, NotWidened, Widening};
 use conman_domain::changeset::{Changeset, ChangesetStatus};
 use conman_domain::environment::{Environment, Running};
@@ -234,7 +234,10 @@ fn added(found: &CatalogFiles, parameter: &Parameter, file: Option<&RepoPath>) -
     }
     let problems = parameter.problems();
     if !problems.is_empty() {
-        let field = |message| FieldProblem { pointer: "/parameter".to_owned(), message };
+        let field = |wrong: DeclarationProblem| FieldProblem {
+            pointer: format!("/parameter/{}", wrong.field),
+            message: wrong.message,
+        };
         return Err(Rejection::Invalid(problems.into_iter().map(field).collect()).into());
     }
     if let Some(path) = file {

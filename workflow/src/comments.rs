@@ -5,6 +5,7 @@ use crate::change::Change;
 use crate::error::{Error, Rejection, Result};
 use crate::fresh::fresh_id;
 use crate::services::Workflow;
+use crate::support::retrying;
 use conman_domain::changeset::{Comment, CommentPlace, CommentRevision};
 use conman_domain::id::{ChangesetId, CommentId};
 use conman_domain::policy::{self, ChangesetAction, CommentAction};
@@ -20,6 +21,8 @@ const MAX_LISTED: u64 = 5_000;
 /// A comment as it is written.
 #[derive(Debug, Clone)]
 pub struct NewComment {
+    /// Its id, if the writer chose one: sent twice, it is written once.
+    pub id: Option<CommentId>,
     /// What.
     pub body: String,
     /// The first comment of the thread that it answers.
@@ -37,8 +40,18 @@ impl Workflow {
         Ok(self.store().find(query).await?.items)
     }
 
-    /// Writes a comment.
+    /// Writes a comment; one that is there already, under the id that its writer chose, is answered again.
     pub async fn comment(
+        &self,
+        member: &Member,
+        id: ChangesetId,
+        new: NewComment,
+    ) -> Result<Versioned<Comment>> {
+        // Where the same comment is written twice at once, the slower one finds it there.
+        retrying(|| self.write_comment(member, id, new.clone())).await
+    }
+
+    async fn write_comment(
         &self,
         member: &Member,
         id: ChangesetId,
@@ -47,6 +60,16 @@ impl Workflow {
         let changeset = self.changeset(member, id).await?;
         policy::changeset(member.viewer(), &changeset.doc, ChangesetAction::Comment)?;
         check_body(&new.body)?;
+        if let Some(chosen) = new.id
+            && let Some(present) = self.store().get::<Comment>(&chosen.to_string()).await?
+        {
+            let comment = &present.doc;
+            let is_same = (comment.author_id, comment.changeset_id) == (member.actor.user_id, id)
+                && (comment.thread_id, &comment.place) == (new.thread_id, &new.place)
+                && (comment.body == new.body || comment.revision > 1);
+            let taken = || Error::conflict("id_taken", "another comment has this id; choose another one");
+            return if is_same { Ok(present) } else { Err(taken()) };
+        }
         if let Some(thread) = new.thread_id {
             let first = self
                 .comment_of(id, thread)
@@ -71,7 +94,7 @@ impl Workflow {
         }
         let at = self.now().await?;
         let comment = Comment {
-            id: fresh_id(),
+            id: new.id.unwrap_or_else(fresh_id),
             app_id: member.app_id(),
             changeset_id: id,
             thread_id: new.thread_id,

@@ -11,6 +11,7 @@ use conman_domain::access::Role;
 use conman_domain::changeset::Approval;
 use conman_domain::deployment::{Deployment, DeploymentEvent, DeploymentKind, DeploymentStatus};
 use conman_domain::environment::Environment;
+use conman_domain::freeze::FreezeOverride;
 use conman_domain::id::{DeploymentId, EnvironmentId, ReleaseId};
 use conman_domain::job::Work;
 use conman_domain::policy::{self, AppAction, DeploymentAction, EnvironmentAction, ReleaseAction};
@@ -237,11 +238,13 @@ impl Workflow {
         Ok(self.store().find(query).await?.items.into_iter().next())
     }
 
-    /// Gives one of the approvals that a deployment needs; the last one starts it.
+    /// Gives one of the approvals that a deployment needs; the last one starts it, also in a freeze that an app admin sets
+    /// aside with it.
     pub async fn approve_deployment(
         &self,
         member: &Member,
         id: DeploymentId,
+        when_frozen: WhenFrozen<'_>,
     ) -> Result<Versioned<Deployment>> {
         retrying(|| async {
             let before = self.deployment(member, id).await?;
@@ -251,6 +254,12 @@ impl Workflow {
             after.approvals.push(Approval { user_id: member.actor.user_id, approved_at: at });
             after.updated_at = at;
             let mut change = Change::by(&member.actor, Some(member.app_id()), at);
+            if let WhenFrozen::SetAside(..) = when_frozen {
+                let environment = self.environment(member, after.environment_id).await?;
+                let set_aside = self.heed_freezes(&mut change, &environment.doc, when_frozen).await?;
+                after.freeze_override = with_earlier(set_aside, after.freeze_override);
+                change.check(&environment);
+            }
             change.replace(&after, before.version);
             if after.approvals.len() as u64 >= u64::from(after.approvals_required) {
                 change.job(Work::DeployRelease { deployment_id: id });
@@ -284,6 +293,19 @@ impl Workflow {
         })
         .await?;
         self.deployment(member, id).await
+    }
+}
+
+/// A freeze that is set aside now, with what was set aside for the deployment before.
+fn with_earlier(now: Option<FreezeOverride>, before: Option<FreezeOverride>) -> Option<FreezeOverride> {
+    match (now, before) {
+        (Some(mut now), Some(before)) => {
+            let others = before.window_ids.into_iter().filter(|id| !now.window_ids.contains(id));
+            let others: Vec<_> = others.collect();
+            now.window_ids.extend(others);
+            Some(now)
+        }
+        (now, before) => now.or(before),
     }
 }
 

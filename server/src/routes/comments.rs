@@ -106,6 +106,9 @@ async fn list_comments(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WriteComment {
+    /// An id that the writer chooses: a comment that is sent twice with one is written once.
+    #[serde(default)]
+    id: Option<Uuid>,
     body: String,
     /// The first comment of the thread that it answers.
     #[serde(default)]
@@ -135,7 +138,8 @@ async fn write_comment(
     JsonBody(body): JsonBody<WriteComment>,
 ) -> Answer<(StatusCode, Tagged<CommentBody>)> {
     let place = body.place.map(|p| CommentPlace { revision: p.revision, path: p.path, line: p.line });
-    let new = NewComment { body: body.body, thread_id: body.thread_id.map(CommentId::new), place };
+    let (chosen, thread_id) = (body.id.map(CommentId::new), body.thread_id.map(CommentId::new));
+    let new = NewComment { id: chosen, body: body.body, thread_id, place };
     let comment = state.workflow.comment(&member, id, new).await?;
     Ok((StatusCode::CREATED, shown(&state, &member, &comment).await?))
 }

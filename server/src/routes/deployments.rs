@@ -268,18 +268,28 @@ async fn get_deployment(
     Ok(Json(body))
 }
 
+/// An approval of a deployment.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ApproveDeployment {
+    /// Why a freeze is set aside for it; for app admins.
+    #[serde(default)]
+    override_freeze: Option<String>,
+}
+
 /// Gives one of the approvals that a deployment needs; the last one starts it.
 #[utoipa::path(post, path = "/api/apps/{appId}/deployments/{deploymentId}/approvals", operation_id = "approve_deployment",
     tag = "deployments",
     params(("appId" = Uuid, Path, description = "The app"), ("deploymentId" = Uuid, Path, description = "The deployment")),
-    request_body = super::shared::Nothing, responses((status = 200, description = "Approved", body = DeploymentBody)))]
+    request_body = ApproveDeployment, responses((status = 200, description = "Approved", body = DeploymentBody)))]
 async fn approve_deployment(
     State(state): State<AppState>,
     member: AppMember,
     PathId(id): PathId<DeploymentId>,
-    _nothing: JsonBody<super::shared::Nothing>,
+    JsonBody(body): JsonBody<ApproveDeployment>,
 ) -> Answer<Json<DeploymentBody>> {
-    let deployment = state.workflow.approve_deployment(&member, id).await?;
+    let when_frozen = WhenFrozen::of(&member, body.override_freeze.as_deref());
+    let deployment = state.workflow.approve_deployment(&member, id, when_frozen).await?;
     Ok(Json(DeploymentBody::of(&state, &member, &deployment.doc).await?))
 }
 

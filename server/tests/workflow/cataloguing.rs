@@ -90,9 +90,16 @@ async fn a_form_that_cannot_be_granted_makes_nothing(h: &Harness) {
     let forms = h.author().at("/catalog/parameters");
     let add = async |parameter: Value| h.author().post(&forms, &json!({"parameter": parameter})).await;
     add(json!({"name": "beds", "type": "int"})).await.refused(409, "parameter_exists");
-    let problem = add(json!({"name": "x", "type": "enum"})).await.refused(400, "invalid");
-    assert_eq!(problem["errors"][0]["pointer"], "/parameter", "{problem}");
-    add(json!({"name": "x", "type": "int", "min": 3, "max": 2})).await.refused(400, "invalid");
+    for (parameter, field) in [
+        (json!({"name": "x", "type": "enum"}), "allowed_values"),
+        (json!({"name": "x", "type": "int", "allowed_values": ["a"]}), "allowed_values"),
+        (json!({"name": "x", "type": "int", "min": 3, "max": 2}), "min"),
+        (json!({"name": "x", "type": "bool", "max": 2}), "max"),
+        (json!({"name": "x", "type": "int", "max": 2, "default": 3}), "default"),
+    ] {
+        let problem = add(parameter).await.refused(400, "invalid");
+        assert_eq!(problem["errors"][0]["pointer"], format!("/parameter/{field}"), "{problem}");
+    }
     let problem = add(json!({"name": "x", "type": "colour"})).await.refused(400, "invalid");
     assert_eq!(problem["errors"][0]["pointer"], "/parameter/type", "{problem}");
     add(json!({"name": "x", "type": "int", "unheard": 1})).await.refused(400, "invalid");

@@ -5,6 +5,7 @@ use serde_json::json;
 
 on_both! {
     people_talk_about_lines,
+    a_comment_that_is_sent_twice_is_written_once,
 }
 
 /// Threads, places that exist, edits by their author alone, and earlier texts that stay on record.
@@ -68,4 +69,29 @@ async fn people_talk_about_lines(h: &Harness) {
         h.audited(first["id"].as_str().unwrap()).await,
         ["comment.written", "comment.edited", "comment.edited", "comment.resolved"]
     );
+}
+
+/// The writer chooses an id; whoever sends the same again, even at once, gets what is there.
+async fn a_comment_that_is_sent_twice_is_written_once(h: &Harness) {
+    let change = h.author().edits("pages/a.yml", "name: a\n").submits().await;
+    let path = h.author().at(&format!("/changesets/{}/comments", change.id));
+    let id = "0190c0de-0000-7000-8000-000000000001";
+    let comment = json!({"id": id, "body": "Why?"});
+    let (rita, again) = (h.reviewer(), h.reviewer());
+    let (one, other) = tokio::join!(rita.post(&path, &comment), again.post(&path, &comment));
+    assert_eq!((&one.ok()["id"], &other.ok()["id"]), (&json!(id), &json!(id)));
+    let written = async || h.reviewer().get(&path).await.ok()["data"].as_array().unwrap().len();
+    assert_eq!(written().await, 1);
+    // Edited meanwhile, it is still the same comment.
+    h.reviewer().patch(&format!("{path}/{id}"), &json!({"body": "Why not?"})).await.ok();
+    assert_eq!(h.reviewer().post(&path, &comment).await.ok()["body"], "Why not?");
+    // An id stands for one comment only.
+    h.author().post(&path, &comment).await.refused(409, "id_taken");
+    let elsewhere = json!({"id": id, "body": "Why?", "place": {"revision": 1, "path": "pages/a.yml"}});
+    h.reviewer().post(&path, &elsewhere).await.refused(409, "id_taken");
+    let other = json!({"id": "0190c0de-0000-7000-8000-000000000002", "body": "And then?"});
+    h.reviewer().post(&path, &other).await.ok();
+    let changed = json!({"id": other["id"], "body": "And now?"});
+    h.reviewer().post(&path, &changed).await.refused(409, "id_taken");
+    assert_eq!(written().await, 2);
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 on_both! {
     flow_config_008_a_frozen_environment_refuses_writes,
     a_deployment_that_would_start_in_a_freeze_does_not_happen,
+    an_approval_sets_aside_the_freeze_that_came_meanwhile,
     an_app_admin_sets_a_freeze_aside_once,
     a_recurring_freeze_is_told_and_heeded,
     only_app_admins_make_freezes,
@@ -115,6 +116,27 @@ async fn a_deployment_that_would_start_in_a_freeze_does_not_happen(h: &Harness) 
     assert_eq!(h.environment("prod").await["running"], Value::Null);
     // The other environments are not frozen.
     h.deploys(&release, "dev").await;
+}
+
+/// An app admin who approves may set the freeze aside that began meanwhile; nobody else may.
+async fn an_approval_sets_aside_the_freeze_that_came_meanwhile(h: &Harness) {
+    let release = h.released(&[("pages/a.yml", "name: a\n")]).await;
+    let asked = h.manager().asks_to_deploy(&release, "prod").await.ok();
+    h.freezes_now("prod").await.ok();
+    let path = h.admin().at(&format!("/deployments/{}", asked["id"].as_str().unwrap()));
+    let approvals = format!("{path}/approvals");
+    let with_reason = |reason: &str| json!({"override_freeze": reason});
+    h.reviewer().post(&approvals, &with_reason("I want to.")).await.refused(403, "forbidden");
+    h.reviewer().post(&approvals, &json!({})).await.ok();
+    let silent = h.admin().post(&approvals, &with_reason(" ")).await.refused(400, "invalid");
+    assert_eq!(silent["errors"][0]["pointer"], "/override_freeze");
+    let asked = h.admin().post(&approvals, &with_reason("The ward waits for it.")).await;
+    let ended = h.deployment_ends(asked).await;
+    assert_eq!(
+        (&ended["state"], &ended["freeze_override"]["reason"]),
+        (&json!("succeeded"), &json!("The ward waits for it.")),
+        "{ended}"
+    );
 }
 
 async fn an_app_admin_sets_a_freeze_aside_once(h: &Harness) {

@@ -1,8 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { FileClock } from 'lucide-react';
 import { listAuditEventsOptions } from '../api/gen/@tanstack/react-query.gen';
+import { told } from '../features/audit/told';
+import { About } from '../features/jobs/About';
+import { useSubjects } from '../features/jobs/useSubjects';
 import { inputLook } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
+import { words } from '../ui/Status';
 import { Empty, Loaded } from '../ui/states';
 import { Pager, Table } from '../ui/Table';
 import { Time } from '../ui/Time';
@@ -22,6 +26,7 @@ export function Audit() {
       },
     }),
   );
+  const subjectOf = useSubjects(appId);
   const filter = (label: string, key: 'action' | 'q', hint: string) => (
     <form
       onSubmit={(event) => {
@@ -59,22 +64,33 @@ export function Audit() {
               <Empty icon={FileClock} title="No such events" />
             ) : (
               <>
-                <Table label="Events" head={['When', 'Who', 'What', 'Change', 'From']}>
+                <Table label="Events" head={['When', 'Who', 'What', 'About', 'Details', 'From']}>
                   {data.map((event) => (
                     <tr key={event.id}>
                       <td className="text-soft">
                         <Time at={event.happened_at} />
                       </td>
                       <td className="whitespace-nowrap">{event.actor}</td>
-                      <td className="font-mono text-sm whitespace-nowrap">{event.action}</td>
+                      <td className="whitespace-nowrap" title={event.action}>
+                        {words(event.action.replace('.', ' '))}
+                      </td>
+                      <td className="max-w-72">
+                        <About subject={subjectOf(event.entity_id)} />
+                      </td>
                       <td className="max-w-md">
                         <details>
-                          <summary className="w-fit cursor-pointer rounded text-accent">
-                            {event.entity} <span className="font-mono text-xs">{event.entity_id.slice(-12)}</span>
+                          <summary className="w-fit cursor-pointer rounded text-soft">
+                            {told(event.after) || told(event.before) || 'Details'}
                           </summary>
                           <pre className="mt-1 rounded bg-sunken p-2 font-mono text-xs break-all whitespace-pre-wrap">
                             {JSON.stringify(
-                              { before: event.before, after: event.after, request: event.request_id },
+                              {
+                                action: event.action,
+                                [event.entity]: event.entity_id,
+                                before: event.before,
+                                after: event.after,
+                                request: event.request_id,
+                              },
                               null,
                               2,
                             )}

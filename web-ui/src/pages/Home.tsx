@@ -1,60 +1,20 @@
-import { useQueries, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Boxes, Inbox, Plus } from 'lucide-react';
-import {
-  listAppsOptions,
-  listChangesetsOptions,
-  listDraftsOptions,
-  listEnvironmentsOptions,
-  meOptions,
-} from '../api/gen/@tanstack/react-query.gen';
-import { ChangesetRows } from '../features/changes/ChangesetRows';
-import { waitsFor } from '../features/changes/waiting';
+import { Boxes, Plus } from 'lucide-react';
+import { listAppsOptions, meOptions } from '../api/gen/@tanstack/react-query.gen';
 import { StageChips } from '../features/environments/StageChips';
+import { useWaiting } from '../features/home/useWaiting';
+import { WaitingList } from '../features/home/WaitingList';
 import { paths } from '../paths';
 import { buttonLook } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
-import { Status, words } from '../ui/Status';
+import { Badge, words } from '../ui/Status';
 import { Empty, ErrorPanel, Loaded, Skeleton } from '../ui/states';
-import { Time } from '../ui/Time';
-import { live } from '../util/act';
-
-/** States in which a changeset waits for somebody. */
-const OPEN = ['in_review', 'approved', 'conflicted', 'needs_revalidation', 'changes_requested', 'draft'];
 
 export function Home() {
   const me = useQuery(meOptions());
   const apps = useQuery(listAppsOptions({ query: { limit: 200 } }));
-  const list = apps.data?.data ?? [];
-  const changesets = useQueries({
-    queries: list.map(({ id }) => ({
-      ...listChangesetsOptions({ path: { appId: id }, query: { limit: 200 } }),
-      ...live,
-    })),
-  });
-  const environments = useQueries({
-    queries: list.map(({ id }) => ({ ...listEnvironmentsOptions({ path: { appId: id } }), ...live })),
-  });
-  const stages = list.flatMap(({ id }, at) =>
-    (environments[at]?.data?.data ?? []).map((stage) => ({ app: id, stage })),
-  );
-  const drafts = useQueries({
-    queries: stages.map(({ app, stage }) => ({
-      ...listDraftsOptions({ path: { appId: app, envId: stage.id }, query: { state: 'pending_approval' } }),
-      ...live,
-    })),
-  });
-  const waitingDrafts = stages.flatMap(({ app, stage }, at) =>
-    (drafts[at]?.data?.data ?? [])
-      .filter(({ allowed_actions }) => allowed_actions.includes('approve'))
-      .map((draft) => ({ app, stage, draft })),
-  );
-  const waiting = list.map((app, at) => ({
-    app,
-    changesets: (changesets[at]?.data?.data ?? []).filter((one) => OPEN.includes(one.state) && waitsFor(one)),
-  }));
-  const isWaiting = waitingDrafts.length > 0 || waiting.some((one) => one.changesets.length > 0);
-  const failed = changesets.find((query) => query.isError && !query.data);
+  const waiting = useWaiting(apps.data?.data ?? []);
   const canCreate = me.data?.allowed_actions.includes('create_app');
   return (
     <Page
@@ -67,39 +27,14 @@ export function Home() {
         )
       }
     >
-      <Panel title="Waiting for me">
-        {failed && <ErrorPanel error={failed.error} />}
-        {(apps.isPending || changesets.some((query) => query.isPending)) && <Skeleton />}
-        {apps.isSuccess && !failed && !isWaiting && changesets.every((query) => query.isSuccess) && (
-          <Empty icon={Inbox} title="Nothing waits for you">
-            Reviews, drafts to approve, conflicts and changesets to queue appear here.
-          </Empty>
-        )}
-        {waitingDrafts.map(({ app, stage, draft }) => (
-          <Link
-            key={draft.id}
-            to={paths.draft(app, stage.id, draft.id)}
-            className="flex flex-wrap items-center gap-3 border-b border-line px-4 py-2 hover:bg-hover"
-          >
-            <span className="min-w-48 flex-1">
-              <span className="font-medium">
-                {Object.keys(draft.changes).join(', ')} in {stage.name}
-              </span>
-              <span className="block text-sm text-soft">
-                {draft.edited_by.name}, <Time at={draft.created_at} />: {draft.reason}
-              </span>
-            </span>
-            <Status state={draft.state} />
-          </Link>
-        ))}
-        {waiting.map(
-          ({ app, changesets: ours }) =>
-            ours.length > 0 && (
-              <div key={app.id}>
-                {list.length > 1 && <h3 className="px-4 pt-3 text-sm text-soft">{app.name}</h3>}
-                <ChangesetRows app={app.id} list={ours} />
-              </div>
-            ),
+      <Panel title="Waiting for me" aside={waiting.list.length > 0 && <Badge>{waiting.list.length}</Badge>}>
+        {waiting.error !== undefined && <ErrorPanel error={waiting.error} />}
+        {apps.isPending || waiting.isPending ? (
+          <Skeleton />
+        ) : (
+          (waiting.list.length > 0 || (apps.isSuccess && waiting.error === undefined)) && (
+            <WaitingList list={waiting.list} />
+          )
         )}
       </Panel>
       <h2 className="text-lg">Apps</h2>
@@ -119,7 +54,7 @@ export function Home() {
             </Panel>
           ) : (
             <ul className="grid gap-3 sm:grid-cols-2">
-              {data.map((app, at) => (
+              {data.map((app) => (
                 <li key={app.id}>
                   <Link
                     to={paths.app(app.id)}
@@ -129,7 +64,7 @@ export function Home() {
                       <span className="text-lg font-semibold">{app.name}</span>
                       <span className="text-sm text-soft">{words(app.role)}</span>
                     </span>
-                    <StageChips stages={environments[at]?.data?.data ?? []} />
+                    <StageChips stages={waiting.stages(app.id)} />
                   </Link>
                 </li>
               ))}

@@ -3,6 +3,8 @@ import { Link } from '@tanstack/react-router';
 import { Wrench } from 'lucide-react';
 import { listJobsOptions } from '../api/gen/@tanstack/react-query.gen';
 import type { ListJobsData } from '../api/gen/types.gen';
+import { About } from '../features/jobs/About';
+import { useSubjects } from '../features/jobs/useSubjects';
 import { paths } from '../paths';
 import { Select } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
@@ -25,6 +27,12 @@ const STATES = ['queued', 'running', 'succeeded', 'failed', 'canceled'];
 const NAMES: Record<string, string> = { msuite_submit: 'Submit validation' };
 type Query = NonNullable<ListJobsData['query']>;
 
+/** The id of what a job is about. */
+const idIn = (subject: unknown) => {
+  const { changeset_id, release_id, deployment_id } = subject as Record<string, string | undefined>;
+  return changeset_id ?? release_id ?? deployment_id;
+};
+
 /** What a kind of job is called. */
 export const jobName = (type: string) => NAMES[type] ?? words(type);
 
@@ -38,6 +46,7 @@ export function Jobs() {
     ...(search.state ? { state: search.state } : {}),
   } as Query;
   const jobs = useQuery({ ...listJobsOptions({ path: { appId }, query }), ...live });
+  const subjectOf = useSubjects(appId);
   const choices = (any: string, list: string[], name: (one: string) => string) => [
     { value: '', label: any },
     ...list.map((one) => ({ value: one, label: name(one) })),
@@ -71,7 +80,7 @@ export function Jobs() {
               <Empty icon={Wrench} title="No such jobs" />
             ) : (
               <>
-                <Table label="Jobs" head={['Kind', 'State', 'Attempt', 'Asked for', 'Ended']}>
+                <Table label="Jobs" head={['Kind', 'About', 'State', 'Attempt', 'Asked for', 'Ended']}>
                   {data.map((job) => (
                     <tr key={job.id}>
                       <td>
@@ -79,6 +88,9 @@ export function Jobs() {
                           {jobName(job.type)}
                         </Link>
                         {job.failure && <span className="block max-w-md text-sm text-bad">{job.failure.reason}</span>}
+                      </td>
+                      <td>
+                        <About subject={subjectOf(idIn(job.subject))} />
                       </td>
                       <td>
                         <Status state={job.state} />

@@ -92,13 +92,15 @@ function People({ app }: { app: string }) {
                 <td>{member.email}</td>
                 <td>
                   {member.allowed_actions.includes('change_role') ? (
-                    <Select
-                      label={`Role of ${member.name}`}
-                      hideLabel
-                      value={member.role}
-                      onChange={(event) => role.mutate({ member, to: event.target.value as Role })}
-                      choices={roleChoices}
-                    />
+                    <div className="min-w-36">
+                      <Select
+                        label={`Role of ${member.name}`}
+                        hideLabel
+                        value={member.role}
+                        onChange={(event) => role.mutate({ member, to: event.target.value as Role })}
+                        choices={roleChoices}
+                      />
+                    </div>
                   ) : (
                     words(member.role)
                   )}

@@ -77,7 +77,9 @@ export function Overview() {
           </Loaded>
         </Panel>
         <Panel title="Releases" aside={all(paths.releases(appId))}>
-          <Loaded query={releases}>{({ data }) => <ReleaseRows app={appId} list={data} />}</Loaded>
+          <Loaded query={releases}>
+            {({ data }) => <ReleaseRows app={appId} list={data} stages={stages.data?.data ?? []} />}
+          </Loaded>
         </Panel>
       </div>
     </Page>

@@ -86,7 +86,7 @@ export function QueuePage() {
                 onOrder={(next) => order.mutate(next)}
               >
                 {(changeset) => (
-                  <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+                  <div className="flex flex-wrap items-center gap-x-3 gap-y-1 pr-2">
                     {may('draft_release') && !changeset.release_id && (
                       <input
                         type="checkbox"

@@ -99,11 +99,10 @@ function Builder({ path, release }: { path: Path; release: Release }) {
         <div className="flex min-w-0 flex-col gap-4">
           <Members path={path} release={release} canEdit={may('edit')} />
           {may('assemble') && (
-            <Panel title="If a changeset does not fit">
-              <div className="p-3">
+            <Panel>
+              <div className="px-4 py-3">
                 <Select
                   label="If a changeset does not fit"
-                  hideLabel
                   value={onIsolation}
                   onChange={(event) => setOnIsolation(event.target.value as OnIsolation)}
                   choices={[

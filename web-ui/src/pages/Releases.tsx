@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { listReleasesOptions } from '../api/gen/@tanstack/react-query.gen';
+import { listEnvironmentsOptions, listReleasesOptions } from '../api/gen/@tanstack/react-query.gen';
 import { ReleaseRows } from '../features/releases/ReleaseRows';
 import { paths } from '../paths';
 import { buttonLook } from '../ui/Button';
@@ -17,6 +17,7 @@ export function Releases() {
     ...listReleasesOptions({ path: { appId }, query: { page: search.page ?? 1, limit: 50 } }),
     ...live,
   });
+  const stages = useQuery({ ...listEnvironmentsOptions({ path: { appId } }), ...live });
   return (
     <Page
       title="Releases"
@@ -30,7 +31,7 @@ export function Releases() {
         <Loaded query={releases}>
           {({ data, page, limit, total }) => (
             <>
-              <ReleaseRows app={appId} list={data} />
+              <ReleaseRows app={appId} list={data} stages={stages.data?.data ?? []} />
               <Pager page={page} limit={limit} total={total} onPage={(next) => change({ page: next })} />
             </>
           )}

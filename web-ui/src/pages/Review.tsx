@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { MessageSquare } from 'lucide-react';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import {
   getChangesetDiffOptions,
   getChangesetOptions,
   listCommentsOptions,
   listRevisionsOptions,
+  meOptions,
 } from '../api/gen/@tanstack/react-query.gen';
 import type { Changeset, SemanticChange, ValidatedRevision } from '../api/gen/types.gen';
 import { Actions } from '../features/changes/Actions';
@@ -16,6 +17,7 @@ import { SemanticList } from '../features/changes/SemanticList';
 import { Approvals, Impacts, Revisions } from '../features/changes/Standing';
 import { Thread, threadsOf } from '../features/changes/Thread';
 import { useDrafts } from '../features/changes/useDrafts';
+import { useKeys } from '../features/shell/useKeys';
 import { paths } from '../paths';
 import { Button } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
@@ -69,7 +71,8 @@ function Reviewed({ path, changeset, revisions }: ReviewedProps) {
   });
   const comments = useQuery({ ...listCommentsOptions({ path }), ...live });
   const drafts = useDrafts(path);
-  const threads = threadsOf(comments.data?.data ?? []);
+  const me = useQuery(meOptions());
+  const threads = useMemo(() => threadsOf(comments.data?.data ?? []), [comments.data]);
   const files = raw.data && 'files' in raw.data ? raw.data.files : [];
   const jump = (to: SemanticChange) => {
     change(
@@ -77,6 +80,7 @@ function Reviewed({ path, changeset, revisions }: ReviewedProps) {
       true,
     );
   };
+  useKeys({ f: () => change({ tab: 'files' }, true) });
   const general = threads.filter((thread) => !thread[0]?.place);
   const canComment = changeset.allowed_actions.includes('comment');
   return (
@@ -94,6 +98,17 @@ function Reviewed({ path, changeset, revisions }: ReviewedProps) {
               , in{' '}
               <Link to={paths.release(path.appId, changeset.release_id)} className="text-accent hover:underline">
                 {changeset.release_tag ?? 'a draft release'}
+              </Link>
+            </>
+          )}
+          {me.data?.id === changeset.author.id && (
+            <>
+              , edited in{' '}
+              <Link
+                to={paths.workspace(path.appId, changeset.workspace_id)}
+                className="rounded text-accent hover:underline"
+              >
+                your workspace
               </Link>
             </>
           )}

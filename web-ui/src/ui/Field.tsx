@@ -57,7 +57,7 @@ export function Select({ label, choices, hideLabel, ...select }: SelectProps) {
       <label htmlFor={id} className={hideLabel ? 'sr-only' : 'font-medium'}>
         {label}
       </label>
-      <select {...select} id={id} className={`${inputLook} pr-1`}>
+      <select {...select} id={id} className={`${inputLook} min-w-24 pr-1`}>
         {choices.map((choice) => (
           <option key={choice.value} value={choice.value}>
             {choice.label}

@@ -2,6 +2,7 @@
 
 use crate::commands::arguments::asks_for_help;
 use crate::commands::cargo::{build_conman, cargo};
+use crate::commands::web_ui;
 use crate::failure::{Failure, Outcome};
 use crate::servers::Servers;
 use crate::shell;
@@ -18,6 +19,8 @@ Builds a bench, optimised, and runs it. Each prints one JSON object per configur
     streams      from a save to the last client of the server's stream
     reads        values over HTTP, against a bare handler
     rebuild      what a server reads before its first answer, by the length of the history
+    console      what the console's pages weigh and how long they take in a browser, e.g. --rounds 5; with --debug first,
+                 against a debug binary
 
 The servers that `store`, `distribute`, `reads` and `rebuild` need are started for them, unless CONMAN_TEST_MONGODB and
 CONMAN_TEST_POSTGRES name some.";
@@ -89,6 +92,9 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<()> {
         println!("{HELP}");
         return Ok(());
     };
+    if name == "console" {
+        return console(rest);
+    }
     let mut benches = Vec::from_iter(BENCHES.iter().filter(|bench| bench.name == name));
     if benches.is_empty() {
         return Err(Failure::new(format!("there is no bench `{name}`\n\n{HELP}")));
@@ -120,5 +126,19 @@ fn run(bench: &Bench, arguments: &[String]) -> Outcome<()> {
     }
     // Nothing but the bench's own lines goes to standard output: they are read by programs.
     let status = shell::status(&mut command)?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("the bench ended with {status}"))) }
+}
+
+/// Measures the console in a browser. What it is measured against is told in each line.
+fn console(rest: &[String]) -> Outcome<()> {
+    let (profile, build, rest) = match rest.split_first() {
+        Some((flag, rest)) if flag == "--debug" => ("dev", "debug", rest),
+        _ => ("release", "release", rest),
+    };
+    web_ui::build_if_stale()?;
+    let conman = build_conman(profile)?;
+    let mut bench = web_ui::npm(&["run", "--silent", "bench", "--", "--build", build])?;
+    bench.args(rest).env("CONMAN_BIN", conman);
+    let status = shell::status(&mut bench)?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("the bench ended with {status}"))) }
 }

@@ -1,6 +1,6 @@
 //! From a word to a command.
 
-use crate::commands::{bench, build, fuzz, generate, run, servers, test, tidy};
+use crate::commands::{bench, build, fuzz, generate, guide, run, servers, test, tidy};
 use crate::failure::{Failure, Outcome};
 
 const HELP: &str = "\
@@ -10,6 +10,7 @@ cargo xtask COMMAND
     test      everything that must hold, on real servers
     tidy      check the arrows between crates and the rules of the house
     gen       write what is generated from the code
+    guide     take the pictures of the user guide
     bench     measure speed against the floors
     build     build the binary to ship
     fuzz      throw random input at the parsers
@@ -28,6 +29,7 @@ pub(crate) fn dispatch(arguments: &[String]) -> Outcome<()> {
         "test" => test::command(rest),
         "tidy" => tidy::command(rest),
         "gen" => generate::command(rest),
+        "guide" => guide::command(rest),
         "bench" => bench::command(rest),
         "build" => build::command(rest),
         "fuzz" => fuzz::command(rest),

@@ -7,6 +7,7 @@ pub(crate) mod cargo;
 mod dispatch;
 mod fuzz;
 mod generate;
+mod guide;
 mod run;
 mod servers;
 mod test;

@@ -166,6 +166,16 @@ export type Approval = {
 };
 
 /**
+ * An approval of a deployment.
+ */
+export type ApproveDeployment = {
+    /**
+     * Why a freeze is set aside for it; for app admins.
+     */
+    override_freeze?: string | null;
+};
+
+/**
  * The version whose values were looked at beside the draft.
  */
 export type ApproveDraft = {
@@ -3619,6 +3629,10 @@ export type Workspaces = {
  */
 export type WriteComment = {
     body: string;
+    /**
+     * An id that the writer chooses: a comment that is sent twice with one is written once.
+     */
+    id?: string | null;
     place?: CommentPlace | null;
     /**
      * The first comment of the thread that it answers.
@@ -5629,7 +5643,7 @@ export type GetDeploymentResponses = {
 export type GetDeploymentResponse = GetDeploymentResponses[keyof GetDeploymentResponses];
 
 export type ApproveDeploymentData = {
-    body: Nothing;
+    body: ApproveDeployment;
     path: {
         /**
          * The app

@@ -54,6 +54,13 @@ export const zAppSource = z.union([
 ]);
 
 /**
+ * An approval of a deployment.
+ */
+export const zApproveDeployment = z.object({
+    override_freeze: z.string().nullish()
+});
+
+/**
  * The version whose values were looked at beside the draft.
  */
 export const zApproveDraft = z.object({
@@ -2265,6 +2272,7 @@ export const zWorkspaces = z.object({
  */
 export const zWriteComment = z.object({
     body: z.string(),
+    id: z.uuid().nullish(),
     place: zCommentPlace.nullish(),
     thread_id: z.uuid().nullish()
 });
@@ -2597,7 +2605,7 @@ export const zGetDeploymentPath = z.object({
  */
 export const zGetDeploymentResponse = zDeployment;
 
-export const zApproveDeploymentBody = zNothing;
+export const zApproveDeploymentBody = zApproveDeployment;
 
 export const zApproveDeploymentPath = z.object({
     appId: z.uuid(),

@@ -2,7 +2,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { addParameter } from '../../api/gen/sdk.gen';
 import type { ParameterCategory, ParameterType } from '../../api/gen/types.gen';
-import { fieldErrors, formError } from '../../api/problem';
+import { fieldErrors, formError, problemOf } from '../../api/problem';
 import { paths } from '../../paths';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
@@ -39,6 +39,9 @@ const FLAGS = [
   ['excluded_from_runs', 'Runs leave it out of their parameter sets'],
 ] as const;
 
+/** The fields that say themselves what is wrong with them. */
+const SHOWN = ['name', 'default', 'min', 'max', 'allowed_values', 'group', 'description', 'owner'];
+
 type ParameterFormProps = { app: string; groups: string[]; onClose: () => void };
 
 /** Declares a parameter that is not there yet, by a changeset that is submitted at once. */
@@ -52,7 +55,10 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
     max: given(wish.type, wish.max),
   };
   const allowed = givenList(wish.type, wish.allowed);
-  const isRead = [...Object.values(read), allowed].every((one) => !('problem' in one));
+  const hasBounds = ['int', 'number', 'duration'].includes(wish.type);
+  const hasChoices = wish.type !== 'bool' && wish.type !== 'json';
+  const typed = [read.default, ...(hasBounds ? [read.min, read.max] : []), ...(hasChoices ? [allowed] : [])];
+  const isRead = typed.every((one) => !('problem' in one));
   const add = useAct(
     () => {
       const part = (name: 'default' | 'min' | 'max') => {
@@ -73,9 +79,10 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
             excluded_from_runs: wish.excluded_from_runs,
             deprecated: false,
             ...part('default'),
-            ...part('min'),
-            ...part('max'),
-            ...('values' in allowed && allowed.values.length > 0 ? { allowed_values: allowed.values } : {}),
+            ...(hasBounds ? { ...part('min'), ...part('max') } : {}),
+            ...(hasChoices && 'values' in allowed && allowed.values.length > 0
+              ? { allowed_values: allowed.values }
+              : {}),
             ...(wish.category ? { category: wish.category } : {}),
             ...(wish.owner.trim() ? { owner: wish.owner.trim() } : {}),
           },
@@ -91,9 +98,9 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
     },
   );
   const errors = fieldErrors(add.error);
+  const isTaken = problemOf(add.error).code === 'parameter_exists';
   const field = (name: string) => errors[`parameter.${name}`];
-  const hasBounds = ['int', 'number', 'duration'].includes(wish.type);
-  const problemOf = (name: 'default' | 'min' | 'max') => {
+  const wrong = (name: 'default' | 'min' | 'max') => {
     const one = read[name];
     return 'problem' in one ? one.problem : field(name);
   };
@@ -118,21 +125,8 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
       }
     >
       <div className="flex flex-col gap-1">
-        <FormError
-          error={formError(add.error, [
-            'parameter',
-            'parameter.name',
-            'parameter.default',
-            'parameter.min',
-            'parameter.max',
-            'parameter.owner',
-            'file',
-          ])}
-        />
-        {errors.parameter && (
-          <p role="alert" className="text-bad">
-            {errors.parameter}
-          </p>
+        {!isTaken && (
+          <FormError error={formError(add.error, SHOWN.map((name) => `parameter.${name}`).concat('file'))} />
         )}
         <div className="grid gap-x-3 sm:grid-cols-2">
           <TextField
@@ -140,7 +134,7 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
             hint="As programs read it, for example sms_daily_limit"
             spellCheck={false}
             value={wish.name}
-            error={field('name')}
+            error={isTaken ? problemOf(add.error).detail : field('name')}
             onChange={(event) => set({ name: event.target.value })}
           />
           <Select
@@ -153,13 +147,14 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
             label="Description"
             hint="What it does, for people"
             value={wish.description}
+            error={field('description')}
             onChange={(event) => set({ description: event.target.value })}
           />
           <TextField
             label="Default"
             hint={wish.type === 'bool' ? 'true or false' : 'Where an environment gives no value'}
             value={wish.default}
-            error={problemOf('default')}
+            error={wrong('default')}
             onChange={(event) => set({ default: event.target.value })}
           />
           {hasBounds && (
@@ -167,18 +162,18 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
               <TextField
                 label="At least"
                 value={wish.min}
-                error={problemOf('min')}
+                error={wrong('min')}
                 onChange={(event) => set({ min: event.target.value })}
               />
               <TextField
                 label="At most"
                 value={wish.max}
-                error={problemOf('max')}
+                error={wrong('max')}
                 onChange={(event) => set({ max: event.target.value })}
               />
             </>
           )}
-          {wish.type !== 'bool' && wish.type !== 'json' && (
+          {hasChoices && (
             <TextArea
               label="Allowed values"
               hint={wish.type === 'enum' ? 'One a line' : 'One a line; any, if there is none'}
@@ -192,6 +187,7 @@ export function ParameterForm({ app, groups, onClose }: ParameterFormProps) {
             hint="The heading it stands under"
             list="groups"
             value={wish.group}
+            error={field('group')}
             onChange={(event) => set({ group: event.target.value })}
           />
           <datalist id="groups">

@@ -15,6 +15,7 @@ import { Dialog } from '../../ui/Dialog';
 import { TextArea } from '../../ui/Field';
 import { FormError } from '../../ui/states';
 import { useAct } from '../../util/act';
+import { useKeys } from '../shell/useKeys';
 import type { Drafts } from './useDrafts';
 
 type Path = { appId: string; changesetId: string };
@@ -53,6 +54,12 @@ export function Actions({ path, changeset, shown, isNewest, drafts }: ActionsPro
   const draft = useAct(() => moveChangesetToDraft(nothing), { done: 'Back in draft' });
   const clone = useAct(() => cloneChangeset(nothing), {
     onDone: ({ data }) => data && navigate({ to: paths.changeset(path.appId, data.id) }),
+  });
+  const decideOn = (one: Verdict) => may(one) && isNewest && setVerdict(one);
+  useKeys({
+    a: () => decideOn('approve'),
+    r: () => decideOn('request_changes'),
+    'mod+Enter': () => verdict !== undefined && !decide.isPending && decide.mutate(),
   });
   const verb = VERDICTS.find(([one]) => one === verdict)?.[1];
   return (

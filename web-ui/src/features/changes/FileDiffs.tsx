@@ -1,5 +1,5 @@
 import { ChevronDown, ChevronRight, MessageSquarePlus } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { memo, useMemo, useState } from 'react';
 import type { DiffLine, FileDiff } from '../../api/gen/types.gen';
 import { Badge, type Tone, words } from '../../ui/Status';
 import { blocksOf, changedPart, type Paired } from './rows';
@@ -30,16 +30,27 @@ type FileProps = {
   file: FileDiff;
   isSplit: boolean;
   isViewed?: boolean;
-  onViewed?: (viewed: boolean) => void;
+  onViewed?: (file: FileDiff, viewed: boolean) => void;
   threads?: Threads;
   /** What is said about the file, but not about a line that is shown. */
   apart?: React.ReactNode;
   /** The line that the address leads to. */
   target?: number | undefined;
+  /** Whether its lines are not drawn yet; their place is kept. */
+  isLater?: boolean;
 };
 
 /** The hunks of one file, unified or side by side, with its threads below the lines that they are about. */
-export function FileDiffView({ file, isSplit, isViewed = false, onViewed, threads, apart, target }: FileProps) {
+export const FileDiffView = memo(function FileDiffView({
+  file,
+  isSplit,
+  isViewed = false,
+  onViewed,
+  threads,
+  apart,
+  target,
+  isLater = false,
+}: FileProps) {
   const [folded, fold] = useState<boolean | undefined>();
   const isFolded = folded ?? isViewed;
   const changed = file.hunks.flatMap((hunk) => hunk.lines);
@@ -76,7 +87,7 @@ export function FileDiffView({ file, isSplit, isViewed = false, onViewed, thread
               checked={isViewed}
               onChange={(event) => {
                 fold(undefined);
-                onViewed(event.target.checked);
+                onViewed(file, event.target.checked);
               }}
             />
             Viewed
@@ -84,10 +95,11 @@ export function FileDiffView({ file, isSplit, isViewed = false, onViewed, thread
         )}
       </div>
       {!isFolded && apart}
-      {!isFolded && <Hunks file={file} isSplit={isSplit} threads={threads} target={target} />}
+      {!isFolded && isLater && <div style={{ height: `${(changed.length + file.hunks.length) * LINE_REM}rem` }} />}
+      {!isFolded && !isLater && <Hunks file={file} isSplit={isSplit} threads={threads} target={target} />}
     </section>
   );
-}
+});
 
 type HunksProps = {
   file: FileDiff;

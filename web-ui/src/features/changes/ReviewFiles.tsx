@@ -1,5 +1,5 @@
 import { Check, Columns2, Rows3 } from 'lucide-react';
-import { useEffect } from 'react';
+import { useEffect, useMemo } from 'react';
 import type { Comment, FileDiff, ValidatedRevision } from '../../api/gen/types.gen';
 import { Button } from '../../ui/Button';
 import { Select } from '../../ui/Field';
@@ -7,10 +7,12 @@ import { Panel } from '../../ui/Page';
 import { Empty } from '../../ui/states';
 import { useFilters } from '../../util/where';
 import { useKeys } from '../shell/useKeys';
-import { DraftBar, Drafted } from './Drafted';
-import { anchorOf, FileDiffView, type Place, type Threads } from './FileDiffs';
-import { Thread } from './Thread';
+import { DraftBar } from './Drafted';
+import { anchorOf, FileDiffView } from './FileDiffs';
+import { FileList } from './FileList';
+import { isOnLine, placeOf, threadOf, threadsAt } from './placed';
 import type { Drafts } from './useDrafts';
+import { useDrawn } from './useDrawn';
 import { useViewed } from './useViewed';
 
 type Path = { appId: string; changesetId: string };
@@ -31,9 +33,15 @@ export function ReviewFiles({ path, files, shown, revisions, threads, drafts, ca
   const viewed = useViewed(path.changesetId);
   const isSplit = search.view === 'split';
   const at = files.findIndex((file) => file.path === search.file);
+  const drawn = useDrawn(files.length);
+  const goTo = (file: string) => {
+    change({ file, line: undefined });
+    // What Tab leads to next is in that file.
+    document.getElementById(anchorOf(file))?.focus({ preventScroll: true });
+  };
   const go = (step: number) => {
     const file = files[Math.min(Math.max(at + step, 0), files.length - 1)];
-    if (file) change({ file: file.path, line: undefined });
+    if (file) goTo(file.path);
   };
   const goThread = (step: number) => {
     const open = [...document.querySelectorAll<HTMLElement>('[data-open-thread]')];
@@ -57,55 +65,21 @@ export function ReviewFiles({ path, files, shown, revisions, threads, drafts, ca
       document.getElementById(anchorOf(search.file, search.line)) ?? document.getElementById(anchorOf(search.file));
     place?.scrollIntoView({ block: search.line ? 'center' : 'start' });
   }, [search.file, search.line, files.length]);
-  const place = (thread: Comment[]) => thread[0]?.place;
-  const isHere = (thread: Comment[]) => place(thread)?.revision === shown && typeof place(thread)?.line === 'number';
-  const threaded = (thread: Comment[]) => (
-    <Thread
-      key={thread[0]?.id}
-      app={path.appId}
-      changeset={path.changesetId}
-      comments={thread}
-      canWrite={canComment}
-      drafts={drafts}
-    />
+  const { appId: app, changesetId: changeset } = path;
+  const review = useMemo(
+    () => ({ app, changeset, shown, threads, drafts, canComment }),
+    [app, changeset, shown, threads, drafts, canComment],
   );
-  const onLine = (at: Place) =>
-    threads.filter((thread) => isHere(thread) && place(thread)?.path === at.path && place(thread)?.line === at.line);
-  const draftsOnLine = (at: Place) =>
-    drafts.list.filter(
-      (draft) => draft.place?.path === at.path && draft.place.line === at.line && draft.place.revision === shown,
-    );
-  const rendered: Threads = {
-    canWrite: canComment,
-    has: (at) => onLine(at).length + draftsOnLine(at).length > 0,
-    render: (at, isNew, close) => (
-      <div className="flex flex-col gap-2">
-        {onLine(at).map(threaded)}
-        {draftsOnLine(at).map((draft) => (
-          <Drafted key={draft.id} draft={draft} drafts={drafts} />
-        ))}
-        {isNew && (
-          <Thread
-            app={path.appId}
-            changeset={path.changesetId}
-            comments={[]}
-            place={{ path: at.path, line: at.line, revision: shown }}
-            canWrite
-            drafts={drafts}
-            onClose={close}
-          />
-        )}
-      </div>
-    ),
-  };
+  const placed = useMemo(() => threadsAt(review), [review]);
   // Threads on other revisions, on whole files, and on lines that no hunk shows: the place is said in words.
   const elsewhere = (file: FileDiff | undefined) => {
-    const lines = new Set(file?.hunks.flatMap((hunk) => hunk.lines.map((line) => line.new_no)));
-    return threads.filter((thread) => {
-      const at = place(thread);
-      if (!at || (file ? at.path !== file.path : files.some((one) => one.path === at.path))) return false;
-      return !isHere(thread) || !lines.has(at.line);
+    const about = threads.filter((thread) => {
+      const path = placeOf(thread)?.path;
+      return path !== undefined && (file ? path === file.path : files.every((one) => one.path !== path));
     });
+    if (about.length === 0) return about;
+    const lines = new Set(file?.hunks.flatMap((hunk) => hunk.lines.map((line) => line.new_no)));
+    return about.filter((thread) => !isOnLine(thread, shown) || !lines.has(placeOf(thread)?.line));
   };
   const apart = (file: FileDiff | undefined) => {
     const list = elsewhere(file);
@@ -115,11 +89,11 @@ export function ReviewFiles({ path, files, shown, revisions, threads, drafts, ca
         {list.map((thread) => (
           <div key={thread[0]?.id}>
             <p className="pb-0.5 text-sm text-soft">
-              {!file && `${place(thread)?.path}, `}
-              {place(thread)?.line ? `line ${place(thread)?.line}` : 'the whole file'} of revision{' '}
-              {place(thread)?.revision}
+              {!file && `${placeOf(thread)?.path}, `}
+              {placeOf(thread)?.line ? `line ${placeOf(thread)?.line}` : 'the whole file'} of revision{' '}
+              {placeOf(thread)?.revision}
             </p>
-            {threaded(thread)}
+            {threadOf(review, thread)}
           </div>
         ))}
       </div>
@@ -162,18 +136,28 @@ export function ReviewFiles({ path, files, shown, revisions, threads, drafts, ca
           <Empty icon={Check} title="No file differs" />
         </Panel>
       )}
-      {files.map((file) => (
-        <FileDiffView
-          key={file.path}
-          file={file}
-          isSplit={isSplit}
-          isViewed={viewed.has(file)}
-          onViewed={(value) => viewed.set(file, value)}
-          threads={rendered}
-          apart={apart(file)}
-          target={file.path === search.file ? search.line : undefined}
-        />
-      ))}
+      <div className={files.length > 1 && !isSplit ? 'grid items-start gap-3 xl:grid-cols-[15rem_minmax(0,1fr)]' : ''}>
+        {files.length > 1 && !isSplit && (
+          <div className="hidden h-full xl:block">
+            <FileList files={files} chosen={search.file} isViewed={viewed.has} onChoose={goTo} />
+          </div>
+        )}
+        <div className="flex min-w-0 flex-col gap-3">
+          {files.map((file, place) => (
+            <FileDiffView
+              key={file.path}
+              file={file}
+              isSplit={isSplit}
+              isViewed={viewed.has(file)}
+              onViewed={viewed.set}
+              threads={placed}
+              apart={apart(file)}
+              target={file.path === search.file ? search.line : undefined}
+              isLater={place >= drawn && file.path !== search.file}
+            />
+          ))}
+        </div>
+      </div>
       <DraftBar drafts={drafts} />
     </div>
   );

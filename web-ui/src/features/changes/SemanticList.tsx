@@ -24,9 +24,9 @@ export function Prose({ text }: { text: string }) {
   );
 }
 
-/** A number of things: `1 entity`, `2 entities`, `3 pages`. */
+/** A number of things: `1 entity`, `2 entities`, `3 keys`. */
 export const counted = (count: number, thing: string) =>
-  `${count} ${count === 1 ? thing : thing.endsWith('y') ? `${thing.slice(0, -1)}ies` : `${thing}s`}`;
+  `${count} ${count === 1 ? thing : /[^aeiou]y$/.test(thing) ? `${thing.slice(0, -1)}ies` : `${thing}s`}`;
 
 /** What changes, in the words of the configuration, by kind of it; each leads to its lines where there is a way. */
 export function SemanticList({ diff, onJump }: { diff: SemanticDiff; onJump?: (change: SemanticChange) => void }) {

@@ -7,6 +7,7 @@ import { TextArea } from '../../ui/Field';
 import { Badge } from '../../ui/Status';
 import { Time } from '../../ui/Time';
 import { useAct } from '../../util/act';
+import { freshId } from '../../util/id';
 import { Drafted } from './Drafted';
 import type { Drafts } from './useDrafts';
 
@@ -25,21 +26,29 @@ type ThreadProps = {
 /** One thread: what was said, an answer, and whether it is settled. */
 export function Thread({ app, changeset, comments, place, canWrite, drafts, onClose }: ThreadProps) {
   const [text, setText] = useState('');
+  // Until it is written it is the same comment, however often it is sent.
+  const [id, setId] = useState(freshId);
   const first = comments[0];
   const path = { appId: app, changesetId: changeset };
   const say = useAct(
     () =>
       writeComment({
         path,
-        body: { body: text, ...(first ? { thread_id: first.id } : place ? { place } : {}) },
+        body: { id, body: text, ...(first ? { thread_id: first.id } : place ? { place } : {}) },
       }),
     {
       onDone: () => {
         setText('');
+        setId(freshId());
         onClose?.();
       },
     },
   );
+  const keep = () => {
+    drafts?.add({ body: text, ...(first ? { thread: first.id } : place ? { place } : {}) });
+    setText('');
+    onClose?.();
+  };
   const settle = useAct((resolved: boolean) =>
     changeComment({ path: { ...path, commentId: first?.id ?? '' }, body: { resolved } }),
   );
@@ -75,29 +84,32 @@ export function Thread({ app, changeset, comments, place, canWrite, drafts, onCl
       {canWrite && (
         <form
           className="px-3 py-2"
+          onKeyDown={(event) => {
+            if (event.key === 'Escape') (event.target as HTMLElement).blur();
+            if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || !text.trim()) return;
+            event.preventDefault();
+            if (drafts) keep();
+            else if (!say.isPending) say.mutate();
+          }}
           onSubmit={(event) => {
             event.preventDefault();
-            say.mutate();
+            if (!say.isPending) say.mutate();
           }}
         >
           <TextArea
             label={first ? 'Answer' : 'Comment'}
+            // Whoever asked for it by key or by mouse goes on typing.
+            autoFocus={place !== undefined}
             rows={2}
             value={text}
-            onChange={(event) => setText(event.target.value)}
+            onChange={(event) => {
+              setText(event.target.value);
+              setId(freshId());
+            }}
           />
           <div className="flex flex-wrap gap-2">
             {drafts && (
-              <Button
-                small
-                look="primary"
-                isDisabled={!text.trim()}
-                onPress={() => {
-                  drafts.add({ body: text, ...(first ? { thread: first.id } : place ? { place } : {}) });
-                  setText('');
-                  onClose?.();
-                }}
-              >
+              <Button small look="primary" isDisabled={!text.trim()} onPress={keep}>
                 Draft
               </Button>
             )}

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import type { FileDiff } from '../../api/gen/types.gen';
 
 type Named = Pick<FileDiff, 'path' | 'new_blob'>;
@@ -10,13 +10,17 @@ const markOf = (file: Named) => `${file.path}@${file.new_blob ?? ''}`;
 export function useViewed(changeset: string) {
   const key = `conman.viewed.${changeset}`;
   const [marks, setMarks] = useState<string[]>(() => JSON.parse(localStorage.getItem(key) ?? '[]'));
-  return {
-    has: (file: Named) => marks.includes(markOf(file)),
-    set: (file: Named, viewed: boolean) => {
-      const others = marks.filter((mark) => mark !== markOf(file));
-      const next = viewed ? [...others, markOf(file)] : others;
-      setMarks(next);
-      localStorage.setItem(key, JSON.stringify(next));
+  const all = useMemo(() => new Set(marks), [marks]);
+  const set = useCallback(
+    (file: Named, viewed: boolean) => {
+      setMarks((before) => {
+        const others = before.filter((mark) => mark !== markOf(file));
+        const next = viewed ? [...others, markOf(file)] : others;
+        localStorage.setItem(key, JSON.stringify(next));
+        return next;
+      });
     },
-  };
+    [key],
+  );
+  return { has: (file: Named) => all.has(markOf(file)), set };
 }

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { Upload } from 'lucide-react';
-import { approveDeployment, cancelDeployment } from '../../api/gen/sdk.gen';
+import { cancelDeployment } from '../../api/gen/sdk.gen';
 import type { Deployment, Environment } from '../../api/gen/types.gen';
 import { paths } from '../../paths';
 import { Button } from '../../ui/Button';
@@ -9,11 +9,11 @@ import { Empty } from '../../ui/states';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { useAct } from '../../util/act';
+import { Approve } from './Approve';
 
 /** Deployments with how they ended and what they still need. */
 export function Deployments({ app, list, stages }: { app: string; list: Deployment[]; stages: Environment[] }) {
   const target = (deployment: Deployment) => ({ path: { appId: app, deploymentId: deployment.id }, body: {} });
-  const approve = useAct((deployment: Deployment) => approveDeployment(target(deployment)), { done: 'Approved' });
   const cancel = useAct((deployment: Deployment) => cancelDeployment(target(deployment)), { done: 'Canceled' });
   if (list.length === 0) {
     return (
@@ -57,9 +57,11 @@ export function Deployments({ app, list, stages }: { app: string; list: Deployme
           <td>
             <span className="flex justify-end gap-1.5">
               {deployment.allowed_actions.includes('approve') && (
-                <Button small look="primary" onPress={() => approve.mutate(deployment)}>
-                  Approve
-                </Button>
+                <Approve
+                  app={app}
+                  deployment={deployment}
+                  stage={stages.find(({ id }) => id === deployment.environment_id)}
+                />
               )}
               {deployment.allowed_actions.includes('cancel') && (
                 <Button small look="danger" onPress={() => cancel.mutate(deployment)}>

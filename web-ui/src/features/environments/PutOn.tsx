@@ -83,7 +83,10 @@ function Confirm({ app, stage, before, way, onClose }: PutOnProps & { way: Way; 
       return rollBack({ path: target, body: { mode: 'redeploy', ...body } });
     },
     {
-      done: ({ data }) => `${data?.tag} on ${stage.name}: ${data?.state === 'pending' ? 'waits' : data?.state}`,
+      done: ({ data }) =>
+        data && data.approvals_required > 0
+          ? `${data.tag} on ${stage.name} waits for ${counted(data.approvals_required, 'approval')}`
+          : `${data?.tag} is on its way to ${stage.name}`,
       onDone: onClose,
       quiet: true,
     },

@@ -2,21 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { listWorkersOptions } from '../../api/gen/@tanstack/react-query.gen';
 import type { Worker } from '../../api/gen/types.gen';
 import { Panel } from '../../ui/Page';
-import { Badge, type Tone, words } from '../../ui/Status';
+import { Badge, words } from '../../ui/Status';
 import { Loaded } from '../../ui/states';
 import { Time } from '../../ui/Time';
 import { live } from '../../util/act';
 import { lengthOf } from '../freezes/schedule';
-
-const STATES: Record<string, [Tone, string]> = {
-  current: ['good', 'Up to date'],
-  waiting: ['info', 'Waits for a boundary'],
-  restart_required: ['warn', 'Restart required'],
-  refused: ['bad', 'Refused'],
-  lagging: ['warn', 'Behind'],
-  lost: ['bad', 'Not heard of'],
-  stopped: ['neutral', 'Stopped'],
-};
+import { WORKER_STATES } from './workerStates';
 
 const BOUNDARIES: Record<string, string> = {
   decision_cycle_end: 'the end of a decision cycle',
@@ -46,7 +37,7 @@ export function Workers({ path }: { path: { appId: string; envId: string } }) {
           ) : (
             <ul>
               {data.map((worker) => {
-                const [tone, word] = STATES[worker.state] ?? ['neutral', words(worker.state)];
+                const [tone, word] = WORKER_STATES[worker.state] ?? ['neutral', words(worker.state)];
                 const lag = lagOf(worker);
                 return (
                   <li

@@ -1,6 +1,6 @@
 import { useBlocker } from '@tanstack/react-router';
 import { SlidersHorizontal } from 'lucide-react';
-import { useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { deleteConfigValue, saveConfig, submitDraft } from '../../api/gen/sdk.gen';
 import type { Environment, EnvironmentCatalog, EnvironmentConfig, ParameterValue } from '../../api/gen/types.gen';
 import { fieldErrors, formError, problemOf } from '../../api/problem';
@@ -15,7 +15,8 @@ import { useFilters } from '../../util/where';
 import { clock } from '../freezes/schedule';
 import { useFreeze } from '../freezes/useFreeze';
 import { changesOf, type Edits, rebased, same, textOf, type Value } from './edits';
-import { Parameter } from './Parameter';
+import { Parameter, type RowHandlers } from './Parameter';
+import { ToDefault } from './ToDefault';
 import { ValueDiff } from './ValueDiff';
 import { ValueHistory } from './ValueHistory';
 
@@ -35,14 +36,18 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
   const [edits, setEdits] = useState<Edits>({});
   const [isReviewing, review] = useState(false);
   const [asked, ask] = useState<string | undefined>();
+  const [toReset, setReset] = useState<string | undefined>();
   const [reason, setReason] = useState('');
   const freeze = useFreeze(path.appId, stage);
-  const about = new Map(catalog?.parameters.map((parameter) => [parameter.name, parameter]));
-  // What the catalog declares and has no value yet can be given one.
-  const parameters: Record<string, ParameterValue> = { ...config.parameters };
-  for (const { name, type, hot_reloadable } of about.values()) {
-    parameters[name] ??= { type, hot_reloadable, value: undefined };
-  }
+  const [about, parameters] = useMemo(() => {
+    const about = new Map(catalog?.parameters.map((parameter) => [parameter.name, parameter]));
+    // What the catalog declares and has no value yet can be given one.
+    const parameters: Record<string, ParameterValue> = { ...config.parameters };
+    for (const { name, type, hot_reloadable } of about.values()) {
+      parameters[name] ??= { type, hot_reloadable, value: undefined };
+    }
+    return [about, parameters] as const;
+  }, [catalog, config.parameters]);
   const canSave = stage?.allowed_actions.includes('save_parameters') ?? false;
   const { changes, problems } = changesOf(parameters, edits);
   const body = {
@@ -96,14 +101,26 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
     .filter(([name]) => name.toLowerCase().includes(wanted))
     .filter(([name]) => search.view !== 'own' || about.get(name)?.overridden === true);
   const groupOf = (name: string) => about.get(name)?.group ?? '';
-  const groups = [...new Set(shown.map(([name]) => groupOf(name)))].sort();
-  const set = (name: string, value: Value | undefined, text: string) => {
-    const { [name]: before, ...others } = edits;
-    const base = before ? before.base : value;
-    setEdits(text === textOf(base) && same(base, value) ? others : { ...others, [name]: { text, base } });
+  const groups = new Map<string, typeof shown>();
+  for (const one of shown) groups.set(groupOf(one[0]), (groups.get(groupOf(one[0])) ?? []).concat([one]));
+  const set = (name: string, text: string) => {
+    const value = parameters[name]?.value as Value | undefined;
+    setEdits(({ [name]: before, ...others }) => {
+      const base = before ? before.base : value;
+      return text === textOf(base) && same(base, value) ? others : { ...others, [name]: { text, base } };
+    });
     save.reset();
     draft.reset();
   };
+  // The rows keep the same handlers, so that a key draws the one row again that it is typed into.
+  const latest = useRef({ set, toDefault: (_: string) => {} });
+  latest.current = { set, toDefault: (name) => (stage?.freeze ? setReset(name) : reset.mutate(name)) };
+  const [handlers] = useState<RowHandlers>(() => ({
+    onText: (name, text) => latest.current.set(name, text),
+    onUndo: (name) => setEdits(({ [name]: _, ...others }) => others),
+    onReset: (name) => latest.current.toDefault(name),
+    onHistory: ask,
+  }));
   const overtaken = changes.filter(({ seen }) => seen !== undefined).length;
   return (
     <div className="flex flex-col gap-3">
@@ -134,27 +151,22 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
           <Empty icon={SlidersHorizontal} title="No parameter is called that" />
         </Panel>
       )}
-      {groups.map((group) => (
+      {[...groups.keys()].sort().map((group) => (
         <Panel key={group} title={group ? words(group) : 'Others'}>
           <ul>
-            {shown
-              .filter(([name]) => groupOf(name) === group)
-              .map(([name, parameter]) => (
-                <Parameter
-                  key={name}
-                  name={name}
-                  parameter={parameter}
-                  about={about.get(name)}
-                  text={edits[name]?.text}
-                  error={errors[name]}
-                  canSave={canSave}
-                  canReset={canSave && !stage?.freeze}
-                  onText={(text) => set(name, parameter.value as Value | undefined, text)}
-                  onUndo={() => setEdits(Object.fromEntries(Object.entries(edits).filter(([one]) => one !== name)))}
-                  onReset={() => reset.mutate(name)}
-                  onHistory={() => ask(name)}
-                />
-              ))}
+            {groups.get(group)?.map(([name, parameter]) => (
+              <Parameter
+                key={name}
+                name={name}
+                parameter={parameter}
+                about={about.get(name)}
+                text={edits[name]?.text}
+                error={errors[name]}
+                canSave={canSave}
+                canReset={canSave && !freeze.isHeld}
+                handlers={handlers}
+              />
+            ))}
           </ul>
         </Panel>
       ))}
@@ -179,6 +191,7 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
           </Button>
         </div>
       )}
+      {toReset && stage && <ToDefault path={path} stage={stage} name={toReset} onClose={() => setReset(undefined)} />}
       {asked && <ValueHistory path={path} name={asked} onClose={() => ask(undefined)} />}
       <Dialog
         title={`Save to ${stage?.name ?? ''}`}

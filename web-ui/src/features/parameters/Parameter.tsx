@@ -1,4 +1,5 @@
 import { FileClock, RotateCcw, TriangleAlert, Undo2 } from 'lucide-react';
+import { memo } from 'react';
 import type { EnvironmentParameter, ParameterValue } from '../../api/gen/types.gen';
 import { Button } from '../../ui/Button';
 import { inputLook } from '../../ui/Field';
@@ -15,14 +16,19 @@ type ParameterProps = {
   error: string | undefined;
   canSave: boolean;
   canReset: boolean;
-  onText: (text: string) => void;
-  onUndo: () => void;
-  onReset: () => void;
-  onHistory: () => void;
+  handlers: RowHandlers;
 };
 
-/** One parameter: what it is, the field for its value, and what can be done about it. */
-export function Parameter({
+/** What is done about the parameter of a name. They stay the same ones from one drawing to the next. */
+export type RowHandlers = {
+  onText: (name: string, text: string) => void;
+  onUndo: (name: string) => void;
+  onReset: (name: string) => void;
+  onHistory: (name: string) => void;
+};
+
+/** One parameter: what it is, the field for its value, and what can be done about it. There may be thousands. */
+export const Parameter = memo(function Parameter({
   name,
   parameter,
   about,
@@ -30,10 +36,7 @@ export function Parameter({
   error,
   canSave,
   canReset,
-  onText,
-  onUndo,
-  onReset,
-  onHistory,
+  handlers,
 }: ParameterProps) {
   const value = parameter.value as Value | undefined;
   const isOwn = about?.overridden === true;
@@ -51,7 +54,7 @@ export function Parameter({
   };
   return (
     <li
-      className={`grid items-start gap-x-4 gap-y-1 border-t border-line px-4 py-1.5 first:border-t-0 sm:grid-cols-[minmax(12rem,2fr)_minmax(12rem,3fr)_9.5rem] ${isChanged ? 'bg-tint' : ''}`}
+      className={`grid items-start [contain-intrinsic-size:auto_4.25rem] [content-visibility:auto] gap-x-4 gap-y-1 border-t border-line px-4 py-1.5 first:border-t-0 sm:grid-cols-[minmax(12rem,2fr)_minmax(12rem,3fr)_9.5rem] ${isChanged ? 'bg-tint' : ''}`}
     >
       <div className="min-w-0 pt-1">
         <label htmlFor={common.id} className="font-medium break-all">
@@ -81,7 +84,7 @@ export function Parameter({
       </div>
       <div className="min-w-0">
         {choices && parameter.type !== 'json' ? (
-          <select {...common} className={inputLook} onChange={(event) => onText(event.target.value)}>
+          <select {...common} className={inputLook} onChange={(event) => handlers.onText(name, event.target.value)}>
             {!choices.includes(shown) && <option value={shown}>{shown || 'Not set'}</option>}
             {choices.map((one) => (
               <option key={one} value={one}>
@@ -90,7 +93,7 @@ export function Parameter({
             ))}
           </select>
         ) : parameter.type === 'bool' ? (
-          <select {...common} className={inputLook} onChange={(event) => onText(event.target.value)}>
+          <select {...common} className={inputLook} onChange={(event) => handlers.onText(name, event.target.value)}>
             {shown === '' && <option value="">Not set</option>}
             <option value="true">Yes (true)</option>
             <option value="false">No (false)</option>
@@ -100,7 +103,7 @@ export function Parameter({
             {...common}
             rows={Math.min(8, shown.split('\n').length)}
             className={`${inputLook} h-auto py-1 font-mono text-sm`}
-            onChange={(event) => onText(event.target.value)}
+            onChange={(event) => handlers.onText(name, event.target.value)}
           />
         ) : (
           <input
@@ -108,7 +111,7 @@ export function Parameter({
             className={inputLook}
             spellCheck={false}
             inputMode={parameter.type === 'int' ? 'numeric' : parameter.type === 'number' ? 'decimal' : 'text'}
-            onChange={(event) => onText(event.target.value)}
+            onChange={(event) => handlers.onText(name, event.target.value)}
           />
         )}
         <p id={`note-${name}`} className={`min-h-[1.125rem] text-sm ${error ? 'text-bad' : 'text-soft'}`}>
@@ -119,15 +122,27 @@ export function Parameter({
         </p>
       </div>
       <div className="flex justify-end gap-1 pt-0.5">
-        <Button small look="quiet" icon={FileClock} aria-label={`History of ${name}`} onPress={onHistory} />
+        <Button
+          small
+          look="quiet"
+          icon={FileClock}
+          aria-label={`History of ${name}`}
+          onPress={() => handlers.onHistory(name)}
+        />
         {isChanged ? (
-          <Button small look="quiet" icon={Undo2} aria-label={`Undo ${name}`} onPress={onUndo}>
+          <Button small look="quiet" icon={Undo2} aria-label={`Undo ${name}`} onPress={() => handlers.onUndo(name)}>
             Undo
           </Button>
         ) : (
           canReset &&
           isOwn && (
-            <Button small look="quiet" icon={RotateCcw} aria-label={`To default: ${name}`} onPress={onReset}>
+            <Button
+              small
+              look="quiet"
+              icon={RotateCcw}
+              aria-label={`To default: ${name}`}
+              onPress={() => handlers.onReset(name)}
+            >
               To default
             </Button>
           )
@@ -135,4 +150,4 @@ export function Parameter({
       </div>
     </li>
   );
-}
+});

@@ -1,15 +1,18 @@
 import { Link } from '@tanstack/react-router';
-import { PackageCheck } from 'lucide-react';
-import type { Release } from '../../api/gen/types.gen';
+import { Boxes, PackageCheck } from 'lucide-react';
+import type { Environment, Release } from '../../api/gen/types.gen';
 import { paths } from '../../paths';
-import { Status } from '../../ui/Status';
+import { Badge, Status } from '../../ui/Status';
 import { Empty } from '../../ui/states';
 import { Time } from '../../ui/Time';
 
 /** What a release is called: its tag once it has one. */
 export const nameOf = (release: Pick<Release, 'tag'>) => release.tag ?? 'New release';
 
-export function ReleaseRows({ app, list }: { app: string; list: Release[] }) {
+type ReleaseRowsProps = { app: string; list: Release[]; stages: Environment[] };
+
+/** Releases below one another, each with the stages that run it. */
+export function ReleaseRows({ app, list, stages }: ReleaseRowsProps) {
   if (list.length === 0) {
     return (
       <Empty icon={PackageCheck} title="No releases yet">
@@ -36,6 +39,13 @@ export function ReleaseRows({ app, list }: { app: string; list: Release[] }) {
                 {release.created_by.name}, <Time at={release.published_at ?? release.updated_at} />
               </span>
             </span>
+            {stages
+              .filter(({ running }) => running?.release_id === release.id)
+              .map(({ id, name }) => (
+                <Badge key={id} icon={Boxes}>
+                  {name}
+                </Badge>
+              ))}
             <Status state={release.state} />
           </Link>
         </li>

@@ -10,13 +10,16 @@ export function Secret({ secret, onClose }: { secret: string; onClose: () => voi
         Copy it now; it is never shown again.
         <code className="block font-mono text-sm break-all">{secret}</code>
       </p>
-      <Button
-        small
-        icon={Copy}
-        onPress={() => navigator.clipboard.writeText(secret).then(() => toast.done('Copied'), toast.refused)}
-      >
-        Copy
-      </Button>
+      {/* Browsers have no clipboard for pages that come without TLS. */}
+      {navigator.clipboard && (
+        <Button
+          small
+          icon={Copy}
+          onPress={() => navigator.clipboard.writeText(secret).then(() => toast.done('Copied'), toast.refused)}
+        >
+          Copy
+        </Button>
+      )}
       <Button small onPress={onClose}>
         Done
       </Button>

@@ -7,9 +7,13 @@ const OTHERS: [string, string][] = [
   ['g h', 'Home'],
 ];
 const REVIEW: [string, string][] = [
+  ['f', 'The files'],
   ['j / k', 'Next, previous file'],
   ['v', 'Mark the file as viewed'],
   ['n / p', 'Next, previous open thread'],
+  ['a', 'Approve'],
+  ['r', 'Request changes'],
+  ['Ctrl Enter', 'Send the decision or the comment'],
 ];
 const EDITOR: [string, string][] = [
   ['Ctrl P', 'Find a file'],

@@ -21,7 +21,9 @@ export function useKeys(keys: Keys): void {
       const mod = event.ctrlKey || event.metaKey;
       if (!mod && (types(event.target) || event.altKey || document.querySelector('[role=dialog]'))) return;
       const sequence = event.timeStamp - since < 1500 ? `${before} ${event.key}` : '';
-      const act = latest.current[mod ? `mod+${event.key}` : sequence] ?? latest.current[mod ? '' : event.key];
+      // After `g`, which leads somewhere, a key stands for nothing by itself, also where another part knows the two.
+      const single = mod || sequence.startsWith('g ') ? '' : event.key;
+      const act = latest.current[mod ? `mod+${event.key}` : sequence] ?? latest.current[single];
       before = event.key;
       since = event.timeStamp;
       if (!act) return;

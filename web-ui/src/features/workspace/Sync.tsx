@@ -10,6 +10,7 @@ import { Badge } from '../../ui/Status';
 import { Empty, FormError, Loaded } from '../../ui/states';
 import { toast } from '../../ui/toast';
 import { useAct } from '../../util/act';
+import { counted } from '../changes/SemanticList';
 import { Keys } from '../merge/Keys';
 import { PutTogether } from '../merge/PutTogether';
 
@@ -158,9 +159,7 @@ function Conflict({ conflict, isPending, onResolve }: ConflictProps) {
                 </p>
               ))}
               {keys.only_ours + keys.only_theirs > 0 && (
-                <p className="text-sm text-soft">
-                  Besides, only you changed {keys.only_ours}, and only the integration branch {keys.only_theirs} keys.
-                </p>
+                <p className="text-sm text-soft">{besides(keys.only_ours, keys.only_theirs)}</p>
               )}
             </>
           )}
@@ -193,4 +192,16 @@ function Conflict({ conflict, isPending, onResolve }: ConflictProps) {
       )}
     </section>
   );
+}
+
+/** What becomes of the keys that one side alone changed. */
+function besides(ours: number, theirs: number) {
+  const said = (who: string, count: number, one: string, many: string) =>
+    count > 0 ? `${who} alone changed ${counted(count, 'other key')}; ${count === 1 ? one : many}.` : '';
+  return [
+    said('You', ours, 'it stays as you have it', 'they stay as you have them'),
+    said('The integration branch', theirs, 'it is taken over', 'they are taken over'),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
