@@ -3,19 +3,7 @@
 //! Bytes in, values out; nothing here fails on input, waits or touches a disk. [`diff`] compares files and answers with
 //! a [`SemanticDiffResponse`]; [`three_way::compare`] tells on which keys two sides collide; [`strict::problems`] reads one
 //! file strictly; [`document::Document`] is what all of them stand on.
-//!
-//! ```
-//! use semantic_diff::{FilePair, diff};
-//!
-//! let file = FilePair {
-//!     path: "entities/patient.yml",
-//!     old_path: None,
-//!     old: Some(b"type: entity\nname: patient\nfields: []\n"),
-//!     new: Some(b"type: entity\nname: patient\nfields:\n  - {name: email, type: string, required: true}\n"),
-//! };
-//! let response = diff("v1", "v2", &[file]);
-//! assert_eq!(response.changes[0].description, "Entity `patient`: added field `email` (string, required)");
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod align;
 mod compare;

@@ -148,6 +148,8 @@ fn impurity(word: &Word<'_>) -> Option<String> {
                 inner.split(',').any(|part| starts_with_word(part, tail))
             }
     });
+    // Threads that end with the call that makes them only compute.
+    let found = found.filter(|(_, tail)| *tail != "thread" || !starts_with_word(rest, "thread::scope"));
     found.map(|(head, tail)| format!("{head}::{tail}"))
 }
 
@@ -262,6 +264,8 @@ mod tests {
             "let id = Uuid::now_v7();",
             "let n = rand::random();",
             "tokio::spawn(x);",
+            "std::thread::spawn(f);",
+            "use std::thread;",
             "async fn f() {}",
         ] {
             assert_eq!(count("domain/src/x.rs", source), 1, "{source}");
@@ -269,9 +273,13 @@ mod tests {
             assert_eq!(count("domain/tests/x.rs", source), 0, "{source}");
             assert_eq!(count("git/src/x.rs", source), 0, "{source}");
         }
-        for source in
-            ["use std::fmt;", "use std::{fmt, iter};", "fn now(at: DateTime<Utc>) {}", "std::fsx::y();"]
-        {
+        for source in [
+            "use std::fmt;",
+            "use std::{fmt, iter};",
+            "fn now(at: DateTime<Utc>) {}",
+            "std::fsx::y();",
+            "std::thread::scope(f);",
+        ] {
             assert_eq!(count("domain/src/x.rs", source), 0, "{source}");
         }
     }
