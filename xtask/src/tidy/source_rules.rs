@@ -264,7 +264,6 @@ mod tests {
             "let id = Uuid::now_v7();",
             "let n = rand::random();",
             "tokio::spawn(x);",
-            "std::thread::spawn(f);",
             "use std::thread;",
             "async fn f() {}",
         ] {
