@@ -1,5 +1,6 @@
 // What a test prepares or reads through the API, as somebody who has a token.
 import assert from 'node:assert/strict';
+import { PATIENCE } from './browser.mjs';
 
 /** Calls the API as an account: `await api('POST', '/apps', {…})`. */
 export const apiOf = (demo, account) => async (method, path, body) => {
@@ -12,9 +13,13 @@ export const apiOf = (demo, account) => async (method, path, body) => {
   return answer.status === 204 ? undefined : answer.json();
 };
 
-/** Asks until it is so; a pause in between is no wait for a time, only manners. */
+/** Asks until it is so, for as long as anything may take; a pause in between is no wait for a time, only manners. */
 export async function until(isSo) {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 100));
+  const latest = Date.now() + PATIENCE;
+  while (!(await isSo())) {
+    if (Date.now() > latest) throw new Error(`it did not come about: ${isSo}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Has a changeset with new files (`{ path: text }`) approved; gives its address. */

@@ -1,7 +1,7 @@
 // What the console weighs and how long its pages take, against the real binary and in Debian's chromium: one JSON object
 // a line. `npm run bench -- --rounds 5`.
 import { gzipSync } from 'node:zlib';
-import { apiOf, approved, published } from './api.mjs';
+import { apiOf, approved, published, until } from './api.mjs';
 import { person, startBrowser, startDemo } from './browser.mjs';
 
 const given = (name, otherwise) => {
@@ -129,8 +129,7 @@ try {
   const release = await published(demo, 'Many parameters', { 'catalog/bench.yml': catalog });
   const dev = `${app}/environments/${demo.environments.dev}`;
   await api('POST', `${dev}/deploy`, { release_id: release.id });
-  while ((await api('GET', `${dev}/config`)).release_tag !== release.tag)
-    await new Promise((go) => setTimeout(go, 100));
+  await until(async () => (await api('GET', `${dev}/config`)).release_tag === release.tag);
 
   const { context, page } = await person(browser, demo.url, demo.accounts.config_manager);
   const state = await context.storageState();

@@ -194,7 +194,9 @@ export async function guide(page, name) {
   pictures.add(name);
   await loaded(page);
   // What was done a moment ago is not what the picture is about.
-  await page.locator('[aria-label=Dismiss]').evaluateAll((buttons) => buttons.map((button) => button.click()));
+  await page
+    .locator('[aria-label=Messages] [aria-label=Dismiss]')
+    .evaluateAll((buttons) => buttons.map((button) => button.click()));
   const picture = await page.screenshot({ animations: 'disabled' });
   // Those that are kept are made smaller; otherwise it is enough that they can be taken.
   writeFileSync(join(PICTURES, `${name}.png`), process.env.CONMAN_GUIDE ? smaller(picture) : picture);

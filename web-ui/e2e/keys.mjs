@@ -13,7 +13,8 @@ async function tabTo(page, name, key = 'Tab') {
   for (let pressed = 0; pressed < FAR; pressed++) {
     await page.keyboard.press(key);
     const found = await page.evaluate(() => {
-      const at = document.activeElement;
+      // After the last one the focus is on the page as a whole, which is called everything.
+      const at = document.activeElement === document.body ? null : document.activeElement;
       const labelled = at?.getAttribute('aria-label') ?? at?.labels?.[0]?.textContent ?? at?.textContent ?? '';
       const box = at?.getBoundingClientRect();
       return { name: labelled.trim(), isSeen: box !== undefined && box.width > 0 && box.height > 0 };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { apiOf } from './api.mjs';
 import { guide, person, SHOTS, settled, violations } from './browser.mjs';
-import { byRole, test } from './tests.mjs';
+import { byRole, goesTo, test } from './tests.mjs';
 
 /** Signs in on the page that one was sent to. */
 async function signInHere(page, { email, password }) {
@@ -29,7 +29,7 @@ test(
 
     // Where no mail is sent, the operator of the server reads them in the outbox.
     const operator = await person(browser, demo.url, demo.operator);
-    await byRole(operator.page, 'link', 'Outbox').click();
+    await goesTo(operator.page, 'Outbox');
     const approver = demo.accounts.app_admin;
     const mail = operator.page
       .getByRole('listitem')
@@ -50,7 +50,7 @@ test(
     await byRole(page, 'button', 'Approve').click();
     await page.getByText('Active', { exact: true }).waitFor();
     // The editor is told, and nobody else has it on their list any more.
-    await byRole(page, 'link', 'Home').click();
+    await goesTo(page, 'Home');
     await byRole(page, 'heading', 'Waiting for me').waitFor();
     await settled(page);
     assert.equal(await page.getByText('critical_potassium_high in staging').count(), 0);
@@ -98,7 +98,7 @@ test(
     const { page } = admin;
     await page.goto('/');
     await byRole(page, 'link', /^Clinical Lab/).click();
-    await byRole(page, 'link', 'Members').click();
+    await goesTo(page, 'Members');
     await byRole(page, 'tab', 'Invites').click();
     await page.getByLabel('E-mail').fill('not an address');
     await page.getByLabel('E-mail').fill('lena@lab.example');
@@ -138,7 +138,7 @@ test(
     await page.screenshot({ path: join(SHOTS, 'token-made.png') });
     await byRole(page, 'button', 'Done').click();
 
-    await byRole(page, 'link', 'Environments').click();
+    await goesTo(page, 'Environments');
     await byRole(page, 'button', 'Edit stages').click();
     const stages = byRole(page, 'dialog', 'Stages');
     await byRole(stages, 'button', 'Add a stage').click();
@@ -157,13 +157,13 @@ test(
     await training.waitFor({ state: 'detached' });
 
     // All of it is on record.
-    await byRole(page, 'link', 'Audit').click();
+    await goesTo(page, 'Audit');
     await page
       .getByText(/invite/i)
       .first()
       .waitFor();
     await guide(page, 'audit');
-    await byRole(page, 'link', 'Members').click();
+    await goesTo(page, 'Members');
     await byRole(page, 'button', 'Remove Lena Vogt').click();
     await byRole(page.getByRole('dialog'), 'button', 'Remove').click();
     await byRole(page, 'row', /lena@lab.example/).waitFor({ state: 'detached' });

@@ -1,7 +1,7 @@
 // The main job, from an edit to programs that run it: four people, each in a browser of their own, and a worker.
 import assert from 'node:assert/strict';
 import { guide, person, startWorker, violations } from './browser.mjs';
-import { byRole, test } from './tests.mjs';
+import { byRole, goesTo, test } from './tests.mjs';
 
 const TITLE = 'Let the courier be later by night';
 const FILE = 'providers/courier-tracking.yml';
@@ -10,7 +10,7 @@ const FILE = 'providers/courier-tracking.yml';
 async function proposes({ page }, app) {
   await page.goto('/');
   await byRole(page, 'link', /^Clinical Lab/).click();
-  await byRole(page, 'link', 'Workspaces').click();
+  await goesTo(page, 'Workspaces');
   await byRole(page, 'button', 'New workspace').click();
   await byRole(page, 'dialog', 'New workspace').getByLabel('Name').fill(TITLE);
   await byRole(page, 'button', 'Create').click();
@@ -93,7 +93,7 @@ async function answers({ page }, changeset) {
   await thread.getByRole('article').filter({ hasText: 'it stands there now' }).waitFor();
   await page.goto('/');
   await byRole(page, 'link', /^Clinical Lab/).click();
-  await byRole(page, 'link', 'Workspaces').click();
+  await goesTo(page, 'Workspaces');
   await byRole(page, 'link', new RegExp(TITLE)).click();
   await byRole(page, 'heading', TITLE).waitFor();
   await page.keyboard.press('Control+p');
@@ -127,7 +127,7 @@ async function approves({ page }) {
 /** The config manager: the queue, a release with everything in its order, composed and published. Gives the tag. */
 async function publishes({ page }) {
   await byRole(page, 'link', /^Clinical Lab/).click();
-  await byRole(page, 'link', 'Queue').click();
+  await goesTo(page, 'Queue');
   const queue = page.getByRole('list', { name: 'Queue' });
   const row = queue.getByRole('listitem').filter({ hasText: TITLE });
   await row.waitFor();
@@ -153,7 +153,7 @@ async function publishes({ page }) {
 
 /** The config manager: onto the first stage, and the same release onto the next. */
 async function deploys({ page }, tag) {
-  await byRole(page, 'link', 'Environments').click();
+  await goesTo(page, 'Environments');
   const stage = (name) => page.getByRole('listitem').filter({ has: byRole(page, 'link', name, { exact: true }) });
   await byRole(stage('dev'), 'button', 'Deploy').click();
   const deploy = byRole(page, 'dialog', 'Deploy to dev');
@@ -213,6 +213,19 @@ test(
       await workers.getByText(`Version ${after.config_version}`).waitFor();
       await workers.getByText('Up to date').waitFor();
       await guide(operator.page, 'workers');
+      // One value now, without a release: the program takes that as well.
+      await byRole(operator.page, 'link', 'Parameters').first().click();
+      await operator.page.locator('#value-worklist_max_positions').fill('9');
+      await byRole(operator.page, 'button', 'Review and save').click();
+      const save = operator.page.getByRole('dialog');
+      await save.getByLabel('Reason').fill('A narrow bench today');
+      await byRole(save, 'button', 'Save', { exact: true }).click();
+      await save.waitFor({ state: 'detached' });
+      const saved = await worker.next();
+      assert.equal(saved.config_version, after.config_version + 1);
+      assert.equal(saved.release_tag, tag);
+      await byRole(operator.page, 'link', 'dev', { exact: true }).click();
+      await workers.getByText(`Version ${saved.config_version}`).waitFor();
       // And what it was made of is told from the environment back to the line.
       await byRole(operator.page, 'link', tag).first().click();
       await byRole(operator.page, 'link', new RegExp(TITLE)).click();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { person, SHOTS, violations } from './browser.mjs';
-import { byRole, test } from './tests.mjs';
+import { byRole, goesTo, test } from './tests.mjs';
 
 test('a profile is edited and reverted, settings are saved, and mails are read', async ({ browser, demo }) => {
   const app = `/apps/${demo.app_id}`;
@@ -64,7 +64,7 @@ test('a profile is edited and reverted, settings are saved, and mails are read',
   await page.getByText('Settings saved').waitFor();
 
   const operator = await person(browser, demo.url, demo.operator);
-  await byRole(operator.page, 'link', 'Outbox').click();
+  await goesTo(operator.page, 'Outbox');
   await operator.page
     .getByText(/^Deployed: /)
     .first()

@@ -2,6 +2,7 @@ import { useMemo, useState } from 'react';
 import type { KeyCollision } from '../../api/gen/types.gen';
 import { Button } from '../../ui/Button';
 import { TextArea } from '../../ui/Field';
+import { CLASHES } from './clashes';
 import { merge3, type Piece, type Side, textOfPieces } from './merge3';
 
 type PutTogetherProps = {
@@ -87,22 +88,27 @@ export function PutTogether({ name, base, ours, theirs, labels, keys = [], isPen
 
 type Conflict = Extract<Piece, { kind: 'conflict' }>;
 
+/** The keys that no place to decide is about: line by line the two sides fit together there. */
+export function keysElsewhere(base: string, ours: string, theirs: string, keys: KeyCollision[]): KeyCollision[] {
+  const conflicts = merge3(base, ours, theirs).filter((piece) => piece.kind === 'conflict');
+  const placed = new Set(conflicts.flatMap((piece) => keysIn(piece, keys)));
+  return keys.filter((key) => !placed.has(key));
+}
+
 /** The keys whose values stand on the lines of a place, on either side. */
 function keysIn(piece: Conflict, keys: KeyCollision[]) {
   const touches = (from: number, lines: string[], held: KeyCollision['ours']) =>
     held && held.line_start < from + Math.max(lines.length, 1) && held.line_end >= from;
-  return keys
-    .filter(
-      (key) => touches(piece.oursFrom, piece.ours, key.ours) || touches(piece.theirsFrom, piece.theirs, key.theirs),
-    )
-    .map(({ key }) => key);
+  return keys.filter(
+    (key) => touches(piece.oursFrom, piece.ours, key.ours) || touches(piece.theirsFrom, piece.theirs, key.theirs),
+  );
 }
 
 type PlaceProps = {
   group: string;
   piece: Conflict;
   labels: { ours: string; theirs: string };
-  keys: string[];
+  keys: KeyCollision[];
   side: Side | undefined;
   onSide: (side: Side) => void;
 };
@@ -125,8 +131,11 @@ function Place({ group, piece, labels, keys, side, onSide }: PlaceProps) {
   );
   return (
     <fieldset className="rounded-md border border-line">
-      <legend className="mx-2 px-1 font-mono text-sm font-semibold break-all">
-        {keys.length > 0 ? keys.join(', ') : `Line ${piece.oursFrom}`}
+      <legend className="mx-2 px-1 text-sm">
+        <span className="font-mono font-semibold break-all">
+          {keys.length > 0 ? keys.map(({ key }) => key).join(', ') : `Line ${piece.oursFrom}`}
+        </span>
+        <span className="pl-2 text-soft">{[...new Set(keys.map(({ clash }) => CLASHES[clash]))].join('; ')}</span>
       </legend>
       <div className="grid lg:grid-cols-3">
         {lines('Before', piece.base, 'bg-sunken')}

@@ -54,7 +54,7 @@ export const Parameter = memo(function Parameter({
   };
   return (
     <li
-      className={`grid items-start [contain-intrinsic-size:auto_4.25rem] [content-visibility:auto] gap-x-4 gap-y-1 border-t border-line px-4 py-1.5 first:border-t-0 sm:grid-cols-[minmax(12rem,2fr)_minmax(12rem,3fr)_9.5rem] ${isChanged ? 'bg-tint' : ''}`}
+      className={`grid items-start [contain-intrinsic-size:auto_4.25rem] [content-visibility:auto] gap-x-4 gap-y-1 border-t border-line px-4 py-1.5 first:border-t-0 sm:grid-cols-[minmax(13rem,1fr)_minmax(12rem,1fr)_9.5rem] ${isChanged ? 'bg-tint' : ''}`}
     >
       <div className="min-w-0 pt-1">
         <label htmlFor={common.id} className="font-medium break-all">
@@ -64,7 +64,7 @@ export const Parameter = memo(function Parameter({
         <p className="flex flex-wrap items-center gap-x-1.5 text-sm text-soft">
           {[
             parameter.type,
-            isOwn ? 'set here' : 'default',
+            isOwn ? '' : 'default',
             isOwn && about?.default !== undefined && about.default !== null
               ? `default ${textOf(about.default as Value)}`
               : '',
@@ -73,6 +73,7 @@ export const Parameter = memo(function Parameter({
           ]
             .filter(Boolean)
             .join(', ')}
+          {isOwn && <Badge tone="info">Set here</Badge>}
           {about?.critical && (
             <Badge tone="bad" icon={TriangleAlert}>
               Critical
@@ -122,13 +123,6 @@ export const Parameter = memo(function Parameter({
         </p>
       </div>
       <div className="flex justify-end gap-1 pt-0.5">
-        <Button
-          small
-          look="quiet"
-          icon={FileClock}
-          aria-label={`History of ${name}`}
-          onPress={() => handlers.onHistory(name)}
-        />
         {isChanged ? (
           <Button small look="quiet" icon={Undo2} aria-label={`Undo ${name}`} onPress={() => handlers.onUndo(name)}>
             Undo
@@ -147,6 +141,13 @@ export const Parameter = memo(function Parameter({
             </Button>
           )
         )}
+        <Button
+          small
+          look="quiet"
+          icon={FileClock}
+          aria-label={`History of ${name}`}
+          onPress={() => handlers.onHistory(name)}
+        />
       </div>
     </li>
   );

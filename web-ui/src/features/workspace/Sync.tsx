@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Check, GitMerge, TriangleAlert } from 'lucide-react';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { getSyncOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { abortSync, continueSync, resolveConflict, syncIntegration } from '../../api/gen/sdk.gen';
 import type { Resolution, SyncConflict, SyncMode } from '../../api/gen/types.gen';
@@ -12,7 +12,7 @@ import { toast } from '../../ui/toast';
 import { useAct } from '../../util/act';
 import { counted } from '../changes/SemanticList';
 import { Keys } from '../merge/Keys';
-import { PutTogether } from '../merge/PutTogether';
+import { keysElsewhere, PutTogether } from '../merge/PutTogether';
 
 type Path = { appId: string; workspaceId: string };
 const LABELS = { ours: 'Yours', theirs: 'Integration branch' };
@@ -128,6 +128,11 @@ function Conflict({ conflict, isPending, onResolve }: ConflictProps) {
     open(!conflict.resolved);
   }
   const isText = typeof ours === 'string' && typeof theirs === 'string';
+  // What is decided place by place is shown there, and not twice.
+  const others = useMemo(
+    () => (isText ? keysElsewhere(base ?? '', ours, theirs, keys?.conflicts ?? []) : (keys?.conflicts ?? [])),
+    [isText, base, ours, theirs, keys],
+  );
   return (
     <section aria-label={conflict.path} className="flex flex-col gap-3 px-4 py-3">
       <div className="flex flex-wrap items-center gap-2">
@@ -152,7 +157,7 @@ function Conflict({ conflict, isPending, onResolve }: ConflictProps) {
           {conflict.reason && <p>{conflict.reason}</p>}
           {keys && (
             <>
-              <Keys list={keys.conflicts} total={keys.total} {...LABELS} />
+              <Keys list={others} total={others.length + keys.total - keys.conflicts.length} {...LABELS} />
               {keys.unreadable.map(({ version, line, message }) => (
                 <p key={version} className="text-warn">
                   The {version} version cannot be read, line {line}: {message}
@@ -163,19 +168,6 @@ function Conflict({ conflict, isPending, onResolve }: ConflictProps) {
               )}
             </>
           )}
-          <div className="flex flex-wrap gap-2">
-            <Button isPending={isPending} onPress={() => onResolve({ kind: 'ours' })}>
-              {conflict.ours_blob ? 'Keep the whole file as yours' : 'Leave it deleted, as you did'}
-            </Button>
-            <Button isPending={isPending} onPress={() => onResolve({ kind: 'theirs' })}>
-              {conflict.theirs_blob ? 'Take the whole file of the branch' : 'Delete it, as the branch did'}
-            </Button>
-            {conflict.ours_blob && conflict.theirs_blob && (
-              <Button look="danger" isPending={isPending} onPress={() => onResolve({ kind: 'delete' })}>
-                Delete it
-              </Button>
-            )}
-          </div>
           {isText && (
             <PutTogether
               name={conflict.path}
@@ -188,6 +180,20 @@ function Conflict({ conflict, isPending, onResolve }: ConflictProps) {
               onUse={(text) => onResolve({ kind: 'content', text })}
             />
           )}
+          <div className="flex flex-wrap items-center gap-2 border-t border-line pt-3">
+            {isText && <span className="text-sm text-soft">Or the whole file at once:</span>}
+            <Button isPending={isPending} onPress={() => onResolve({ kind: 'ours' })}>
+              {conflict.ours_blob ? 'Keep the whole file as yours' : 'Leave it deleted, as you did'}
+            </Button>
+            <Button isPending={isPending} onPress={() => onResolve({ kind: 'theirs' })}>
+              {conflict.theirs_blob ? 'Take the whole file of the branch' : 'Delete it, as the branch did'}
+            </Button>
+            {conflict.ours_blob && conflict.theirs_blob && (
+              <Button look="danger" isPending={isPending} onPress={() => onResolve({ kind: 'delete' })}>
+                Delete it
+              </Button>
+            )}
+          </div>
         </>
       )}
     </section>
