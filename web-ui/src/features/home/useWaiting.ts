@@ -7,7 +7,6 @@ import {
 import type { App, Environment } from '../../api/gen/types.gen';
 import { paths } from '../../paths';
 import { words } from '../../ui/Status';
-import { live } from '../../util/act';
 import { waitsFor } from '../changes/waiting';
 
 /** Something that goes on only after the person who looks has done it. */
@@ -25,6 +24,9 @@ export type Waiting = {
   isUrgent: boolean;
 };
 
+/** No stream tells of all apps at once, so they are asked; there may be many. */
+const calm = { refetchInterval: 15_000 } as const;
+
 /** States in which a changeset waits for somebody. */
 const OPEN = ['in_review', 'approved', 'conflicted', 'needs_revalidation', 'changes_requested', 'draft'];
 
@@ -33,17 +35,17 @@ export function useWaiting(apps: App[]) {
   const changesets = useQueries({
     queries: apps.map(({ id }) => ({
       ...listChangesetsOptions({ path: { appId: id }, query: { limit: 200 } }),
-      ...live,
+      ...calm,
     })),
   });
   const environments = useQueries({
-    queries: apps.map(({ id }) => ({ ...listEnvironmentsOptions({ path: { appId: id } }), ...live })),
+    queries: apps.map(({ id }) => ({ ...listEnvironmentsOptions({ path: { appId: id } }), ...calm })),
   });
   const stages = apps.flatMap((app, at) => (environments[at]?.data?.data ?? []).map((stage) => ({ app, stage })));
   const drafts = useQueries({
     queries: stages.map(({ app, stage }) => ({
       ...listDraftsOptions({ path: { appId: app.id, envId: stage.id }, query: { state: 'pending_approval' } }),
-      ...live,
+      ...calm,
     })),
   });
   const isMany = apps.length > 1;
