@@ -20,8 +20,8 @@ export function Keys({ list, total, ours, theirs }: KeysProps) {
             </p>
             <dl className="grid gap-px sm:grid-cols-3">
               <Held label="Before" held={collision.base} look="" />
-              <Held label={ours} held={collision.ours} look="bg-removed" />
-              <Held label={theirs} held={collision.theirs} look="bg-added" />
+              <Held label={ours} held={collision.ours} look="bg-tint" />
+              <Held label={theirs} held={collision.theirs} look="bg-info-tint" />
             </dl>
           </li>
         ))}

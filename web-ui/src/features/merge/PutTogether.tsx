@@ -139,8 +139,8 @@ function Place({ group, piece, labels, keys, side, onSide }: PlaceProps) {
       </legend>
       <div className="grid lg:grid-cols-3">
         {lines('Before', piece.base, 'bg-sunken')}
-        {lines(labels.ours, piece.ours, 'bg-removed')}
-        {lines(labels.theirs, piece.theirs, 'bg-added')}
+        {lines(labels.ours, piece.ours, 'bg-tint')}
+        {lines(labels.theirs, piece.theirs, 'bg-info-tint')}
       </div>
       <div className="flex flex-wrap gap-4 px-3 py-1.5">
         {choices.map(([value, label]) => (
