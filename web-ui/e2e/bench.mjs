@@ -1,8 +1,7 @@
 // What the console weighs and how long its pages take, against the real binary and in Debian's chromium: one JSON object
 // a line. `npm run bench -- --rounds 5`.
-import { gzipSync } from 'node:zlib';
 import { apiOf, approved, published, until } from './api.mjs';
-import { person, startBrowser, startDemo } from './browser.mjs';
+import { person, startBrowser, startDemo, weighing } from './browser.mjs';
 
 const given = (name, otherwise) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -19,18 +18,13 @@ const median = (list) => [...list].sort((one, other) => one - other)[Math.floor(
 /** What is read before a page can be used: files by their size in gzip, fonts as they are. */
 async function weigh(context, path) {
   const page = await context.newPage();
-  const parts = [];
-  page.on('response', (response) => {
-    const { pathname } = new URL(response.url());
-    if (pathname.startsWith('/api/')) return;
-    parts.push(response.body().then((body) => (pathname.endsWith('.woff2') ? body.length : gzipSync(body).length)));
-  });
+  const weight = weighing(page);
   await page.goto(path);
   await page.getByRole('heading', { level: 1 }).first().waitFor();
   await page.waitForLoadState('networkidle');
+  const weighed = await weight();
   await page.close();
-  const sizes = await Promise.all(parts);
-  return { gzip_bytes: sizes.reduce((sum, part) => sum + part, 0), files: sizes.length };
+  return weighed;
 }
 
 /** Notes, in the page, when what is waited for has been drawn: the frame after it is there is over. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 import { smaller } from './png.mjs';
 
@@ -200,4 +201,18 @@ export async function guide(page, name) {
   const picture = await page.screenshot({ animations: 'disabled' });
   // Those that are kept are made smaller; otherwise it is enough that they can be taken.
   writeFileSync(join(PICTURES, `${name}.png`), process.env.CONMAN_GUIDE ? smaller(picture) : picture);
+}
+
+/** What a page loads from here on, once it is all there: files by their size in gzip, fonts as they are. */
+export function weighing(page) {
+  const parts = [];
+  page.on('response', (response) => {
+    const { pathname } = new URL(response.url());
+    if (pathname.startsWith('/api/')) return;
+    parts.push(response.body().then((body) => (pathname.endsWith('.woff2') ? body.length : gzipSync(body).length)));
+  });
+  return async () => {
+    const sizes = await Promise.all(parts);
+    return { gzip_bytes: sizes.reduce((sum, part) => sum + part, 0), files: sizes.length };
+  };
 }

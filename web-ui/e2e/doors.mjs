@@ -1,7 +1,6 @@
 // The pages in front of the console, and the dialogs of those behind: both themes, and the width of a phone.
 import assert from 'node:assert/strict';
-import { gzipSync } from 'node:zlib';
-import { look, person } from './browser.mjs';
+import { look, person, weighing } from './browser.mjs';
 import { byRole, test } from './tests.mjs';
 
 const called = async (demo, account, path, body) => {
@@ -84,18 +83,13 @@ test('dialogs are accessible, and fit a phone', async ({ browser, demo }) => {
 test('the first view weighs less than 200 KB, compressed and with its font', async ({ browser, demo }) => {
   const { broken, context } = await person(browser, demo.url, demo.accounts.app_admin);
   const page = await context.newPage();
-  const parts = [];
-  page.on('response', (response) => {
-    const { pathname } = new URL(response.url());
-    if (pathname.startsWith('/api/')) return;
-    parts.push(response.body().then((body) => (pathname.endsWith('.woff2') ? body.length : gzipSync(body).length)));
-  });
+  const weight = weighing(page);
   await page.goto('/');
   await byRole(page, 'heading', 'Waiting for me').waitFor();
   await page.waitForLoadState('load');
-  const bytes = (await Promise.all(parts)).reduce((sum, part) => sum + part, 0);
-  console.log(`       it weighs ${bytes} bytes in ${parts.length} files`);
-  assert.ok(parts.length > 10 && bytes < 200_000, `${bytes} bytes`);
+  const { gzip_bytes: bytes, files } = await weight();
+  console.log(`       it weighs ${bytes} bytes in ${files} files`);
+  assert.ok(files > 10 && bytes < 200_000, `${bytes} bytes`);
   assert.deepEqual(broken, []);
   await context.close();
 });

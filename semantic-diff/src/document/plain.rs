@@ -23,7 +23,9 @@ type Sure<T> = Result<T, Doubt>;
 
 /// Reads a text, if it is plain; false where it is left to the parser, with a builder that is of no more use.
 pub(super) fn read<'t>(text: &'t str, builder: &mut Builder<'t>) -> bool {
-    if !text.bytes().all(is_plain_byte) || text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}']) {
+    // Lines that only some break at, and marks that nobody sees.
+    let is_odd = |text: &str| text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}']);
+    if !text.bytes().all(is_plain_byte) || !text.is_ascii() && is_odd(text) {
         return false;
     }
     let mut reader = Reader { text, at: 0, line: 1, levels: Vec::new(), builder, begun: false };
