@@ -154,6 +154,7 @@ impl<'h> Candidate<'h> {
         };
         match outside.merge_commits(&mut self.objects, self.commit, head)? {
             Merged::Clean { tree } => {
+                let base = outside.common_base(&mut self.objects, &bases)?;
                 let touched = merge::touched(&mut self.objects, base, self.tree, theirs, tree)?;
                 Ok(Attempt::Clean(CleanMerge { tree, touched, brings }))
             }
@@ -285,6 +286,7 @@ impl<'h> Candidate<'h> {
                 ours: conflict.ours,
                 theirs: conflict.theirs,
                 merged: None,
+                origin: None,
             };
             let contents = Contents::of(&self.objects, Some(&self.touches));
             let Explained { key, with, keys, key_total } = look(&seen.shown()?, &contents);

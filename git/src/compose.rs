@@ -44,7 +44,10 @@ pub struct ComposePlan {
 pub struct MergedPath {
     /// The path.
     pub path: RepoPath,
-    /// Its content in the merge base.
+    /// Its path before, if one side moved it and its lines were combined all the same; the versions below are those of
+    /// one file, whichever path they have.
+    pub from: Option<RepoPath>,
+    /// Its content in the merge base; of several, in what Git makes of them.
     pub base: Option<BlobId>,
     /// Its content in the candidate so far.
     pub ours: Option<BlobId>,

@@ -34,15 +34,24 @@ impl<'a> Contents<'a> {
     }
 
     /// What the members so far made of a file, oldest first, beginning with what the candidate stands on; empty where none
-    /// of them touched it.
-    pub fn past(&self, path: &RepoPath) -> Vec<PastContent> {
+    /// of them touched it. A file that was moved has the past of both its paths.
+    pub fn past(&self, file: &MergedPath) -> Vec<PastContent> {
         let Some(touches) = self.touches else { return Vec::new() };
-        let Some(past) = touches.by_path.get(path.as_str().as_bytes()) else { return Vec::new() };
-        let first = PastContent { with: CollidesWith::Base(touches.base), blob: past.before };
-        let members = past.after.iter().map(|(member, blob)| PastContent {
-            with: CollidesWith::Member(touches.labels[*member].clone()),
-            blob: *blob,
+        let of = |path: &RepoPath| touches.by_path.get(path.as_str().as_bytes());
+        let mut pasts = file.from.iter().filter_map(of).chain(of(&file.path));
+        let Some(first) = pasts.next() else { return Vec::new() };
+        let mut after = first.after.clone();
+        for moved in pasts {
+            // Who took the old path away is who set the new one.
+            after.retain(|(_, blob)| blob.is_some());
+            after.extend(&moved.after);
+        }
+        after.sort_by_key(|(member, _)| *member);
+        let members = after.into_iter().map(|(member, blob)| PastContent {
+            with: CollidesWith::Member(touches.labels[member].clone()),
+            blob,
         });
+        let first = PastContent { with: CollidesWith::Base(touches.base), blob: first.before };
         [first].into_iter().chain(members).collect()
     }
 }
@@ -120,13 +129,23 @@ impl Touches {
 }
 
 impl Touched {
+    /// The versions of the file as base, ours and theirs, whichever path they have.
+    pub(crate) fn versions(&self) -> [Option<Leaf>; 3] {
+        match &self.origin {
+            Some(old) => [old.base, self.ours.or(old.ours), self.theirs.or(old.theirs)],
+            None => [self.base, self.ours, self.theirs],
+        }
+    }
+
     /// The path as callers see it.
     pub(crate) fn shown(&self) -> Result<MergedPath> {
+        let [base, ours, theirs] = self.versions().map(blob);
         Ok(MergedPath {
             path: repo_path(&self.path)?,
-            base: blob(self.base),
-            ours: blob(self.ours),
-            theirs: blob(self.theirs),
+            from: self.origin.as_ref().map(|old| repo_path(&old.path)).transpose()?,
+            base,
+            ours,
+            theirs,
             merged: blob(self.merged),
         })
     }

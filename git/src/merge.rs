@@ -11,12 +11,14 @@
 //! Everything else is left to Git's own merge (see `outside`).
 
 use crate::Result;
+use crate::changes::find_renames;
 use crate::lines;
 use crate::objects::Objects;
 use crate::outside::Outside;
 use crate::repository::Handle;
 use crate::tree::{self, Changes, Delta, Found, Leaf, or_empty};
 use git2::{ObjectType, Oid};
+use std::collections::HashMap;
 
 /// One path that a merge changed in our side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,18 @@ pub(crate) struct Touched {
     pub(crate) ours: Option<Leaf>,
     pub(crate) theirs: Option<Leaf>,
     pub(crate) merged: Option<Leaf>,
+    /// Where the file came from, if a side moved it here and its lines were combined all the same.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// The versions of a file that a side moved: of those that have it at the old path, what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The old path.
+    pub(crate) path: Vec<u8>,
+    pub(crate) base: Option<Leaf>,
+    pub(crate) ours: Option<Leaf>,
+    pub(crate) theirs: Option<Leaf>,
 }
 
 /// One path on which the sides do not fit.
@@ -103,7 +117,7 @@ pub(crate) fn fast(
         if merged != current {
             changes.set(&delta.path, merged);
             let Delta { path, old, new } = delta;
-            touched.push(Touched { path, base: old, ours: current, theirs: new, merged });
+            touched.push(Touched { path, base: old, ours: current, theirs: new, merged, origin: None });
         }
     }
     if changes.is_empty() {
@@ -160,24 +174,67 @@ pub(crate) fn touched(
     theirs: Oid,
     merged: Oid,
 ) -> Result<Vec<Touched>> {
-    let leaf = |objects: &mut Objects<'_>, tree: Option<Oid>, path: &[u8]| -> Result<Option<Leaf>> {
-        let Some(tree) = tree else { return Ok(None) };
-        Ok(match tree::lookup(objects, tree, path)? {
-            Found::Leaf(leaf) => Some(leaf),
-            Found::Nothing | Found::Folder(_) | Found::Behind(_) => None,
-        })
-    };
     let diff = tree::diff(objects, Some(ours), Some(merged))?;
-    diff.files
+    let mut touched = diff
+        .files
         .into_iter()
         .map(|delta| {
             Ok(Touched {
-                base: leaf(objects, base, &delta.path)?,
-                theirs: leaf(objects, Some(theirs), &delta.path)?,
+                base: base.map(|base| leaf(objects, base, &delta.path)).transpose()?.flatten(),
+                theirs: leaf(objects, theirs, &delta.path)?,
                 ours: delta.old,
                 merged: delta.new,
                 path: delta.path,
+                origin: None,
             })
         })
-        .collect()
+        .collect::<Result<Vec<_>>>()?;
+    if let Some(base) = base {
+        follow(objects, base, (ours, theirs), &mut touched)?;
+    }
+    Ok(touched)
+}
+
+/// Finds where files came from whose lines were combined at a path that the base lacks: a side moved them.
+fn follow(
+    objects: &mut Objects<'_>,
+    base: Oid,
+    (ours, theirs): (Oid, Oid),
+    touched: &mut [Touched],
+) -> Result<()> {
+    let is_open = |touched: &Touched| {
+        touched.base.is_none()
+            && touched.merged.is_some_and(|merged| merged.is_file())
+            && touched.merged != touched.ours
+            && touched.merged != touched.theirs
+    };
+    if !touched.iter().any(is_open) {
+        return Ok(());
+    }
+    let (moved_by_us, moved_by_them) = (moves(objects, base, ours)?, moves(objects, base, theirs)?);
+    for touched in touched.iter_mut().filter(|touched| is_open(touched)) {
+        let by_us = moved_by_us.get(&touched.path).filter(|_| touched.ours.is_some());
+        let Some(old) = by_us.or_else(|| moved_by_them.get(&touched.path)) else { continue };
+        touched.origin = Some(Origin {
+            base: leaf(objects, base, old)?,
+            ours: leaf(objects, ours, old)?,
+            theirs: leaf(objects, theirs, old)?,
+            path: old.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// The old paths of the files that a side moved, by their new ones.
+fn moves(objects: &mut Objects<'_>, base: Oid, side: Oid) -> Result<HashMap<Vec<u8>, Vec<u8>>> {
+    let files = tree::diff(objects, Some(base), Some(side))?.files;
+    let pairs = find_renames(objects, &files)?;
+    Ok(pairs.into_iter().map(|(old, new)| (files[new].path.clone(), files[old].path.clone())).collect())
+}
+
+fn leaf(objects: &mut Objects<'_>, tree: Oid, path: &[u8]) -> Result<Option<Leaf>> {
+    Ok(match tree::lookup(objects, tree, path)? {
+        Found::Leaf(leaf) => Some(leaf),
+        Found::Nothing | Found::Folder(_) | Found::Behind(_) => None,
+    })
 }

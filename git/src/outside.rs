@@ -49,7 +49,7 @@ impl Outside {
         theirs: Oid,
     ) -> Result<Merged> {
         let mark = objects.mark();
-        let nobody = Signature::new("Conman", "conman@invalid", Timestamp::from_millis(0));
+        let nobody = nobody();
         let mut commit = |tree: Oid, parents: &[Oid], message: &str| {
             let new =
                 NewCommit { author: nobody.clone(), committer: nobody.clone(), message: message.to_owned() };
@@ -74,6 +74,27 @@ impl Outside {
         self.show(objects)?;
         let tree = objects.commit(ours)?.tree;
         self.merge(objects, ours, theirs, tree)
+    }
+
+    /// The tree on whose grounds Git merges what has these best common ancestors: of several, what they merge to, with
+    /// marks in the files that do not; `None` without any.
+    pub(crate) fn common_base(&mut self, objects: &mut Objects<'_>, bases: &[Oid]) -> Result<Option<Oid>> {
+        let Some((first, more)) = bases.split_first() else { return Ok(None) };
+        let mark = objects.mark();
+        let (mut at, mut tree) = (*first, objects.commit(*first)?.tree);
+        for base in more {
+            tree = match self.merge_commits(objects, at, *base)? {
+                Merged::Clean { tree } | Merged::Conflicted { tree, .. } => tree,
+            };
+            let nobody = nobody();
+            let message = "what several ancestors merge to".to_owned();
+            let new = NewCommit { author: nobody.clone(), committer: nobody, message };
+            at = objects.put(ObjectType::Commit, commit_bytes(tree, &[at, *base], &new), None);
+        }
+        // It can be read where Git wrote it, and is not to be stored.
+        objects.rewind(mark);
+        self.rewound(mark);
+        Ok(Some(tree))
     }
 
     fn show(&mut self, objects: &mut Objects<'_>) -> Result<()> {
@@ -154,6 +175,10 @@ impl Outside {
         }
         Ok(Merged::Conflicted { tree, conflicts: conflicts.into_values().collect() })
     }
+}
+
+fn nobody() -> Signature {
+    Signature::new("Conman", "conman@invalid", Timestamp::from_millis(0))
 }
 
 /// The own name of a conflicting file that gave way to a folder of that name; Git adds `~` and the commit of its side.

@@ -1,7 +1,7 @@
 //! A sync at work: merging, or replaying commit by commit, until it is done or has to wait.
 
 use crate::contents::Contents;
-use crate::merge::{self, Conflict, Merged, Touched};
+use crate::merge::{self, Conflict, Merged};
 use crate::objects::{ObjectName, Objects, commit_bytes};
 use crate::outside::{Outside, moved_aside};
 use crate::refs::LockedRef;
@@ -47,8 +47,8 @@ impl Run<'_> {
             }
             let failures = (self.check)(&shown, &Contents::of(&self.objects, None));
             if let Some(first) = failures.into_iter().next() {
-                let Touched { path, base, ours, theirs, .. } = touched;
-                misfits.push((Conflict { path, base, ours, theirs }, first.reason));
+                let [base, ours, theirs] = touched.versions();
+                misfits.push((Conflict { path: touched.path, base, ours, theirs }, first.reason));
             }
         }
         Ok(misfits)
@@ -109,14 +109,16 @@ impl Run<'_> {
 
     pub(crate) fn merge(&mut self) -> Result<Step> {
         let onto = self.request.onto.oid();
-        let merged = Outside::new(self.handle)?.merge_commits(&mut self.objects, self.start, onto)?;
+        let mut outside = Outside::new(self.handle)?;
+        let merged = outside.merge_commits(&mut self.objects, self.start, onto)?;
         let (tree, conflicts) = parts(merged);
         // What the start has beyond the head is in neither's history.
-        let bases = self.handle.git().merge_bases(self.head, onto);
-        let base = match bases.as_deref().map(<[Oid]>::to_vec).unwrap_or_default()[..] {
-            [base] => Some(self.objects.commit(base)?.tree),
-            _ => None,
+        let bases = match self.handle.git().merge_bases(self.head, onto) {
+            Ok(bases) => bases.to_vec(),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
         };
+        let base = outside.common_base(&mut self.objects, &bases)?;
         let sides = (self.objects.commit(self.start)?.tree, self.objects.commit(onto)?.tree);
         let misfits = self.misfits(base, sides, tree, &conflicts)?;
         if conflicts.is_empty() && misfits.is_empty() {

@@ -46,7 +46,7 @@ fn read_merged(merged: &MergedPath, contents: &Contents<'_>) -> Vec<CheckFailure
     let Ok(bytes) = contents.bytes(blob) else {
         return vec![failure(None, None, "the merged content could not be read".to_owned())];
     };
-    // Where a version is not known, as after a rename, only the result can be read.
+    // A file that both sides added has no base: only the result can be read.
     let sides = (merged.base, merged.ours, merged.theirs);
     let answer = match sides {
         (Some(_), Some(_), Some(_)) => {
@@ -171,7 +171,7 @@ fn setters(
     contents: &Contents<'_>,
     conflicts: &[KeyConflict],
 ) -> Vec<Option<CollidesWith>> {
-    let past = contents.past(&path.path);
+    let past = contents.past(path);
     if conflicts.is_empty() || past.is_empty() {
         return vec![None; conflicts.len()];
     }

@@ -14,6 +14,7 @@ mod crash;
 mod diff;
 mod guards;
 mod import;
+mod moved;
 mod refs;
 mod sync;
 mod working;

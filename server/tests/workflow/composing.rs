@@ -7,6 +7,7 @@ on_both! {
     a_text_conflict_is_isolated,
     a_clean_merge_with_a_duplicate_key_is_isolated,
     the_member_that_set_the_key_is_named,
+    a_key_of_a_moved_file_is_told_as_well,
     an_item_that_two_members_add_is_told_once,
     the_member_that_breaks_the_tree_is_found,
     a_release_returns_to_its_draft,
@@ -145,6 +146,37 @@ async fn the_member_that_set_the_key_is_named(h: &Harness) {
     h.publishes(&release).await;
     h.is_quiet().await;
     assert_eq!(h.author().sees(&innocent).await["state"], "released");
+}
+
+/// A member moves the page and sets a key, another sets it where the page was: Git follows the move and finds it clean.
+async fn a_key_of_a_moved_file_is_told_as_well(h: &Harness) {
+    let page = |from: &str, to: &str| LIST_PAGE.replace(from, to);
+    let text = page("title: All", "owner: ward\ntitle: All");
+    let moving = h.author().opens().deletes("pages/list.yml").puts("pages/patients.yml", &text);
+    let one = moving.submits().await;
+    h.approved_and_queued(&one).await;
+    let two = h
+        .queued(
+            h.second_author(),
+            "pages/list.yml",
+            &page("# The actions.\n", "owner: desk\n# The actions.\n"),
+        )
+        .await;
+    let (_, now) = h.composed(&[&one, &two]).await;
+    assert_eq!(member(&now, &one)["result"], "merged", "{now}");
+    let isolated = member(&now, &two);
+    let collision = &isolated["collisions"][0];
+    assert_eq!(
+        (&collision["path"], &collision["key"], &collision["with"]),
+        (&json!("pages/patients.yml"), &json!("owner"), &json!(one.name())),
+        "{isolated}"
+    );
+    let key = &collision["keys"][0];
+    assert_eq!(
+        (&key["clash"], &key["base"], &key["ours"]["text"], &key["theirs"]["text"]),
+        (&json!("both_added"), &json!(null), &json!("\"ward\""), &json!("\"desk\"")),
+        "{collision}"
+    );
 }
 
 /// Two members that add the same named item in two places make it stand there twice, even if they mean the same.
