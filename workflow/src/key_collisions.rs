@@ -18,8 +18,9 @@ const MAX_KEYS: usize = 20;
 /// The most keys of which it is kept what the sides hold, of one changeset.
 const MAX_KEPT: usize = 20;
 
-/// Reads what merges make of files: as text they may fit, as configuration they need not.
-pub(crate) fn reading_hooks() -> ComposeHooks {
+/// What compositions call back: reads what merges make of files, strictly and key by key beside what the sides hold. As
+/// text they may fit, as configuration they need not.
+pub fn reading_hooks() -> ComposeHooks {
     ComposeHooks {
         check: Box::new(|check| {
             let failures: Vec<CheckFailure> =

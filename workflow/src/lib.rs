@@ -89,6 +89,7 @@ pub use freezes::{FreezeWish, InForce, WhenFrozen};
 pub use fresh::{fresh_id, random_token};
 pub use history::{ConfigDifference, ConfigThen, When};
 pub use job_context::{CANCELED, Fence, JobContext, LOST_LEASE};
+pub use key_collisions::reading_hooks;
 pub use mail::Mailer;
 pub use observe::{Observed, ObservedEnvironment, Observer};
 pub use read_config::ConfigValues;

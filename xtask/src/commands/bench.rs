@@ -37,7 +37,7 @@ struct Bench {
 const BENCHES: [Bench; 7] = [
     Bench {
         name: "compose",
-        package: "conman-git",
+        package: "conman-workflow",
         example: "bench_compose",
         needs_servers: false,
         needs_conman: false,

@@ -2,6 +2,7 @@
 //!
 //! - `ours_ms`: the whole call, with the synced pack and the keep-ref; the median of three, each on a repository of its
 //!   own that no other had read before, since a call this short hardly outlasts one pause of a busy machine.
+//! - `reading_ms`: the same with every combined file read strictly and compared key by key, as the server composes.
 //! - `git_merge_ms`: one `git merge --no-ff` per changeset in a work tree.
 //! - `merge_tree_ms`: one `git merge-tree --stdin` for all, and one `git commit-tree` per changeset, since the former
 //!   makes no commits.
@@ -23,6 +24,7 @@ use conman_git::{
     ComposeHooks, ComposeMember, ComposePlan, ComposeProgress, ImportSource, KeepName, MemberOutcome,
     Ownership, Repositories, Repository,
 };
+use conman_workflow::reading_hooks;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fs;
@@ -142,7 +144,12 @@ fn fast_import(source: &Path, feed: impl FnOnce(&mut dyn Write)) {
 }
 
 /// Composes with ours; milliseconds in all and the median of one member, and the final commit.
-async fn ours(repository: &Repository, members: Vec<ComposeMember>, base: CommitId) -> (f64, f64, String) {
+async fn ours(
+    repository: &Repository,
+    members: Vec<ComposeMember>,
+    base: CommitId,
+    hooks: ComposeHooks,
+) -> (f64, f64, String) {
     let who = signature();
     let times = Arc::new(Mutex::new(Vec::with_capacity(members.len() + 1)));
     let progress = {
@@ -152,7 +159,7 @@ async fn ours(repository: &Repository, members: Vec<ComposeMember>, base: Commit
             true
         })
     };
-    let hooks = ComposeHooks { progress, ..ComposeHooks::default() };
+    let hooks = ComposeHooks { progress, ..hooks };
     let keep = KeepName::other(&BranchName::parse("bench").unwrap());
     let begin = Instant::now();
     let composed =
@@ -274,8 +281,8 @@ async fn main() {
         })
         .collect();
     let repositories = Repositories::open(&root.join("repos"), Ownership::Exclusive).await.unwrap();
-    let mut runs = Vec::new();
-    for number in 1..=3 {
+    let (mut runs, mut reading) = (Vec::new(), Vec::new());
+    for number in 1..=6 {
         let app = AppId::new(Uuid::from_u128(number));
         let main = BranchName::parse("main").unwrap();
         repositories.import(app, ImportSource::Local(source.clone()), &main).await.unwrap();
@@ -283,21 +290,32 @@ async fn main() {
         let fetch = ["-c", "protocol.file.allow=always", "-c", "fetch.unpackLimit=100000000", "fetch", "-q"];
         let what = [source.to_str().unwrap(), "+refs/heads/c*:refs/heads/c*"];
         git_ok(&bare, &[&fetch[..], &what[..]].concat());
-        runs.push(ours(&repositories.get(app), members.clone(), base.parse().unwrap()).await);
+        let (into, hooks) = match number % 2 {
+            0 => (&mut reading, reading_hooks()),
+            _ => (&mut runs, ComposeHooks::default()),
+        };
+        into.push(ours(&repositories.get(app), members.clone(), base.parse().unwrap(), hooks).await);
     }
-    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (ours_ms, median, our_commit) = runs.swap_remove(1);
+    let median_of = |mut runs: Vec<(f64, f64, String)>| {
+        runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        runs.swap_remove(runs.len() / 2)
+    };
+    let (ours_ms, median, our_commit) = median_of(runs);
+    let (reading_ms, _, reading_commit) = median_of(reading);
     let (merge_tree_ms, tree_commit) = by_merge_tree(&root, &heads, &base, Commits::ByGit);
     let (merge_tree_only_ms, only_commit) = by_merge_tree(&root, &heads, &base, Commits::Here);
     let (git_merge_ms, git_commit) = by_git_merge(&root, &heads);
-    let same_commit =
-        [&tree_commit, &only_commit, &git_commit].into_iter().all(|commit| *commit == our_commit);
+    let same_commit = [&reading_commit, &tree_commit, &only_commit, &git_commit]
+        .into_iter()
+        .all(|commit| *commit == our_commit);
     println!(
         "{{\"bench\":\"compose\",\"files\":{files},\"changesets\":{changesets},\"ours_ms\":{ours_ms:.1},\
+         \"reading_ms\":{reading_ms:.1},\"ratio_reading\":{:.2},\
          \"ours_median_ms_per_changeset\":{median:.3},\"git_merge_ms\":{git_merge_ms:.1},\
          \"merge_tree_ms\":{merge_tree_ms:.1},\"merge_tree_only_ms\":{merge_tree_only_ms:.1},\
          \"ratio_git_merge\":{:.1},\"ratio_merge_tree\":{:.1},\"ratio_merge_tree_only\":{:.1},\
          \"same_commit\":{same_commit}}}",
+        reading_ms / ours_ms,
         git_merge_ms / ours_ms,
         merge_tree_ms / ours_ms,
         merge_tree_only_ms / ours_ms,
