@@ -27,6 +27,10 @@ mod worker;
 
 mod demo;
 
+/// The system's allocator took a tenth of the time of a short read.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     dispatch::run()
 }

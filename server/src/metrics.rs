@@ -1,6 +1,7 @@
 //! What is counted, in the text form that Prometheus reads.
 
 use crate::observed::ObservedMetrics;
+use axum::http::StatusCode;
 use conman_workflow::Observed;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
@@ -66,8 +67,8 @@ impl Metrics {
         InFlight(&self.in_flight)
     }
 
-    pub(crate) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
-        self.requests.with_label_values(&[route, method, status.to_string().as_str()]).inc();
+    pub(crate) fn answered(&self, route: &str, method: &str, status: StatusCode, took: Duration) {
+        self.requests.with_label_values(&[route, method, status.as_str()]).inc();
         self.latency.with_label_values(&[route, method]).observe(took.as_secs_f64());
     }
 

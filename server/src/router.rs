@@ -4,12 +4,12 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use crate::{console, layers, openapi, sessions};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::any::Any;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -35,9 +35,12 @@ pub fn router(state: AppState) -> Router {
         .fallback(console::serve)
         .method_not_allowed_fallback(not_allowed)
         .merge(people)
-        .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(state.clone(), layers::frame))
+        // Together, since each time that layers are added costs every request.
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn_with_state(state.clone(), layers::frame))
+                .layer(CatchPanicLayer::custom(panicked)),
+        )
         .with_state(state)
 }
 

@@ -1,5 +1,6 @@
 //! The port over SQLite.
 
+use super::peek::Peek;
 use super::{activate, applications, history, read, setup};
 use crate::application::WorkerApplication;
 use crate::changes::{Changes, Hub};
@@ -34,8 +35,7 @@ struct Inner {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    /// Reads a version by its key, which takes microseconds, on the thread that asks.
-    peek: Mutex<Connection>,
+    peek: Peek,
     hub: Hub,
 }
 
@@ -49,9 +49,8 @@ impl Sqlite {
             let writer = setup::open_writer(&path)?;
             let hub = Hub::new();
             hub.prime(read::active_versions(&writer)?);
-            let peek = setup::open_peek(&path)?;
-            let (writer, peek) = (Mutex::new(writer), Mutex::new(peek));
-            Ok(Inner { path, writer, readers: Mutex::default(), peek, hub })
+            let peek = Peek::open(&path)?;
+            Ok(Inner { path, writer: Mutex::new(writer), readers: Mutex::default(), peek, hub })
         })
         .await?;
         Ok(Self { inner: Arc::new(inner) })
@@ -126,8 +125,7 @@ impl Distribution for Sqlite {
     }
 
     fn version_at_hand(&self, app: AppId, environment: EnvironmentId) -> Option<ConfigVersion> {
-        // Who would have to wait asks as ever.
-        read::version(&*self.inner.peek.try_lock()?, app, environment).ok()?
+        self.inner.peek.version(app, environment)?
     }
 
     async fn snapshot(

@@ -7,6 +7,7 @@ mod activate;
 mod applications;
 mod backend;
 mod history;
+mod peek;
 mod read;
 mod runs;
 mod setup;

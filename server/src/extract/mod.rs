@@ -13,6 +13,7 @@ mod query;
 pub use actor::{Credentials, CurrentActor, CurrentProgram, MaybeActor, SessionActor, Via};
 pub use body::{BodyLimit, JsonBody, RawBody};
 pub use context::ClientContext;
+pub(crate) use context::Origin;
 pub use if_match::{IfMatch, RequiredIfMatch};
 pub use member::AppMember;
 pub use path::{PathId, PathInstant, PathParameter, PathVersion, instant};

@@ -4,14 +4,13 @@ use super::client::{Peer, client_address};
 use super::overload;
 use super::plain_paths::is_plain;
 use super::same_origin::is_foreign;
-use super::user_agent::user_agent;
+use crate::extract::Origin;
 use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use conman_domain::audit::RequestContext;
 use conman_domain::id::RequestId;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
@@ -19,6 +18,9 @@ use tokio::sync::SemaphorePermit;
 use tracing::Instrument as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// As many as are added here, and those that nearly all answers have besides.
+const MOST_HEADERS: usize = 14;
 
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
@@ -37,16 +39,12 @@ pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, n
     // Without a connection, as in tests of the router alone, there is no peer.
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
     let address = client_address(peer, request.headers(), &state.config.trusted_proxies);
-    let context = RequestContext {
-        request_id: Some(request_id),
-        address: Some(address.to_string()),
-        user_agent: user_agent(request.headers()),
-    };
-    request.extensions_mut().insert(context);
+    let user_agent = request.headers().get(header::USER_AGENT).cloned();
+    request.extensions_mut().insert(Origin { request_id, address, user_agent });
     let method = known_method(request.method().as_str());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
     let span = tracing::info_span!("request", id = %request_id, method, route);
 
     let response = match admit(&state, &request) {
@@ -54,12 +52,13 @@ pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, n
         Err(problem) => problem.into_response(),
     };
 
-    let mut response = in_form(response, &path, &request_id.to_string());
-    let status = response.status().as_u16();
+    let mut response = in_form(response, uri.path(), request_id);
+    let status = response.status();
     let took = began.elapsed();
     state.metrics.answered(route, method, status, took);
-    span.in_scope(|| tracing::debug!(status, took_ms = took.as_secs_f64() * 1000.0, %address, "answered"));
-    add_headers(&mut response, &path, request_id, state.behind_tls());
+    let took_ms = took.as_secs_f64() * 1000.0;
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), took_ms, %address, "answered"));
+    add_headers(&mut response, uri.path(), request_id, state.behind_tls());
     response
 }
 
@@ -92,7 +91,7 @@ fn known_method(method: &str) -> &'static str {
 }
 
 /// Completes a problem, and makes one of any other refusal.
-fn in_form(mut response: Response, path: &str, request_id: &str) -> Response {
+fn in_form(mut response: Response, path: &str, request_id: RequestId) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -102,7 +101,7 @@ fn in_form(mut response: Response, path: &str, request_id: &str) -> Response {
         None if has_own_body(&response) => return response,
         None => Problem::of_status(status),
     };
-    let mut formed = problem.about(path, request_id).into_response();
+    let mut formed = problem.about(path, &request_id.to_string()).into_response();
     for (name, value) in response.headers() {
         if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH)
             && !formed.headers().contains_key(name)
@@ -128,6 +127,7 @@ fn has_own_body(response: &Response) -> bool {
 fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behind_tls: bool) {
     let id = HeaderValue::try_from(request_id.to_string()).expect("a UUID is a header value");
     let headers = response.headers_mut();
+    headers.reserve(MOST_HEADERS);
     headers.insert(REQUEST_ID, id);
     let docs = path.starts_with("/api/docs");
     let policy = if docs { DOCS_SECURITY_POLICY } else { CONTENT_SECURITY_POLICY };

@@ -9,3 +9,4 @@ mod user_agent;
 
 pub(crate) use client::Peer;
 pub(crate) use frame::frame;
+pub(crate) use user_agent::user_agent;
