@@ -69,6 +69,16 @@ pub enum DraftStatus {
         /// When.
         rejected_at: Timestamp,
     },
+    /// It was decided and cannot become active: the environment runs something that the decision does not follow on.
+    Failed {
+        /// The decision. Its profile revision stays: the next deployment brings its values.
+        #[serde(flatten)]
+        decision: DraftDecision,
+        /// What runs instead.
+        failure: String,
+        /// When that was seen.
+        failed_at: Timestamp,
+    },
 }
 
 /// What was decided with a draft's approval.
@@ -106,11 +116,18 @@ pub enum DraftEvent {
     },
     /// The distribution database has it.
     Activated(Timestamp),
+    /// The distribution database cannot have it.
+    Fail {
+        /// What runs instead.
+        failure: String,
+        /// When that was seen.
+        at: Timestamp,
+    },
 }
 
 impl DraftStatus {
     /// All states that are kept.
-    pub const NAMES: [&'static str; 4] = ["pending_approval", "approved", "active", "rejected"];
+    pub const NAMES: [&'static str; 5] = ["pending_approval", "approved", "active", "rejected", "failed"];
 
     /// The state's name in the API.
     pub fn name(&self) -> &'static str {
@@ -120,13 +137,16 @@ impl DraftStatus {
             Self::Approved { .. } => "approved",
             Self::Active { .. } => "active",
             Self::Rejected { .. } => "rejected",
+            Self::Failed { .. } => "failed",
         }
     }
 
     /// What was decided, if it was approved.
     pub fn decision(&self) -> Option<&DraftDecision> {
         match self {
-            Self::Approved { decision } | Self::Active { decision, .. } => Some(decision),
+            Self::Approved { decision } | Self::Active { decision, .. } | Self::Failed { decision, .. } => {
+                Some(decision)
+            }
             Self::Draft | Self::PendingApproval | Self::Rejected { .. } => None,
         }
     }
@@ -140,6 +160,7 @@ impl DraftStatus {
             E::Approve(_) => "approve",
             E::Reject { .. } => "reject",
             E::Activated(_) => "activated",
+            E::Fail { .. } => "fail",
         };
         let refused = IllegalTransition { machine: "draft", state: self.name(), event: name };
         match (self, event) {
@@ -153,13 +174,17 @@ impl DraftStatus {
             (Self::Approved { decision }, E::Activated(activated_at)) => {
                 Ok(Self::Active { decision, activated_at })
             }
+            (Self::Approved { decision }, E::Fail { failure, at }) => {
+                Ok(Self::Failed { decision, failure, failed_at: at })
+            }
             (
                 Self::Draft
                 | Self::PendingApproval
                 | Self::Approved { .. }
                 | Self::Active { .. }
-                | Self::Rejected { .. },
-                E::Save(_) | E::Submit | E::Approve(_) | E::Reject { .. } | E::Activated(_),
+                | Self::Rejected { .. }
+                | Self::Failed { .. },
+                E::Save(_) | E::Submit | E::Approve(_) | E::Reject { .. } | E::Activated(_) | E::Fail { .. },
             ) => Err(refused),
         }
     }
@@ -188,6 +213,7 @@ mod tests {
             DraftStatus::Approved { decision: decision.clone() },
             DraftStatus::Active { decision: decision.clone(), activated_at: at },
             DraftStatus::Rejected { rejected_by: user_id, rejection: "no".to_owned(), rejected_at: at },
+            DraftStatus::Failed { decision: decision.clone(), failure: "v9".to_owned(), failed_at: at },
         ];
         let events = [
             DraftEvent::Save(decision.clone()),
@@ -195,6 +221,7 @@ mod tests {
             DraftEvent::Approve(decision),
             DraftEvent::Reject { user_id, reason: "no".to_owned(), at },
             DraftEvent::Activated(at),
+            DraftEvent::Fail { failure: "v9".to_owned(), at },
         ];
         let ways: Vec<(&str, usize, &str)> = states
             .iter()
@@ -212,6 +239,7 @@ mod tests {
             ("pending_approval", 2, "approved"),
             ("pending_approval", 3, "rejected"),
             ("approved", 4, "active"),
+            ("approved", 5, "failed"),
         ];
         assert_eq!(ways, expected);
     }

@@ -52,7 +52,7 @@ fn read(view: &conman_worker::View) -> [u32; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn notifications_in_a_forbidden_section_apply_nothing() {
+async fn flow_config_007_notifications_in_a_forbidden_section_apply_nothing() {
     on_postgres(async |world: World| {
         world.activate(version(&world, 1)).await;
         let follower = world.follow(quick("w")).await;

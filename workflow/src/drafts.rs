@@ -227,7 +227,7 @@ impl Workflow {
         self.draft(member, environment, id).await
     }
 
-    async fn tell_editor(
+    pub(crate) async fn tell_editor(
         &self,
         change: &mut Change,
         draft: &ParameterDraft,

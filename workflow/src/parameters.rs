@@ -2,6 +2,7 @@
 
 use crate::change::Change;
 use crate::error::{Error, Result};
+use crate::finish_draft::OUT_OF_STEP;
 use crate::save_parameters::Saved;
 use crate::services::Workflow;
 use conman_domain::audit::AuditActor;
@@ -69,9 +70,13 @@ impl Workflow {
             let environment = self.environment_of(app_id, id).await?;
             let query = Query::<ParameterDraft>::on(&DRAFT_APPROVED).eq(id.to_string()).limit(1);
             match self.store().find(query).await?.items.into_iter().next() {
-                Some(decided) => self.finish_draft(decided.doc.id).await?,
+                Some(decided) => match self.finish_draft(decided.doc.id).await {
+                    // It is over, and holds nobody up.
+                    Err(error) if error.conflict_code() == Some(OUT_OF_STEP) => {}
+                    finished => drop(finished?),
+                },
                 None => return Ok(environment),
-            };
+            }
         }
     }
 

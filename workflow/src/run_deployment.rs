@@ -16,7 +16,7 @@ use conman_domain::deployment::{
     Deployment, DeploymentEvent, DeploymentKind, DeploymentStatus, FailureCause,
 };
 use conman_domain::environment::{Environment, Running};
-use conman_domain::id::DeploymentId;
+use conman_domain::id::{AppId, DeploymentId, EnvironmentId};
 use conman_domain::name::ParameterName;
 use conman_domain::profile::RuntimeProfile;
 use conman_domain::release::{Publication, Release, ReleaseEvent};
@@ -76,11 +76,34 @@ impl Workflow {
                 Ok(json!({"outcome": "succeeded", "config_version": version}))
             }
             Activated::Superseded { active } => {
-                let reason = format!("the environment runs version {active} already, which is newer");
+                let reason = format!(
+                    "the environment runs version {active} already, which is newer; the next deployment gets a newer one"
+                );
+                retrying(|| self.pass_version(environment.doc.app_id, environment.doc.id, active)).await?;
                 self.fail_deployment(Some(job), id, FailureCause::Errored, reason.clone()).await?;
                 Ok(json!({"outcome": "failed", "reason": reason}))
             }
         }
+    }
+
+    /// Gives no version again that an environment has had: the distribution database may know of more than the store,
+    /// where one of the two was put back to what it was before.
+    async fn pass_version(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        active: ConfigVersion,
+    ) -> Result<()> {
+        let before = self.environment_of(app, environment).await?;
+        if before.doc.last_version >= active {
+            return Ok(());
+        }
+        let mut change = Change::by_system(Some(app), self.now().await?);
+        let after = Environment { last_version: active, ..before.doc.clone() };
+        change.replace(&after, before.version);
+        let (was, is) = (json!({"last_version": before.doc.last_version}), json!({"last_version": active}));
+        change.audit("environment", environment, "environment.versions_passed", was, is);
+        self.commit(change).await
     }
 
     /// Says why the environment's values do not fit the release's catalog, if they do not.

@@ -39,7 +39,7 @@ pub(super) struct DraftBody {
     id: Uuid,
     /// `save`, `draft` or `restore`.
     kind: &'static str,
-    /// `pending_approval`, `approved`, `active`, `superseded` or `rejected`.
+    /// `pending_approval`, `approved`, `active`, `superseded`, `rejected` or `failed`.
     state: &'static str,
     /// The version whose values the editor saw.
     base_version: u32,
@@ -55,6 +55,8 @@ pub(super) struct DraftBody {
     rejected_by: Option<PersonBody>,
     /// Why it was rejected.
     rejection: Option<String>,
+    /// What ran instead, where it was decided and could not become active.
+    failure: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
     allowed_actions: Vec<String>,
@@ -85,6 +87,10 @@ impl DraftBody {
             }
             _ => (None, None),
         };
+        let failure = match &draft.status {
+            DraftStatus::Failed { failure, .. } => Some(failure.clone()),
+            _ => None,
+        };
         let change = |(name, change): (&conman_domain::name::ParameterName, &ValueChange)| {
             let (proposed, deleted) = match change {
                 ValueChange::Set(value) => (value.clone(), false),
@@ -106,6 +112,7 @@ impl DraftBody {
             config_version: decision.map(|decision| decision.version.0),
             rejected_by,
             rejection,
+            failure,
             created_at: draft.created_at.to_string(),
             allowed_actions: allowed(DraftAction::ALL, DraftAction::name, |action| {
                 policy::draft(member.viewer(), draft, action)

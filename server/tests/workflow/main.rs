@@ -22,6 +22,7 @@ mod hostile;
 mod jobs;
 mod main_job;
 mod observing;
+mod out_of_step;
 mod publishing;
 mod queueing;
 mod races;

@@ -1,6 +1,6 @@
 //! Saving values of parameters: all or nothing, on a known version, by whoever may, and finished whatever happens.
 
-use crate::harness::{Answer, Harness, Person, Trouble, Troubled};
+use crate::harness::{Answer, Harness, Person, Release, Trouble, Troubled};
 use conman_domain::access::{TokenScope, User};
 use conman_domain::audit::RequestContext;
 use conman_domain::value_change::ValueChange;
@@ -37,10 +37,11 @@ rules: [low < high]
 ";
 
 impl Harness {
-    /// Has the catalog of these tests deployed to `dev`.
-    pub(crate) async fn has_parameters(&self) {
+    /// Has the catalog of these tests deployed to `dev`, with the release that is answered.
+    pub(crate) async fn has_parameters(&self) -> Release {
         let release = self.released(&[("catalog/ward.yml", CATALOG)]).await;
         self.deploys(&release, "dev").await;
+        release
     }
 
     /// The path of an environment's configuration.

@@ -106,7 +106,14 @@ function Decide({ path, stage, draft }: DecideProps) {
             Rejected by {draft.rejected_by.name}: {draft.rejection}
           </p>
         )}
-        {draft.config_version && <p className="text-soft">It became version {draft.config_version}.</p>}
+        {draft.failure ? (
+          <p className="rounded-md bg-bad-tint px-3 py-2 text-bad">
+            It could not become active: {draft.failure}. Its values stay in the profile; deploy a release to the
+            environment to bring them.
+          </p>
+        ) : (
+          draft.config_version && <p className="text-soft">It became version {draft.config_version}.</p>
+        )}
       </div>
       <Dialog
         title="Reject this draft"

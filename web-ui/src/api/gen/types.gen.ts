@@ -1700,6 +1700,10 @@ export type ListParameterDraft = {
         config_version?: number | null;
         created_at: string;
         edited_by: Editor;
+        /**
+         * What ran instead, where it was decided and could not become active.
+         */
+        failure?: string | null;
         id: string;
         /**
          * `save`, `draft` or `restore`.
@@ -1716,7 +1720,7 @@ export type ListParameterDraft = {
          */
         running_version: number;
         /**
-         * `pending_approval`, `approved`, `active`, `superseded` or `rejected`.
+         * `pending_approval`, `approved`, `active`, `superseded`, `rejected` or `failed`.
          */
         state: string;
     }>;
@@ -2253,6 +2257,10 @@ export type ParameterDraft = {
     config_version?: number | null;
     created_at: string;
     edited_by: Editor;
+    /**
+     * What ran instead, where it was decided and could not become active.
+     */
+    failure?: string | null;
     id: string;
     /**
      * `save`, `draft` or `restore`.
@@ -2269,7 +2277,7 @@ export type ParameterDraft = {
      */
     running_version: number;
     /**
-     * `pending_approval`, `approved`, `active`, `superseded` or `rejected`.
+     * `pending_approval`, `approved`, `active`, `superseded`, `rejected` or `failed`.
      */
     state: string;
 };
