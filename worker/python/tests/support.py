@@ -51,6 +51,8 @@ class World:
     def __init__(self, url: str) -> None:
         self.url = url
         self.app, self.environment = uuid4(), uuid4()
+        # What was activated last: version, parameters, and files by their hashes.
+        self._active: tuple[int, dict[str, Any], dict[str, str]] = (0, {}, {})
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("CREATE SCHEMA conman")
             for file in sorted(MIGRATIONS.glob("*.sql")):
@@ -68,7 +70,7 @@ class World:
         with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO conman.active_config VALUES"
-                " (%s, %s, 'dev', %s, 'r2026.03.21.1', %s, %s, %s, '[]', 'ana', clock_timestamp())"
+                " (%s, %s, 'dev', %s, 'r2026.03.21.1', %s, %s, %s, '[]', 'ana', now())"
                 " ON CONFLICT (app_id, environment_id) DO UPDATE SET version = excluded.version,"
                 " profile_revision = excluded.profile_revision, updated_at = excluded.updated_at",
                 (*place, version, "a" * 40, "b" * 40, version),
@@ -91,6 +93,7 @@ class World:
                     "INSERT INTO conman.active_config_files VALUES (%s, %s, %s, %s, %s)",
                     (*place, path, digest, version),
                 )
+            self._record(cursor, version, parameters, files or {})
             payload = {
                 "app_id": str(self.app),
                 "environment_id": str(self.environment),
@@ -99,6 +102,34 @@ class World:
                 "truncated": False,
             }
             cursor.execute("SELECT pg_notify('config_changed', %s)", (json.dumps(payload),))
+
+    def _record(
+        self, cursor: psycopg.Cursor[Any], version: int, parameters: dict[str, dict[str, Any]], files: dict[str, bytes]
+    ) -> None:
+        """Add the version to the history, by what it changes."""
+        base, old_parameters, old_files = self._active
+        digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        self._active = (version, parameters, digests)
+
+        def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+            names = sorted(old.keys() | new.keys())
+            both = {name: {"before": old.get(name), "after": new.get(name)} for name in names}
+            return {name: change for name, change in both.items() if change["before"] != change["after"]}
+
+        changed = changes(old_files, digests)
+        counts = (
+            sum(1 for change in changed.values() if change["before"] is None),
+            sum(1 for change in changed.values() if None not in change.values()),
+            sum(1 for change in changed.values() if change["after"] is None),
+        )
+        cursor.execute(
+            "INSERT INTO conman.config_history VALUES (%s, %s, 'dev', %s, %s, %s, 'deployment', 'r2026.03.21.1',"
+            " %s, %s, %s, %s, %s, %s, %s, %s, 'ana', NULL, NULL, now())",
+            (
+                self.app, self.environment, version, base, str(uuid4()), "a" * 40, "b" * 40, version,
+                json.dumps(changes(old_parameters, parameters)), json.dumps(changed), *counts,
+            ),
+        )  # fmt: skip
 
     def sessions(self) -> list[dict[str, Any]]:
         """Read what workers said of themselves."""

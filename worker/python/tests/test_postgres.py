@@ -1,7 +1,8 @@
 """Following an environment straight from PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from conman_worker import (
     View,
     WrongShapeError,
 )
+from conman_worker._postgres import _WHOLE, Postgres
+from conman_worker._transport import Unchanged
 
 
 def three(number: int) -> dict[str, dict[str, Any]]:
@@ -78,6 +81,50 @@ def test_every_change_arrives_whole(world: World) -> None:
     assert follower.view().version == 5
     while follower.changed(PATIENCE) is not None:
         pass
+
+
+def test_what_is_newer_makes_the_same_of_what_was_read(world: World) -> None:
+    """Read by changes, and compare with the whole; read the whole only where changes do not lead there."""
+    asked: list[str] = []
+
+    class Recorded(Postgres):
+        async def _rows(self, query: Any, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+            asked.append(query)
+            return await super()._rows(query, values)
+
+    async def program() -> None:
+        following, fresh = Recorded(world.source(), options()), Postgres(world.source(), options())
+        await following.connect(None)
+        await fresh.connect(None)
+        numbers = random.Random(7)
+        version, received, names = 0, None, [f"p{number}" for number in range(8)]
+        # Some versions at once, in the last turn more than are read by their changes.
+        for steps in (1, 1, 3, 1, 9, 1, 40):
+            for _ in range(steps):
+                # Versions may be left out.
+                version += numbers.choice((1, 1, 5))
+                chosen = {name for name in names if numbers.random() < 0.7}
+                world.activate(
+                    version,
+                    {name: declared(numbers.randrange(3), numbers.choice((None, "threshold"))) for name in chosen},
+                    {path: bytes([numbers.randrange(3)]) for path in "xyz" if numbers.random() < 0.7},
+                )
+            asked.clear()
+            newest = await following.fetch(received)
+            assert newest == await fresh.fetch(None)
+            assert (_WHOLE in asked) == (received is None or steps == 40), (steps, asked)
+            assert isinstance(await following.fetch(version), Unchanged)
+            received = version
+        # Whoever received something else than was read here gets all of it.
+        version += 1
+        world.activate(version, {})
+        asked.clear()
+        assert await following.fetch(version - 2) == await fresh.fetch(None)
+        assert _WHOLE in asked
+        await following.close()
+        await fresh.close()
+
+    asyncio.run(program())
 
 
 def test_a_worker_waits_for_the_first_activation(world: World) -> None:

@@ -15,9 +15,17 @@ from psycopg.types.json import Jsonb
 from ._errors import NotLetIn, SetupError, TransportError, Unusable
 from ._options import Options, PostgresSource
 from ._transport import Nothing, Unchanged
-from ._view import Snapshot, loads, snapshot_of
+from ._view import Snapshot, loads, snapshot_after, snapshot_of
 
 _ACTIVE = "SELECT version FROM conman.active_config WHERE app_id = %s AND environment_id = %s"
+
+# With more versions than this to catch up with, the whole snapshot is read instead.
+_MOST_VERSIONS = 32
+
+# One row per version, with everything that it changed.
+_NEWER = """SELECT version, base_version, release_tag, release_commit, tree_id, profile_revision, at, parameters::text,
+    CASE WHEN files_added + files_changed + files_removed > 0 THEN files::text ELSE '{}' END
+FROM conman.config_history WHERE app_id = %s AND environment_id = %s AND version > %s ORDER BY version LIMIT %s"""
 
 # In one statement and so as of one instant.
 _WHOLE = """SELECT version, release_tag, release_commit, tree_id, profile_revision, updated_at,
@@ -60,6 +68,8 @@ class Postgres:
         self._connection: AsyncConnection[tuple[Any, ...]] | None = None
         self._hinted = False
         self._received = 0
+        # What was read last, on which newer versions follow.
+        self._fetched: Snapshot | None = None
 
     async def connect(self, received: int | None) -> None:
         """Listen; what is read from then on is either the newest, or a hint of a newer one follows."""
@@ -111,14 +121,16 @@ class Postgres:
         self._received = version
 
     async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
-        """Ask for the active version, and read it if it is another one."""
-        if received is not None and await self._rows(_ACTIVE, self._place) == [(received,)]:
-            return Unchanged()
+        """Ask for what is newer: by what it changes, where that follows on what was read before."""
+        if received is not None:
+            newer = await self._newer(received)
+            if newer is not None:
+                return newer
         rows = await self._rows(_WHOLE, self._place)
         if not rows:
             return Nothing()
         row = rows[0]
-        return snapshot_of(
+        self._fetched = snapshot_of(
             {
                 "app_id": self._place[0],
                 "environment_id": self._place[1],
@@ -132,6 +144,34 @@ class Postgres:
                 "files": loads(row[7]),
             }
         )
+        return self._fetched
+
+    async def _newer(self, received: int) -> Snapshot | Unchanged | None:
+        """Read what changed since; None where the whole snapshot has to be read."""
+        rows = await self._rows(_NEWER, (*self._place, received, _MOST_VERSIONS))
+        if not rows:
+            active = await self._rows(_ACTIVE, self._place)
+            return Unchanged() if active == [(received,)] else None
+        before = self._fetched
+        # Each row says what it was built on: only an unbroken chain leads from here to there.
+        versions = [received, *(row[0] for row in rows)]
+        is_chain = all(row[1] == base for row, base in zip(rows, versions, strict=False))
+        if before is None or before.view.version != received or not is_chain or len(rows) == _MOST_VERSIONS:
+            return None
+        last = rows[-1]
+        data = {
+            "app_id": self._place[0],
+            "environment_id": self._place[1],
+            "config_version": last[0],
+            "release_tag": last[2],
+            "release_commit": last[3],
+            "tree_id": last[4],
+            "profile_revision": last[5],
+            "activated_at": last[6],
+        }
+        changes = ({"parameters": loads(row[7]), "files": loads(row[8])} for row in rows)
+        self._fetched = snapshot_after(before, changes, data)
+        return self._fetched
 
     async def contents(self, digests: Sequence[str]) -> Mapping[str, bytes]:
         """Read contents by hash."""

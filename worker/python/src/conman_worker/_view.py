@@ -17,6 +17,7 @@ from ._errors import UnknownParameterError, Unusable, WrongShapeError
 JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
 
 _T = TypeVar("_T", bool, int, str)
+_E = TypeVar("_E")
 
 _TYPES = frozenset({"string", "int", "number", "bool", "enum", "duration", "json"})
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -207,14 +208,46 @@ def snapshot_of(data: Any) -> Snapshot:
         raise Unusable("the source sent a snapshot that this worker does not understand") from error
 
 
+def snapshot_after(before: Snapshot, changes: Iterable[Any], data: Any) -> Snapshot:
+    """
+    Give the snapshot that changes make of another one, in their order.
+
+    Each change has `parameters` and `files`, of what became another one, as `{"before": …, "after": …}`; `data` has the
+    rest of the snapshot.
+    """
+    parameters, files = dict(before.view.parameters), dict(before.view.files)
+    try:
+        for change in changes:
+            for name, entry in change["parameters"].items():
+                _set(parameters, name, _parameter_of(entry["after"]) if entry["after"] is not None else None)
+            for path, entry in change["files"].items():
+                _set(files, path, _typed(str, entry["after"]) if entry["after"] is not None else None)
+        return _snapshot(data, parameters, files)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unusable("the source sent changes that this worker does not understand") from error
+
+
+def _set(entries: dict[str, _E], name: str, entry: _E | None) -> None:
+    if entry is None:
+        entries.pop(name, None)
+    else:
+        entries[name] = entry
+
+
+def _parameter_of(entry: Any) -> Parameter:
+    category = entry.get("category")
+    if entry["type"] not in _TYPES or category not in CATEGORIES:
+        raise ValueError("an unknown type or category")
+    return Parameter(entry["value"], entry["type"], category, _typed(bool, entry["hot_reloadable"]))
+
+
 def _snapshot_of(data: Any) -> Snapshot:
-    parameters = {}
-    for name, entry in data["parameters"].items():
-        category = entry.get("category")
-        if entry["type"] not in _TYPES or category not in CATEGORIES:
-            raise ValueError("an unknown type or category")
-        parameters[name] = Parameter(entry["value"], entry["type"], category, _typed(bool, entry["hot_reloadable"]))
+    parameters = {name: _parameter_of(entry) for name, entry in data["parameters"].items()}
     files = {_typed(str, path): _typed(str, digest) for path, digest in data["files"].items()}
+    return _snapshot(data, parameters, files)
+
+
+def _snapshot(data: Any, parameters: dict[str, Parameter], files: dict[str, str]) -> Snapshot:
     provenance = Provenance(
         _typed(str, data["release_tag"]),
         _typed(str, data["release_commit"]),
