@@ -11,6 +11,7 @@ mod lines;
 mod node;
 mod plain;
 mod scalar;
+mod told;
 mod value;
 mod yaml;
 

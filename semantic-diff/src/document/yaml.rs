@@ -4,6 +4,7 @@ use super::build::{Builder, Fatal, Place};
 use super::lines::LineNumbers;
 use super::node::{Kind, Lines};
 use super::scalar::ScalarStyle;
+use super::told::{Told, told};
 use crate::Problem;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle as Written, Span, Tag};
 use std::borrow::Cow;
@@ -14,13 +15,9 @@ pub(super) fn read<'t>(text: &'t str, builder: &mut Builder<'t>) -> Result<(), F
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
-            let at = error.marker();
-            Box::new(Problem {
-                line: numbers.line(at.line()),
-                column: at.col() as u32 + 1,
-                key: None,
-                message: format!("broken YAML: {}", error.info()),
-            })
+            let lines: Vec<&str> = text.lines().collect();
+            let Told { line, column, message } = told(&error, &lines, numbers.line(error.marker().line()));
+            Box::new(Problem { line, column, key: None, message: format!("broken YAML: {message}") })
         })?;
         let start = numbers.line(span.start.line());
         let mut place = Place { lines: Lines { start, end: start }, column: span.start.col() as u32 + 1 };
