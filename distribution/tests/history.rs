@@ -184,6 +184,26 @@ async fn the_version_at_hand_is_never_older_than_asked(db: Database) {
         assert_eq!(at_hand(), expected);
     }
     assert_eq!(port.version_at_hand(Place::new().app, place.environment), None);
+    if db.is_postgres() {
+        return;
+    }
+    // Commits of others, and logs that begin anew or are carried over into the file, are seen as well.
+    let beside = Place { app: place.app, ..Place::new() };
+    port.activate(beside.version(1)).await.unwrap();
+    for version in 21..=120 {
+        let environment = place.environment;
+        let set =
+            format!("UPDATE active_config SET version = {version} WHERE environment_id = '{environment}'");
+        db.sql(&set).await.unwrap();
+        match version % 4 {
+            0 => db.sql("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap(),
+            1 => db.sql("PRAGMA wal_checkpoint(RESTART)").await.unwrap(),
+            _ => {}
+        }
+        assert_eq!(at_hand(), Some(ConfigVersion(version)));
+        assert_eq!(port.version_at_hand(beside.app, beside.environment), Some(ConfigVersion(1)));
+        assert_eq!(at_hand(), Some(ConfigVersion(version)), "told again");
+    }
 }
 
 /// A version that came later is a later one, whatever the database's clock says.
