@@ -5,7 +5,6 @@ use crate::state::AppState;
 use crate::{console, layers, openapi, sessions};
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::any::Any;
@@ -38,7 +37,7 @@ pub fn router(state: AppState) -> Router {
         // Together, since each time that layers are added costs every request.
         .layer(
             ServiceBuilder::new()
-                .layer(from_fn_with_state(state.clone(), layers::frame))
+                .layer(layers::Frame(state.clone()))
                 .layer(CatchPanicLayer::custom(panicked)),
         )
         .with_state(state)

@@ -7,14 +7,18 @@ use super::same_origin::is_foreign;
 use crate::extract::Origin;
 use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response as HttpResponse, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use conman_domain::id::RequestId;
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::sync::SemaphorePermit;
+use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,8 +35,61 @@ const DOCS_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; object-src 'none'",
 );
 
+/// The layer of [`Framed`].
+#[derive(Clone)]
+pub(crate) struct Frame(pub(crate) AppState);
+
+impl<S> Layer<S> for Frame {
+    type Service = Framed<S>;
+
+    fn layer(&self, inner: S) -> Framed<S> {
+        Framed { inner, state: self.0.clone() }
+    }
+}
+
 /// Names and counts a request, has it answered if it may be, and gives the answer its final form.
-pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+#[derive(Clone)]
+pub(crate) struct Framed<S> {
+    inner: S,
+    state: AppState,
+}
+
+impl<S, B> Service<Request> for Framed<S>
+where
+    S: Service<Request, Response = HttpResponse<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    HttpResponse<B>: IntoResponse,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let fresh = self.inner.clone();
+        // The one that was found ready.
+        let mut inner = std::mem::replace(&mut self.inner, fresh);
+        let state = self.state.clone();
+        Box::pin(async move {
+            let answer = move |request| {
+                let answered = inner.call(request);
+                async move { answered.await.into_response() }
+            };
+            Ok(framed(&state, request, answer).await)
+        })
+    }
+}
+
+async fn framed<F: Future<Output = Response>>(
+    state: &AppState,
+    mut request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let began = Instant::now();
     let _in_flight = state.metrics.began();
     let request_id = request_id(&request);
@@ -47,8 +104,8 @@ pub(crate) async fn frame(State(state): State<AppState>, mut request: Request, n
     let uri = request.uri().clone();
     let span = tracing::info_span!("request", id = %request_id, method, route);
 
-    let response = match admit(&state, &request) {
-        Ok(_place) => next.run(request).instrument(span.clone()).await,
+    let response = match admit(state, &request) {
+        Ok(_place) => answer(request).instrument(span.clone()).await,
         Err(problem) => problem.into_response(),
     };
 
@@ -124,25 +181,32 @@ fn has_own_body(response: &Response) -> bool {
         || kind.starts_with("application/x-git-")
 }
 
+/// What answers have that say nothing else, but for what depends on the path.
+static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::with_capacity(MOST_HEADERS);
+    let same_origin = HeaderValue::from_static("same-origin");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, same_origin.clone());
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), same_origin.clone());
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same_origin);
+    headers
+});
+
 fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behind_tls: bool) {
     let id = HeaderValue::try_from(request_id.to_string()).expect("a UUID is a header value");
+    // A copy of these is made faster than each is put where it belongs.
+    let own = std::mem::replace(response.headers_mut(), HEADERS.clone());
     let headers = response.headers_mut();
-    headers.reserve(MOST_HEADERS);
+    for (name, value) in &own {
+        if !HEADERS.contains_key(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
     headers.insert(REQUEST_ID, id);
     let docs = path.starts_with("/api/docs");
     let policy = if docs { DOCS_SECURITY_POLICY } else { CONTENT_SECURITY_POLICY };
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
-    headers.insert(
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
     if behind_tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }

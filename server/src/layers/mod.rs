@@ -8,5 +8,5 @@ mod same_origin;
 mod user_agent;
 
 pub(crate) use client::Peer;
-pub(crate) use frame::frame;
+pub(crate) use frame::Frame;
 pub(crate) use user_agent::user_agent;
