@@ -185,7 +185,9 @@ pub(crate) const OUT_OF_STEP: &str = "out_of_step";
 const WAY_OUT: &str = "Deploy a release to the environment: the values come with it.";
 
 fn not_following(active: ConfigVersion, decision: &DraftDecision) -> String {
-    format!("version {active} runs, and this change was decided on version {}", decision.follows)
+    let runs =
+        if active == ConfigVersion::default() { "nothing".to_owned() } else { format!("version {active}") };
+    format!("{runs} runs, and this change was decided on version {}", decision.follows)
 }
 
 /// Answers those who wait for a change that cannot become active.
