@@ -83,7 +83,7 @@ pub fn impacts(base: &Model, head: &Model, changes: &[SemanticChange]) -> Vec<Im
         let Some(thing) = head_index.innermost(&change.file_path, change.line_start, change.line_end) else {
             continue;
         };
-        if !base.things.contains_key(thing) {
+        if !base.things.contains(thing) {
             continue;
         }
         if let Some(places) = used.get(thing) {
@@ -118,7 +118,7 @@ fn lost<'a>(change: &SemanticChange, base: &Index<'a>, head: &Model) -> Vec<&'a 
         .filter(|(thing, place)| {
             let inside = place.line >= start && place.line <= end;
             let file = matches!(thing, Thing::File(_));
-            (inside || file && (whole || moved)) && !head.things.contains_key(*thing)
+            (inside || file && (whole || moved)) && !head.things.contains(thing)
         })
         .map(|(thing, _)| *thing)
         .collect()
@@ -210,8 +210,8 @@ struct Index<'a> {
 impl<'a> Index<'a> {
     fn new(model: &'a Model) -> Self {
         let mut by_file: HashMap<&str, Vec<(&Thing, Place)>> = HashMap::new();
-        for (thing, (file, place)) in &model.things {
-            by_file.entry(model.files[*file].path.as_str()).or_default().push((thing, *place));
+        for (thing, (file, place)) in model.things.iter() {
+            by_file.entry(model.files[file].path.as_str()).or_default().push((thing, place));
         }
         Self { by_file }
     }

@@ -20,6 +20,7 @@
 //! ```
 
 mod assist;
+mod declared;
 mod extract;
 mod facts;
 mod impact;

@@ -1,12 +1,15 @@
 //! The files of one tree together: what is declared, and where each reference leads.
 
-use crate::facts::{FileFacts, Member, Place, Reference, Target};
+use crate::declared::{Taken, Things, member_of};
+use crate::facts::{FileFacts, Member, Reference, Target};
 use crate::nearest::did_you_mean;
 use crate::thing::{MemberKind, Thing, shown};
-use conman_domain::RepoPath;
 use conman_domain::changeset::Finding;
 use semantic_diff::SemanticConfigType as Type;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The most broken references that are told.
@@ -21,7 +24,7 @@ const MAX_PARTIALS: usize = 100;
 pub struct Model {
     pub(crate) files: Vec<Arc<FileFacts>>,
     /// Where each thing is declared first, by file and place.
-    pub(crate) things: BTreeMap<Thing, (usize, Place)>,
+    pub(crate) things: Things,
     /// Each reference, by file and number in the file.
     pub(crate) edges: Vec<Edge>,
     duplicates: Vec<Finding>,
@@ -48,10 +51,9 @@ struct Shape<'a> {
 
 struct Linker<'a> {
     files: &'a [Arc<FileFacts>],
-    things: &'a BTreeMap<Thing, (usize, Place)>,
-    /// The file of each entity.
-    entities: HashMap<&'a str, usize>,
-    shapes: HashMap<String, Shape<'a>>,
+    things: &'a Things,
+    /// Of the entities that were asked for.
+    shapes: RefCell<HashMap<String, Option<Rc<Shape<'a>>>>>,
     has_catalog: bool,
     has_roles: bool,
 }
@@ -65,34 +67,52 @@ impl Model {
     }
 
     /// Of what is declared twice, the first file keeps the name, and the other is told.
-    pub(crate) fn link_in_order(files: Vec<Arc<FileFacts>>) -> Self {
-        let (mut things, mut duplicates) = (BTreeMap::new(), Vec::new());
-        for (at, file) in files.iter().enumerate() {
-            for (thing, place, is_shared) in declared(file) {
-                match things.entry(thing) {
-                    std::collections::btree_map::Entry::Vacant(entry) => {
-                        entry.insert((at, place));
-                    }
-                    std::collections::btree_map::Entry::Occupied(entry) if !is_shared => {
-                        let (first, first_place): &(usize, Place) = entry.get();
-                        duplicates.push(twice(entry.key(), file, place, &files[*first].path, *first_place));
-                    }
-                    std::collections::btree_map::Entry::Occupied(_) => {}
-                }
-            }
-        }
-        let edges = Linker::new(&files, &things).edges();
+    fn link_in_order(files: Vec<Arc<FileFacts>>) -> Self {
+        let (things, taken) = Things::of(&files);
+        let duplicates = taken.iter().map(|taken| twice(taken, &files)).collect();
+        let edges = Linker::new(&files, &things).edges(0..files.len());
         Self { files, things, edges, duplicates }
+    }
+
+    /// The same tree with one file as it is being typed, of which alone there are edges and duplicates. Whoever types a
+    /// name that is taken is told, wherever it is.
+    pub(crate) fn typing(&self, facts: FileFacts) -> (Self, usize) {
+        let mut files = self.files.clone();
+        let number = match files.binary_search_by(|file| file.path.cmp(&facts.path)) {
+            Ok(number) => {
+                files[number] = Arc::new(facts);
+                number
+            }
+            Err(_) => {
+                files.push(Arc::new(facts));
+                files.len() - 1
+            }
+        };
+        let (things, taken) = self.things.typing(number, &files[number]);
+        let duplicates = taken.iter().map(|taken| twice(taken, &files)).collect();
+        let edges = Linker::new(&files, &things).edges(number..number + 1);
+        (Self { files, things, edges, duplicates }, number)
+    }
+
+    /// What would be wrong with a file, were it like this.
+    pub fn findings_with(&self, facts: FileFacts) -> Vec<Finding> {
+        let (tree, number) = self.typing(facts);
+        tree.findings_of(number..number + 1)
     }
 
     /// What is wrong: each file by itself, names that are declared twice, references that lead nowhere.
     pub fn findings(&self) -> Vec<Finding> {
-        let own = self.files.iter().flat_map(|file| file.findings.iter().cloned());
+        self.findings_of(0..self.files.len())
+    }
+
+    fn findings_of(&self, files: Range<usize>) -> Vec<Finding> {
+        let own = self.files[files].iter().flat_map(|file| file.findings.iter().cloned());
         let broken = self.edges.iter().filter(|edge| edge.is_broken()).take(MAX_BROKEN).enumerate();
         let broken = broken.filter_map(|(at, edge)| {
             let missing = edge.missing.as_ref()?;
             let (file, reference) = (&self.files[edge.file], self.reference(edge));
-            let names = || self.things.keys().filter(|thing| thing.is_like(missing)).map(Thing::name);
+            let things = || self.things.iter().map(|(thing, _)| thing);
+            let names = || things().filter(|thing| thing.is_like(missing)).map(Thing::name);
             let message = format!("`{}` refers to {missing}, which is not there", shown(&reference.key));
             Some(Finding {
                 severity: reference.severity,
@@ -106,25 +126,20 @@ impl Model {
         findings
     }
 
-    /// What is wrong with one of the files.
-    pub fn findings_in(&self, path: &RepoPath) -> Vec<Finding> {
-        let mut findings = self.findings();
-        findings.retain(|finding| finding.path.as_ref() == Some(path));
-        findings
-    }
-
     /// The fields and relations below a way through relations that begins at an entity; an empty way is the entity itself.
     pub(crate) fn fields_below(&self, entity: &str, way: &str) -> Vec<(String, Thing)> {
         let linker = Linker::new(&self.files, &self.things);
-        let mut entity = entity;
+        let mut entity = entity.to_owned();
         for name in way.split('.').filter(|name| !name.is_empty()) {
-            let member = linker.shapes.get(entity).and_then(|shape| shape.members.get(name));
-            let Some(next) = member.and_then(|(_, member)| member.leads_to.as_deref()) else {
+            let shape = linker.shape(&entity);
+            let member = shape.as_ref().and_then(|shape| shape.members.get(name));
+            let Some(next) = member.and_then(|(_, member)| member.leads_to.clone()) else {
                 return Vec::new();
             };
             entity = next;
         }
-        let members = linker.shapes.get(entity).into_iter().flat_map(|shape| &shape.members);
+        let shape = linker.shape(&entity);
+        let members = shape.iter().flat_map(|shape| &shape.members);
         members
             .map(|(name, (owner, member))| ((*name).to_owned(), member_of(Type::Entity, owner, member)))
             .collect()
@@ -135,64 +150,39 @@ impl Model {
     }
 }
 
-/// What a file declares; true for what several files may declare alike.
-fn declared(file: &FileFacts) -> impl Iterator<Item = (Thing, Place, bool)> + '_ {
-    let itself = (Thing::File(file.path.as_str().to_owned()), Place::TOP, false);
-    let config = file.config.as_ref();
-    let of_config = config.map(|config| (Thing::Config(config.kind, config.name.clone()), config.at, false));
-    let members = file.members.iter().filter_map(move |member| {
-        let config = config?;
-        // A relation and the column that holds its key may have one name.
-        Some((member_of(config.kind, &config.name, member), member.at, member.kind == MemberKind::Relation))
-    });
-    let roles = file.roles.iter().map(|(name, at)| (Thing::Role(name.clone()), *at, true));
-    // The catalog tells itself what is declared twice.
-    let parameters = file.parameters.iter().map(|(name, at)| (Thing::Parameter(name.clone()), *at, true));
-    [itself].into_iter().chain(of_config).chain(members).chain(roles).chain(parameters)
-}
-
-fn member_of(of: Type, config: &str, member: &Member) -> Thing {
-    Thing::Member { of, config: config.to_owned(), kind: member.kind, name: member.name.clone() }
-}
-
-fn twice(thing: &Thing, file: &FileFacts, at: Place, first: &RepoPath, first_at: Place) -> Finding {
-    let message =
-        format!("{thing} is declared already, in `{}`, line {}", shown(first.as_str()), first_at.line);
+fn twice(taken: &Taken<'_>, files: &[Arc<FileFacts>]) -> Finding {
+    let Taken { thing, file, place, by: (first, first_place) } = taken;
+    let first = shown(files[*first].path.as_str());
+    let message = format!("{thing} is declared already, in `{first}`, line {}", first_place.line);
     Finding {
-        column: Some(at.column),
+        column: Some(place.column),
         hint: Some("give one of the two another name".to_owned()),
-        ..Finding::error("duplicate_name", &file.path, Some(at.line), message)
+        ..Finding::error("duplicate_name", &file.path, Some(place.line), message)
     }
 }
 
 impl<'a> Linker<'a> {
-    fn new(files: &'a [Arc<FileFacts>], things: &'a BTreeMap<Thing, (usize, Place)>) -> Self {
-        let mut entities = HashMap::new();
-        for (at, file) in files.iter().enumerate() {
-            if let Some(config) = file.config.as_ref().filter(|config| config.kind == Type::Entity) {
-                entities.entry(config.name.as_str()).or_insert(at);
-            }
-        }
+    fn new(files: &'a [Arc<FileFacts>], things: &'a Things) -> Self {
         let has_catalog = files.iter().any(|file| !file.parameters.is_empty());
         let has_roles = files.iter().any(|file| !file.roles.is_empty());
-        let mut linker = Self { files, things, entities, shapes: HashMap::new(), has_catalog, has_roles };
-        let names: Vec<&str> = linker.entities.keys().copied().collect();
-        for name in names {
-            let shape = linker.shape(name);
-            linker.shapes.insert(name.to_owned(), shape);
-        }
-        linker
+        Self { files, things, shapes: RefCell::default(), has_catalog, has_roles }
     }
 
-    fn edges(&self) -> Vec<Edge> {
+    fn edges(&self, of: Range<usize>) -> Vec<Edge> {
         let mut edges = Vec::new();
-        for (file, facts) in self.files.iter().enumerate() {
-            for (reference, found) in facts.references.iter().enumerate() {
+        for file in of {
+            for (reference, found) in self.files[file].references.iter().enumerate() {
                 let (leads_to, missing) = self.follow(&found.target);
                 edges.push(Edge { file, reference, leads_to, missing });
             }
         }
         edges
+    }
+
+    /// The file of an entity.
+    fn entity(&self, name: &str) -> Option<&'a Arc<FileFacts>> {
+        let (file, _) = self.things.get(&Thing::Config(Type::Entity, name.to_owned()))?;
+        Some(&self.files[file])
     }
 
     /// What a reference depends on, and what of that is not there.
@@ -201,7 +191,7 @@ impl<'a> Linker<'a> {
             Target::Field { entity, path } => return self.follow_field(entity, path),
             // Where the config is not there, that is told, and nothing more.
             Target::Member { of, config, .. }
-                if !self.things.contains_key(&Thing::Config(*of, config.clone())) =>
+                if !self.things.contains(&Thing::Config(*of, config.clone())) =>
             {
                 return (Vec::new(), None);
             }
@@ -214,13 +204,13 @@ impl<'a> Linker<'a> {
             | Target::File(_) => {}
         }
         let Some(thing) = target.thing() else { return (Vec::new(), None) };
-        if self.things.contains_key(&thing) { (vec![thing], None) } else { (Vec::new(), Some(thing)) }
+        if self.things.contains(&thing) { (vec![thing], None) } else { (Vec::new(), Some(thing)) }
     }
 
     fn follow_field(&self, entity: &str, path: &str) -> (Vec<Thing>, Option<Thing>) {
         let (mut entity, mut leads_to) = (entity.to_owned(), Vec::new());
         for name in path.split('.') {
-            let Some(shape) = self.shapes.get(&entity) else { return (leads_to, None) };
+            let Some(shape) = self.shape(&entity) else { return (leads_to, None) };
             let Some((owner, member)) = shape.members.get(name) else {
                 // Every record has an id, and what is not known cannot be wrong.
                 if name == "id" || !shape.is_complete || shape.members.is_empty() {
@@ -250,19 +240,29 @@ impl<'a> Linker<'a> {
         (leads_to, None)
     }
 
+    /// What of an entity can be named; `None` where there is no such entity.
+    fn shape(&self, name: &str) -> Option<Rc<Shape<'a>>> {
+        if let Some(known) = self.shapes.borrow().get(name) {
+            return known.clone();
+        }
+        let shape = self.entity(name).map(|file| Rc::new(self.shape_of(file)));
+        self.shapes.borrow_mut().insert(name.to_owned(), shape.clone());
+        shape
+    }
+
     /// The members of an entity and of its partials, the own ones first.
-    fn shape(&self, name: &'a str) -> Shape<'a> {
+    fn shape_of(&self, entity: &'a Arc<FileFacts>) -> Shape<'a> {
         let mut shape = Shape { members: HashMap::new(), is_complete: true };
-        let (mut waiting, mut seen) = (vec![name], HashSet::new());
+        let own_name = entity.config.as_ref().map_or("", |config| config.name.as_str());
+        let (mut waiting, mut seen) = (vec![own_name], HashSet::new());
         while let Some(name) = waiting.pop() {
             if !seen.insert(name) {
                 continue;
             }
-            let Some(file) = self.entities.get(name).filter(|_| seen.len() <= MAX_PARTIALS) else {
+            let Some(file) = self.entity(name).filter(|_| seen.len() <= MAX_PARTIALS) else {
                 shape.is_complete = false;
                 continue;
             };
-            let file = &self.files[*file];
             // A relation says more than a field of its name.
             let (relations, fields): (Vec<&Member>, Vec<&Member>) =
                 file.members.iter().partition(|member| member.kind == MemberKind::Relation);
@@ -278,5 +278,78 @@ impl<'a> Linker<'a> {
 impl Edge {
     pub(crate) fn is_broken(&self) -> bool {
         self.missing.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Schemas;
+    use conman_domain::RepoPath;
+    use proptest::prelude::*;
+
+    fn facts((path, text): &(String, String)) -> FileFacts {
+        FileFacts::read(&RepoPath::parse(path).unwrap(), text.as_bytes(), &Schemas::shipped())
+    }
+
+    /// A file of a small world, so that names meet: entities with fields, relations and partials, roles, a catalog.
+    fn file() -> impl Strategy<Value = (String, String)> {
+        let (name, other) = (0..4_u8, 0..5_u8);
+        let entity = (0..5_u8, name, other, 0..3_u8, any::<bool>()).prop_map(
+            |(path, name, other, field, has_partial)| {
+                let partial = if has_partial { format!("partials: [e{other}]\n") } else { String::new() };
+                let text = format!(
+                    "type: entity\nname: e{name}\n{partial}fields:\n  - name: f{field}\n    type: string\nrelations:\n  \
+                     - name: r\n    kind: belongs_to\n    entity: e{other}\n"
+                );
+                (format!("entities/{path}.yml"), text)
+            },
+        );
+        let page = (0..3_u8, 0..5_u8, 0..3_u8).prop_map(|(path, entity, field)| {
+            let text = format!(
+                "type: page\nname: p{path}\nentity: e{entity}\ncomponents:\n  - type: table\n    columns: [f{field}, r.f{field}]\n"
+            );
+            (format!("pages/{path}.yml"), text)
+        });
+        let tenant = (0..2_u8, 0..3_u8).prop_map(|(path, role)| {
+            (format!("tenants/{path}.yml"), format!("type: tenant\nname: t\nroles: [r{role}, r1]\n"))
+        });
+        let catalog = (0..2_u8, 0..3_u8).prop_map(|(path, name)| {
+            let text = format!("parameters:\n  - {{name: n{name}, type: int, default: 1}}\n");
+            (format!("catalog/{path}.yml"), text)
+        });
+        prop_oneof![4 => entity, 3 => page, 1 => tenant, 1 => catalog]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// A file that is being typed has wrong what it would have wrong as the last of the tree's files.
+        #[test]
+        fn typing_costs_one_file_and_finds_the_same(
+            files in prop::collection::btree_map("[0-9]", file(), 0..12),
+            typed in file(),
+        ) {
+            let files: std::collections::BTreeMap<String, String> = files.into_values().collect();
+            let files: Vec<Arc<FileFacts>> = files.into_iter().map(|file| Arc::new(facts(&file))).collect();
+            let typed = facts(&typed);
+            let others = files.iter().filter(|file| file.path != typed.path).cloned();
+            let whole = Model::link_in_order(others.chain([Arc::new(typed.clone())]).collect());
+            let mut expected = whole.findings();
+            expected.retain(|finding| finding.path.as_ref() == Some(&typed.path));
+            let linked = Model::link(files);
+            let (tree, number) = linked.typing(typed.clone());
+            prop_assert_eq!(&tree.findings_of(number..number + 1), &expected);
+            let edges = |model: &Model| -> Vec<_> {
+                let own = model.edges.iter().filter(|edge| model.files[edge.file].path == typed.path);
+                own.map(|edge| (edge.reference, edge.leads_to.clone(), edge.missing.clone())).collect()
+            };
+            prop_assert_eq!(edges(&tree), edges(&whole));
+            let all = |model: &Model| -> std::collections::BTreeMap<Thing, String> {
+                let things = model.things.iter();
+                things.map(|(thing, (file, at))| (thing.clone(), format!("{} {at:?}", model.files[file].path))).collect()
+            };
+            prop_assert_eq!(all(&tree), all(&whole));
+        }
     }
 }

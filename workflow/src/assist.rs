@@ -45,7 +45,7 @@ impl Workflow {
             let mut findings: Vec<Finding> =
                 blocked.iter().flat_map(|blocked| blocked_findings([&path], blocked)).collect();
             let facts = FileFacts::read(&path, text.as_bytes(), tree.schemas());
-            findings.extend(tree.model.with(facts).findings_in(&path));
+            findings.extend(tree.model.findings_with(facts));
             if Schemas::replaced_by(&path).is_some() {
                 findings.extend(Schemas::of_app([(&path, text.as_bytes())]).own_findings().iter().cloned());
             }

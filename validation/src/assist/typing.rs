@@ -14,7 +14,6 @@ use conman_domain::RepoPath;
 use semantic_diff::document::Document;
 use semantic_diff::{Format, SemanticConfigType as Type, named_config};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Stands where the cursor is. Letters only, so that every rule takes it for a part of a name.
 const MARK: &str = "zqTheCursorIsHereQz";
@@ -114,7 +113,7 @@ impl Model {
             .collect();
         if !targets.is_empty() {
             let scalar = document.text(spot.node).unwrap_or_default();
-            let tree = self.with(facts);
+            let (tree, _) = self.typing(facts);
             for target in targets {
                 for (name, about) in tree.names_for(&target) {
                     // In a condition, a parameter is named with a word before it.
@@ -169,7 +168,7 @@ impl Model {
             document.position(node).0 == line && (first..after).contains(&column)
         })?;
         let columns = columns(spot.node);
-        let tree = self.with(FileFacts::read(path, text.as_bytes(), schemas));
+        let (tree, _) = self.typing(FileFacts::read(path, text.as_bytes(), schemas));
         if let Some((thing, declared)) = tree.referred_at(path, document.position(spot.node)) {
             let (title, about) = match declared {
                 Some(_) => (thing.to_string(), None),
@@ -192,18 +191,10 @@ impl Model {
         Some(Meaning { title, about, allowed, declared: None, line, columns })
     }
 
-    /// The same tree with one file as it is being typed. Whoever types a name that is taken is told, wherever it is.
-    #[must_use]
-    pub fn with(&self, facts: FileFacts) -> Self {
-        let typed = Arc::new(facts);
-        let others = self.files.iter().filter(|file| file.path != typed.path);
-        Self::link_in_order(others.chain([&typed]).cloned().collect())
-    }
-
     /// The names that a reference of this kind can have, with where each is declared.
     fn names_for(&self, target: &Target) -> Vec<(String, Option<String>)> {
         let place = |thing: &Thing| {
-            self.things.get(thing).map(|(file, at)| format!("{}, line {}", self.files[*file].path, at.line))
+            self.things.get(thing).map(|(file, at)| format!("{}, line {}", self.files[file].path, at.line))
         };
         let like = match target {
             Target::Field { entity, path } => {
@@ -219,7 +210,8 @@ impl Model {
             }
             other => other.thing(),
         };
-        let alike = self.things.keys().filter(|thing| like.as_ref().is_some_and(|like| thing.is_like(like)));
+        let things = self.things.iter().map(|(thing, _)| thing);
+        let alike = things.filter(|thing| like.as_ref().is_some_and(|like| thing.is_like(like)));
         alike.map(|thing| (thing.name().to_owned(), place(thing))).collect()
     }
 
@@ -238,6 +230,6 @@ impl Model {
         }
         let thing = edge.leads_to.last()?;
         let (file, at) = self.things.get(thing)?;
-        Some((thing.clone(), Some((self.files[*file].path.clone(), at.line))))
+        Some((thing.clone(), Some((self.files[file].path.clone(), at.line))))
     }
 }
