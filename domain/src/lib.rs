@@ -32,6 +32,7 @@ pub mod state;
 pub mod time;
 pub mod value;
 pub mod value_change;
+pub mod waiting;
 pub mod workspace;
 pub mod yaml;
 

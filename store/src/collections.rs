@@ -83,6 +83,8 @@ collections! {
         INVITE_BY_HASH = Index::on("by_hash", &["token_hash"]).unique();
         /// An app's invites.
         INVITE_BY_APP = Index::on("by_app", &["app_id", "created_at"]);
+        /// Pending invites by app and end.
+        INVITE_BY_END = Index::on("by_end", &["app_id", "expires_at"]).only_where("status.state", &["pending"]);
         /// One pending invite per address and app.
         INVITE_PENDING = Index::on("pending", &["app_id", "email"]).unique().only_where("status.state", &["pending"]);
     }
@@ -99,6 +101,12 @@ collections! {
         CHANGESET_BY_AUTHOR = Index::on("by_author", &["app_id", "author_id", "number"]);
         /// The queue, in order.
         CHANGESET_QUEUE = Index::on("queue", &["app_id", "status.position"]).only_where("status.state", &["queued"]);
+        /// Changesets that wait for reviewers, by app and time.
+        CHANGESET_IN_REVIEW = Index::on("in_review", &["app_id", "updated_at"]).only_where("status.state", &["in_review"]);
+        /// Changesets that wait to be queued, by app and time.
+        CHANGESET_APPROVED = Index::on("approved", &["app_id", "updated_at"]).only_where("status.state", &["approved"]);
+        /// An author's changesets of all apps that wait for their author, by time.
+        CHANGESET_OF_AUTHOR = Index::on("of_author", &["author_id", "updated_at"]).only_where("status.state", &ChangesetStatus::WITH_AUTHOR);
         /// A workspace's changesets.
         CHANGESET_BY_WORKSPACE = Index::on("by_workspace", &["workspace_id", "number"]);
         /// One open changeset per workspace.
@@ -127,6 +135,8 @@ collections! {
         RELEASE_BY_APP = Index::on("by_app", &["app_id", "created_at"]);
         /// An app's releases in a state.
         RELEASE_BY_STATE = Index::on("by_state", &["app_id", "status.state", "created_at"]);
+        /// Releases that are not published yet, by app and time.
+        RELEASE_UNPUBLISHED = Index::on("unpublished", &["app_id", "updated_at"]).only_where("status.state", &["draft_release", "validated"]);
         /// One release per tag.
         RELEASE_BY_TAG = Index::on("by_tag", &["app_id", "status.tag"]).unique();
         /// Releases whose publishing is decided and not finished, of all apps.
@@ -165,6 +175,8 @@ collections! {
         DEPLOYMENT_BY_RELEASE = Index::on("by_release", &["release_id", "environment_id", "created_at"]);
         /// One active deployment per environment.
         DEPLOYMENT_ACTIVE = Index::on("active", &["environment_id"]).unique().only_where("status.state", &DeploymentStatus::ACTIVE);
+        /// Deployments that have not begun, by app and time.
+        DEPLOYMENT_PENDING = Index::on("pending", &["app_id", "created_at"]).only_where("status.state", &["pending"]);
         /// A deployment is taken back by one other at most.
         DEPLOYMENT_ROLLS_BACK = Index::on("rolls_back", &["rolls_back"]).unique();
         /// Decided and unfinished deployments of all apps.
@@ -179,6 +191,8 @@ collections! {
         DRAFT_BY_ENVIRONMENT = Index::on("by_environment", &["environment_id", "created_at"]);
         /// An environment's drafts in a state.
         DRAFT_BY_STATE = Index::on("by_state", &["environment_id", "status.state", "created_at"]);
+        /// Drafts that wait for a decision, by app and time.
+        DRAFT_PENDING = Index::on("pending", &["app_id", "created_at"]).only_where("status.state", &["pending_approval"]);
         /// One decided draft per environment at a time is not active yet.
         DRAFT_APPROVED = Index::on("approved", &["environment_id"]).unique().only_where("status.state", &["approved"]);
         /// Decided drafts of all apps that are not active yet.

@@ -18,7 +18,7 @@ use conman_domain::value_change::unkept;
 use conman_store::collections::{ENVIRONMENT_BY_POSITION, PROFILE_BY_NAME, PROFILE_REVISION_BY_PROFILE};
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The most environments of one app.
 pub const MAX_ENVIRONMENTS: usize = 50;
@@ -43,6 +43,26 @@ impl Workflow {
             .eq(app_id.to_string())
             .limit(MAX_ENVIRONMENTS as u64);
         Ok(self.store().find(query).await?.items)
+    }
+
+    /// The environments of several apps, each app's first stage first.
+    pub async fn environments_of_all(&self, apps: &[AppId]) -> Result<HashMap<AppId, Vec<Environment>>> {
+        let query =
+            Query::<Environment>::on(&ENVIRONMENT_BY_POSITION).any_of(apps.iter().map(ToString::to_string));
+        let mut all: HashMap<AppId, Vec<Environment>> = HashMap::new();
+        for found in self.store().find(query).await?.items {
+            all.entry(found.app_id).or_default().push(found.doc);
+        }
+        Ok(all)
+    }
+
+    /// Environments by their ids, of whichever app.
+    pub async fn environments_by_id(
+        &self,
+        ids: &[EnvironmentId],
+    ) -> Result<HashMap<EnvironmentId, Environment>> {
+        let found = self.store().get_many::<Environment>(ids.iter().map(ToString::to_string)).await?;
+        Ok(found.into_iter().map(|one| (one.doc.id, one.doc)).collect())
     }
 
     /// One environment of the member's app.

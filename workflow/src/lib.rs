@@ -48,6 +48,7 @@ mod support;
 mod sync;
 mod update_workspace;
 mod validation;
+mod waiting;
 mod work;
 mod workspaces;
 
@@ -100,5 +101,6 @@ pub use save_parameters::{ParameterSave, Saved};
 pub use semantic_diff::{SemanticChange, SemanticDiffResponse};
 pub use services::{Settings, Workflow};
 pub use sync::{ShownConflict, SyncStanding};
+pub use waiting::{Subject, Waiting};
 pub use work::STOPPED;
 pub use workspaces::{OpenWorkspace, WorkspaceTree};

@@ -36,6 +36,7 @@ mod sync;
 mod tokens;
 mod values;
 mod views;
+mod waiting;
 mod worker;
 mod workers;
 mod workspaces;

@@ -35,4 +35,5 @@ mod syncing;
 mod time_travel;
 mod validating;
 mod values;
+mod waiting;
 mod workers;

@@ -1324,44 +1324,6 @@ export type ListAccount = {
 /**
  * One page of a list.
  */
-export type ListApp = {
-    /**
-     * What stands on the page.
-     */
-    data: Array<{
-        allowed_actions: Array<string>;
-        canonical_environment_id?: string | null;
-        created_at: string;
-        id: string;
-        /**
-         * The commit that the app began with.
-         */
-        initial_commit: string;
-        name: string;
-        /**
-         * Yours.
-         */
-        role: Role;
-        settings: AppSettings;
-        slug: string;
-    }>;
-    /**
-     * How many rows a page has at most.
-     */
-    limit: number;
-    /**
-     * The page's number, from 1.
-     */
-    page: number;
-    /**
-     * How many rows there are on all pages.
-     */
-    total: number;
-};
-
-/**
- * One page of a list.
- */
 export type ListAuditEvent = {
     /**
      * What stands on the page.
@@ -1582,6 +1544,33 @@ export type ListJob = {
          */
         subject: unknown;
         type: string;
+    }>;
+    /**
+     * How many rows a page has at most.
+     */
+    limit: number;
+    /**
+     * The page's number, from 1.
+     */
+    page: number;
+    /**
+     * How many rows there are on all pages.
+     */
+    total: number;
+};
+
+/**
+ * One page of a list.
+ */
+export type ListListedApp = {
+    /**
+     * An app in the list of all, with what its stages run.
+     */
+    data: Array<App & {
+        /**
+         * In their order.
+         */
+        stages: Array<StageOfApp>;
     }>;
     /**
      * How many rows a page has at most.
@@ -1973,6 +1962,71 @@ export type ListValue = {
      * How many rows there are on all pages.
      */
     total: number;
+};
+
+/**
+ * One page of a list.
+ */
+export type ListWaiting = {
+    /**
+     * What stands on the page.
+     */
+    data: Array<{
+        /**
+         * The allowed action that answers it, as the thing itself lists it.
+         */
+        action: string;
+        app: WaitingApp;
+        approvals?: WaitingApprovals | null;
+        deployment_kind?: WaitingDeployment | null;
+        environment?: WaitingEnvironment | null;
+        /**
+         * What you are waited for.
+         */
+        kind: WaitingKind;
+        page: WaitingPage;
+        /**
+         * Why, as they typed it.
+         */
+        reason?: string | null;
+        since: string;
+        /**
+         * The changeset, draft, deployment, release or invite that waits; null for the queue.
+         */
+        subject_id?: string | null;
+        /**
+         * What waits, for a list: a changeset's number and title, a draft's parameters, a deployed
+         * release's tag, the numbers of a release's changesets, …
+         */
+        title: string;
+        /**
+         * Whether an environment waits with it.
+         */
+        urgent: boolean;
+        who?: Editor | null;
+    }>;
+    /**
+     * How many rows a page has at most.
+     */
+    limit: number;
+    /**
+     * The page's number, from 1.
+     */
+    page: number;
+    /**
+     * How many rows there are on all pages.
+     */
+    total: number;
+};
+
+/**
+ * An app in the list of all, with what its stages run.
+ */
+export type ListedApp = App & {
+    /**
+     * In their order.
+     */
+    stages: Array<StageOfApp>;
 };
 
 /**
@@ -3074,6 +3128,18 @@ export type Stage = {
 };
 
 /**
+ * What a stage of a listed app runs.
+ */
+export type StageOfApp = {
+    id: string;
+    name: string;
+    /**
+     * The release; null before the first.
+     */
+    release_tag?: string | null;
+};
+
+/**
  * A job that was started.
  */
 export type StartedJob = {
@@ -3344,6 +3410,122 @@ export type ValidatedRevision = Revision & {
  * What a reviewer decides.
  */
 export type Verdict = 'approve' | 'request_changes' | 'reject';
+
+/**
+ * Something that goes on only after you have done something.
+ */
+export type Waiting = {
+    /**
+     * The allowed action that answers it, as the thing itself lists it.
+     */
+    action: string;
+    app: WaitingApp;
+    approvals?: WaitingApprovals | null;
+    deployment_kind?: WaitingDeployment | null;
+    environment?: WaitingEnvironment | null;
+    /**
+     * What you are waited for.
+     */
+    kind: WaitingKind;
+    page: WaitingPage;
+    /**
+     * Why, as they typed it.
+     */
+    reason?: string | null;
+    since: string;
+    /**
+     * The changeset, draft, deployment, release or invite that waits; null for the queue.
+     */
+    subject_id?: string | null;
+    /**
+     * What waits, for a list: a changeset's number and title, a draft's parameters, a deployed
+     * release's tag, the numbers of a release's changesets, …
+     */
+    title: string;
+    /**
+     * Whether an environment waits with it.
+     */
+    urgent: boolean;
+    who?: Editor | null;
+};
+
+/**
+ * The app that something is in.
+ */
+export type WaitingApp = {
+    id: string;
+    name: string;
+    slug: string;
+};
+
+/**
+ * How many approvals there are.
+ */
+export type WaitingApprovals = {
+    given: number;
+    required: number;
+};
+
+/**
+ * How a deployment that waits came about.
+ */
+export type WaitingDeployment = 'deploy' | 'promote' | 'skip_stage' | 'redeploy';
+
+/**
+ * The environment that waits.
+ */
+export type WaitingEnvironment = {
+    id: string;
+    name: string;
+};
+
+/**
+ * What somebody is waited for.
+ */
+export type WaitingKind = 'approve_values' | 'approve_deployment' | 'review' | 'solve_conflict' | 'mend_findings' | 'answer_review' | 'sync' | 'queue' | 'submit' | 'draft_release' | 'assemble' | 'publish' | 'resend_invite';
+
+/**
+ * The page on which it is done, by the ids of what it shows.
+ */
+export type WaitingPage = {
+    /**
+     * Which.
+     */
+    changeset_id: string;
+    kind: 'changeset';
+} | {
+    kind: 'workspace';
+    /**
+     * Which.
+     */
+    workspace_id: string;
+} | {
+    /**
+     * Which.
+     */
+    draft_id: string;
+    /**
+     * Of which environment.
+     */
+    environment_id: string;
+    kind: 'draft';
+} | {
+    /**
+     * Which.
+     */
+    environment_id: string;
+    kind: 'environment';
+} | {
+    kind: 'release';
+    /**
+     * Which.
+     */
+    release_id: string;
+} | {
+    kind: 'queue';
+} | {
+    kind: 'members';
+};
 
 /**
  * More values for a parameter; at least one of `allow`, `min` and `max`.
@@ -3766,7 +3948,7 @@ export type ListAppsResponses = {
     /**
      * The apps
      */
-    200: ListApp;
+    200: ListListedApp;
 };
 
 export type ListAppsResponse = ListAppsResponses[keyof ListAppsResponses];
@@ -13769,6 +13951,68 @@ export type RevokeTokenResponses = {
 };
 
 export type RevokeTokenResponse = RevokeTokenResponses[keyof RevokeTokenResponses];
+
+export type ListWaitingData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/me/waiting';
+};
+
+export type ListWaitingErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ListWaitingError = ListWaitingErrors[keyof ListWaitingErrors];
+
+export type ListWaitingResponses = {
+    /**
+     * What waits
+     */
+    200: ListWaiting;
+};
+
+export type ListWaitingResponse = ListWaitingResponses[keyof ListWaitingResponses];
 
 export type ListOutboxData = {
     body?: never;

@@ -1450,26 +1450,6 @@ export const zInviteRequest = z.object({
 /**
  * One page of a list.
  */
-export const zListApp = z.object({
-    data: z.array(z.object({
-        allowed_actions: z.array(z.string()),
-        canonical_environment_id: z.uuid().nullish(),
-        created_at: z.iso.datetime(),
-        id: z.uuid(),
-        initial_commit: z.string(),
-        name: z.string(),
-        role: zRole,
-        settings: zAppSettings,
-        slug: z.string()
-    })),
-    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
-});
-
-/**
- * One page of a list.
- */
 export const zListInvite = z.object({
     data: z.array(z.object({
         allowed_actions: z.array(z.string()),
@@ -1802,6 +1782,34 @@ export const zSetEnvironments = z.object({
 });
 
 /**
+ * What a stage of a listed app runs.
+ */
+export const zStageOfApp = z.object({
+    id: z.uuid(),
+    name: z.string(),
+    release_tag: z.string().nullish()
+});
+
+/**
+ * One page of a list.
+ */
+export const zListListedApp = z.object({
+    data: z.array(zApp.and(z.object({
+        stages: z.array(zStageOfApp)
+    }))),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * An app in the list of all, with what its stages run.
+ */
+export const zListedApp = zApp.and(z.object({
+    stages: z.array(zStageOfApp)
+}));
+
+/**
  * A job that was started.
  */
 export const zStartedJob = z.object({
@@ -2043,6 +2051,136 @@ export const zReviewChangeset = z.object({
  */
 export const zReviews = z.object({
     data: z.array(zReview)
+});
+
+/**
+ * The app that something is in.
+ */
+export const zWaitingApp = z.object({
+    id: z.uuid(),
+    name: z.string(),
+    slug: z.string()
+});
+
+/**
+ * How many approvals there are.
+ */
+export const zWaitingApprovals = z.object({
+    given: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    required: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * How a deployment that waits came about.
+ */
+export const zWaitingDeployment = z.enum([
+    'deploy',
+    'promote',
+    'skip_stage',
+    'redeploy'
+]);
+
+/**
+ * The environment that waits.
+ */
+export const zWaitingEnvironment = z.object({
+    id: z.uuid(),
+    name: z.string()
+});
+
+/**
+ * What somebody is waited for.
+ */
+export const zWaitingKind = z.enum([
+    'approve_values',
+    'approve_deployment',
+    'review',
+    'solve_conflict',
+    'mend_findings',
+    'answer_review',
+    'sync',
+    'queue',
+    'submit',
+    'draft_release',
+    'assemble',
+    'publish',
+    'resend_invite'
+]);
+
+/**
+ * The page on which it is done, by the ids of what it shows.
+ */
+export const zWaitingPage = z.union([
+    z.object({
+        changeset_id: z.uuid(),
+        kind: z.enum(['changeset'])
+    }),
+    z.object({
+        kind: z.enum(['workspace']),
+        workspace_id: z.uuid()
+    }),
+    z.object({
+        draft_id: z.uuid(),
+        environment_id: z.uuid(),
+        kind: z.enum(['draft'])
+    }),
+    z.object({
+        environment_id: z.uuid(),
+        kind: z.enum(['environment'])
+    }),
+    z.object({
+        kind: z.enum(['release']),
+        release_id: z.uuid()
+    }),
+    z.object({
+        kind: z.enum(['queue'])
+    }),
+    z.object({
+        kind: z.enum(['members'])
+    })
+]);
+
+/**
+ * One page of a list.
+ */
+export const zListWaiting = z.object({
+    data: z.array(z.object({
+        action: z.string(),
+        app: zWaitingApp,
+        approvals: zWaitingApprovals.nullish(),
+        deployment_kind: zWaitingDeployment.nullish(),
+        environment: zWaitingEnvironment.nullish(),
+        kind: zWaitingKind,
+        page: zWaitingPage,
+        reason: z.string().nullish(),
+        since: z.iso.datetime(),
+        subject_id: z.uuid().nullish(),
+        title: z.string(),
+        urgent: z.boolean(),
+        who: zEditor.nullish()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * Something that goes on only after you have done something.
+ */
+export const zWaiting = z.object({
+    action: z.string(),
+    app: zWaitingApp,
+    approvals: zWaitingApprovals.nullish(),
+    deployment_kind: zWaitingDeployment.nullish(),
+    environment: zWaitingEnvironment.nullish(),
+    kind: zWaitingKind,
+    page: zWaitingPage,
+    reason: z.string().nullish(),
+    since: z.iso.datetime(),
+    subject_id: z.uuid().nullish(),
+    title: z.string(),
+    urgent: z.boolean(),
+    who: zEditor.nullish()
 });
 
 /**
@@ -2302,7 +2440,7 @@ export const zListAppsQuery = z.object({
 /**
  * The apps
  */
-export const zListAppsResponse = zListApp;
+export const zListAppsResponse = zListListedApp;
 
 export const zCreateAppBody = zCreateApp;
 
@@ -3895,6 +4033,16 @@ export const zRevokeTokenPath = z.object({
  * Revoked
  */
 export const zRevokeTokenResponse = z.void();
+
+export const zListWaitingQuery = z.object({
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * What waits
+ */
+export const zListWaitingResponse = zListWaiting;
 
 export const zListOutboxQuery = z.object({
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
