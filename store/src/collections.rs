@@ -13,7 +13,7 @@ use conman_domain::deployment::{Deployment, DeploymentStatus};
 use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
 use conman_domain::freeze::FreezeWindow;
-use conman_domain::job::{Job, JobLog};
+use conman_domain::job::{Job, JobLog, Work};
 use conman_domain::mail::Mail;
 use conman_domain::profile::{ProfileRevision, RuntimeProfile};
 use conman_domain::release::{Release, ReleaseMember};
@@ -211,8 +211,10 @@ collections! {
         JOB_BY_TYPE = Index::on("by_type", &["app_id", "work.type", "created_at"]);
         /// An app's jobs in a state.
         JOB_BY_STATE = Index::on("by_state", &["app_id", "status.state", "created_at"]);
-        /// An app's jobs by kind and state.
-        JOB_BY_TYPE_AND_STATE = Index::on("by_type_and_state", &["app_id", "work.type", "status.state", "created_at"]);
+        /// An app's jobs by state and kind.
+        JOB_BY_STATE_AND_TYPE = Index::on("by_state_and_type", &["app_id", "status.state", "work.type", "created_at"]);
+        /// An app's jobs without the mails, which are most of them.
+        JOB_BUT_MAILS = Index::on("but_mails", &["app_id", "created_at"]).only_where("work.type", &Work::TYPES_BUT_MAILS);
     }
     JOB_LOGS = "job_logs" for JobLog, id |l| format!("{}:{}", l.job_id, l.sequence), {
         /// A job's log in order.

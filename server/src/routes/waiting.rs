@@ -1,5 +1,6 @@
 //! Everything that waits for the account that asks.
 
+use super::places::PlaceBody;
 use super::shared::{List, Paging};
 use super::views::{EditorBody, People, PersonBody};
 use crate::extract::{CurrentActor, QueryOf};
@@ -53,7 +54,8 @@ struct WaitingBody {
     deployment_kind: Option<WaitingDeployment>,
     #[schema(format = DateTime)]
     since: String,
-    page: WaitingPage,
+    /// The page on which it is done.
+    page: PlaceBody,
 }
 
 /// What somebody is waited for.
@@ -140,43 +142,6 @@ enum WaitingDeployment {
     Redeploy,
 }
 
-/// The page on which it is done, by the ids of what it shows.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum WaitingPage {
-    /// A changeset's.
-    Changeset {
-        /// Which.
-        changeset_id: Uuid,
-    },
-    /// A workspace's.
-    Workspace {
-        /// Which.
-        workspace_id: Uuid,
-    },
-    /// A draft of parameters.
-    Draft {
-        /// Of which environment.
-        environment_id: Uuid,
-        /// Which.
-        draft_id: Uuid,
-    },
-    /// An environment's.
-    Environment {
-        /// Which.
-        environment_id: Uuid,
-    },
-    /// A release's.
-    Release {
-        /// Which.
-        release_id: Uuid,
-    },
-    /// The app's queue.
-    Queue {},
-    /// The app's members and invites.
-    Members {},
-}
-
 /// What rows are told with.
 struct Names {
     people: People,
@@ -250,7 +215,7 @@ impl WaitingBody {
             environment: None,
             deployment_kind: None,
             since: row.since.to_string(),
-            page: WaitingPage::Queue {},
+            page: PlaceBody::Queue {},
         };
         match &row.subject {
             Subject::Changeset(changeset) => {
@@ -260,12 +225,12 @@ impl WaitingBody {
             Subject::Deployment(deployment) => body.about_deployment(deployment, names),
             Subject::Release(release) => {
                 body.title = numbered(names.members.get(&release.id).map_or(&[], Vec::as_slice));
-                body.page = WaitingPage::Release { release_id: release.id.uuid() };
+                body.page = PlaceBody::Release { release_id: release.id.uuid() };
             }
             Subject::Queue(numbers) => body.title = numbered(numbers),
             Subject::Invite(invite) => {
                 body.title = invite.email.to_string();
-                body.page = WaitingPage::Members {};
+                body.page = PlaceBody::Members {};
             }
         }
         body
@@ -274,8 +239,8 @@ impl WaitingBody {
     fn about_changeset(&mut self, row: &Waiting, changeset: &Changeset, required: u32) {
         self.title = format!("#{} {}", changeset.number, changeset.title);
         self.page = match row.ask {
-            Ask::Sync => WaitingPage::Workspace { workspace_id: changeset.workspace_id.uuid() },
-            _ => WaitingPage::Changeset { changeset_id: changeset.id.uuid() },
+            Ask::Sync => PlaceBody::Workspace { workspace_id: changeset.workspace_id.uuid() },
+            _ => PlaceBody::Changeset { changeset_id: changeset.id.uuid() },
         };
         if let ChangesetStatus::InReview { approvals } = &changeset.status {
             self.approvals = Some(WaitingApprovals { given: approvals.len() as u32, required });
@@ -289,7 +254,7 @@ impl WaitingBody {
         self.reason.clone_from(&draft.reason);
         self.environment = names.environment(draft.environment_id);
         self.page =
-            WaitingPage::Draft { environment_id: draft.environment_id.uuid(), draft_id: draft.id.uuid() };
+            PlaceBody::Draft { environment_id: draft.environment_id.uuid(), draft_id: draft.id.uuid() };
     }
 
     fn about_deployment(&mut self, deployment: &Deployment, names: &Names) {
@@ -305,7 +270,7 @@ impl WaitingBody {
             DeploymentKind::SkipStage => WaitingDeployment::SkipStage,
             DeploymentKind::Redeploy => WaitingDeployment::Redeploy,
         });
-        self.page = WaitingPage::Environment { environment_id: deployment.environment_id.uuid() };
+        self.page = PlaceBody::Environment { environment_id: deployment.environment_id.uuid() };
     }
 }
 

@@ -5,6 +5,14 @@ export type ClientOptions = {
 };
 
 /**
+ * What a row is about, as people call it.
+ */
+export type About = {
+    name: string;
+    page?: Place | null;
+};
+
+/**
  * An accepted invite; without an account for who is signed in already.
  */
 export type AcceptInvite = {
@@ -200,6 +208,7 @@ export type Assemble = {
  * An entry of the audit log.
  */
 export type AuditEvent = {
+    about?: About | null;
     /**
      * What was done, e.g. `changeset.submitted`.
      */
@@ -1187,7 +1196,9 @@ export type InviteState = 'pending' | 'accepted' | 'revoked';
  * A job.
  */
 export type Job = {
+    about?: About | null;
     allowed_actions: Array<string>;
+    asked_by?: Person | null;
     attempt: number;
     created_at: string;
     failure?: JobFailure | null;
@@ -1329,6 +1340,7 @@ export type ListAuditEvent = {
      * What stands on the page.
      */
     data: Array<{
+        about?: About | null;
         /**
          * What was done, e.g. `changeset.submitted`.
          */
@@ -1525,7 +1537,9 @@ export type ListJob = {
      * What stands on the page.
      */
     data: Array<{
+        about?: About | null;
         allowed_actions: Array<string>;
+        asked_by?: Person | null;
         attempt: number;
         created_at: string;
         failure?: JobFailure | null;
@@ -1984,7 +1998,10 @@ export type ListWaiting = {
          * What you are waited for.
          */
         kind: WaitingKind;
-        page: WaitingPage;
+        /**
+         * The page on which it is done.
+         */
+        page: Place;
         /**
          * Why, as they typed it.
          */
@@ -2454,6 +2471,63 @@ export type PersonalToken = {
     last_used_at?: string | null;
     name: string;
     scope: Scope;
+};
+
+/**
+ * A page of an app, by the ids of what it shows.
+ */
+export type Place = {
+    /**
+     * Which.
+     */
+    changeset_id: string;
+    kind: 'changeset';
+} | {
+    kind: 'workspace';
+    /**
+     * Which.
+     */
+    workspace_id: string;
+} | {
+    /**
+     * Which.
+     */
+    draft_id: string;
+    /**
+     * Of which environment.
+     */
+    environment_id: string;
+    kind: 'draft';
+} | {
+    /**
+     * Which.
+     */
+    environment_id: string;
+    kind: 'environment';
+} | {
+    kind: 'release';
+    /**
+     * Which.
+     */
+    release_id: string;
+} | {
+    kind: 'profile';
+    /**
+     * Which.
+     */
+    profile_id: string;
+} | {
+    /**
+     * Which.
+     */
+    job_id: string;
+    kind: 'job';
+} | {
+    kind: 'queue';
+} | {
+    kind: 'members';
+} | {
+    kind: 'settings';
 };
 
 /**
@@ -3427,7 +3501,10 @@ export type Waiting = {
      * What you are waited for.
      */
     kind: WaitingKind;
-    page: WaitingPage;
+    /**
+     * The page on which it is done.
+     */
+    page: Place;
     /**
      * Why, as they typed it.
      */
@@ -3483,49 +3560,6 @@ export type WaitingEnvironment = {
  * What somebody is waited for.
  */
 export type WaitingKind = 'approve_values' | 'approve_deployment' | 'review' | 'solve_conflict' | 'mend_findings' | 'answer_review' | 'sync' | 'queue' | 'submit' | 'draft_release' | 'assemble' | 'publish' | 'resend_invite';
-
-/**
- * The page on which it is done, by the ids of what it shows.
- */
-export type WaitingPage = {
-    /**
-     * Which.
-     */
-    changeset_id: string;
-    kind: 'changeset';
-} | {
-    kind: 'workspace';
-    /**
-     * Which.
-     */
-    workspace_id: string;
-} | {
-    /**
-     * Which.
-     */
-    draft_id: string;
-    /**
-     * Of which environment.
-     */
-    environment_id: string;
-    kind: 'draft';
-} | {
-    /**
-     * Which.
-     */
-    environment_id: string;
-    kind: 'environment';
-} | {
-    kind: 'release';
-    /**
-     * Which.
-     */
-    release_id: string;
-} | {
-    kind: 'queue';
-} | {
-    kind: 'members';
-};
 
 /**
  * More values for a parameter; at least one of `allow`, `min` and `max`.
@@ -8627,9 +8661,13 @@ export type ListJobsData = {
     };
     query?: {
         /**
-         * Only of this type.
+         * Only of these types, separated by commas; of all, if left out.
          */
         type?: string;
+        /**
+         * None of these types, separated by commas.
+         */
+        without?: string;
         /**
          * Only in this state.
          */

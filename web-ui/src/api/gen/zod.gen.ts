@@ -69,26 +69,6 @@ export const zApproveDraft = z.object({
 });
 
 /**
- * An entry of the audit log.
- */
-export const zAuditEvent = z.object({
-    action: z.string(),
-    actor: z.string(),
-    actor_id: z.uuid().nullish(),
-    address: z.string().nullish(),
-    after: z.unknown().optional(),
-    app_id: z.uuid().nullish(),
-    before: z.unknown().optional(),
-    commit: z.string().nullish(),
-    entity: z.string(),
-    entity_id: z.string(),
-    happened_at: z.iso.datetime(),
-    id: z.uuid(),
-    request_id: z.uuid().nullish(),
-    user_agent: z.string().nullish()
-});
-
-/**
  * What new workspaces start from.
  */
 export const zBaselineMode = z.enum(['integration_head', 'canonical_env_release']);
@@ -500,22 +480,6 @@ export const zJobFailure = z.object({
 });
 
 /**
- * A job.
- */
-export const zJob = z.object({
-    allowed_actions: z.array(z.string()),
-    attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    created_at: z.iso.datetime(),
-    failure: zJobFailure.nullish(),
-    finished_at: z.iso.datetime().nullish(),
-    id: z.uuid(),
-    result: z.unknown().optional(),
-    state: z.string(),
-    subject: z.unknown(),
-    type: z.string()
-});
-
-/**
  * One line of a job's log.
  */
 export const zJobLogLine = z.object({
@@ -580,52 +544,6 @@ export const zListAccount = z.object({
         id: z.uuid(),
         instance_admin: z.boolean(),
         name: z.string()
-    })),
-    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
-});
-
-/**
- * One page of a list.
- */
-export const zListAuditEvent = z.object({
-    data: z.array(z.object({
-        action: z.string(),
-        actor: z.string(),
-        actor_id: z.uuid().nullish(),
-        address: z.string().nullish(),
-        after: z.unknown().optional(),
-        app_id: z.uuid().nullish(),
-        before: z.unknown().optional(),
-        commit: z.string().nullish(),
-        entity: z.string(),
-        entity_id: z.string(),
-        happened_at: z.iso.datetime(),
-        id: z.uuid(),
-        request_id: z.uuid().nullish(),
-        user_agent: z.string().nullish()
-    })),
-    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
-});
-
-/**
- * One page of a list.
- */
-export const zListJob = z.object({
-    data: z.array(z.object({
-        allowed_actions: z.array(z.string()),
-        attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-        created_at: z.iso.datetime(),
-        failure: zJobFailure.nullish(),
-        finished_at: z.iso.datetime().nullish(),
-        id: z.uuid(),
-        result: z.unknown().optional(),
-        state: z.string(),
-        subject: z.unknown(),
-        type: z.string()
     })),
     limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
     page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
@@ -1099,6 +1017,146 @@ export const zParameterDraft = z.object({
     rejection: z.string().nullish(),
     running_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
     state: z.string()
+});
+
+/**
+ * A page of an app, by the ids of what it shows.
+ */
+export const zPlace = z.union([
+    z.object({
+        changeset_id: z.uuid(),
+        kind: z.enum(['changeset'])
+    }),
+    z.object({
+        kind: z.enum(['workspace']),
+        workspace_id: z.uuid()
+    }),
+    z.object({
+        draft_id: z.uuid(),
+        environment_id: z.uuid(),
+        kind: z.enum(['draft'])
+    }),
+    z.object({
+        environment_id: z.uuid(),
+        kind: z.enum(['environment'])
+    }),
+    z.object({
+        kind: z.enum(['release']),
+        release_id: z.uuid()
+    }),
+    z.object({
+        kind: z.enum(['profile']),
+        profile_id: z.uuid()
+    }),
+    z.object({
+        job_id: z.uuid(),
+        kind: z.enum(['job'])
+    }),
+    z.object({
+        kind: z.enum(['queue'])
+    }),
+    z.object({
+        kind: z.enum(['members'])
+    }),
+    z.object({
+        kind: z.enum(['settings'])
+    })
+]);
+
+/**
+ * What a row is about, as people call it.
+ */
+export const zAbout = z.object({
+    name: z.string(),
+    page: zPlace.nullish()
+});
+
+/**
+ * An entry of the audit log.
+ */
+export const zAuditEvent = z.object({
+    about: zAbout.nullish(),
+    action: z.string(),
+    actor: z.string(),
+    actor_id: z.uuid().nullish(),
+    address: z.string().nullish(),
+    after: z.unknown().optional(),
+    app_id: z.uuid().nullish(),
+    before: z.unknown().optional(),
+    commit: z.string().nullish(),
+    entity: z.string(),
+    entity_id: z.string(),
+    happened_at: z.iso.datetime(),
+    id: z.uuid(),
+    request_id: z.uuid().nullish(),
+    user_agent: z.string().nullish()
+});
+
+/**
+ * A job.
+ */
+export const zJob = z.object({
+    about: zAbout.nullish(),
+    allowed_actions: z.array(z.string()),
+    asked_by: zPerson.nullish(),
+    attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    created_at: z.iso.datetime(),
+    failure: zJobFailure.nullish(),
+    finished_at: z.iso.datetime().nullish(),
+    id: z.uuid(),
+    result: z.unknown().optional(),
+    state: z.string(),
+    subject: z.unknown(),
+    type: z.string()
+});
+
+/**
+ * One page of a list.
+ */
+export const zListAuditEvent = z.object({
+    data: z.array(z.object({
+        about: zAbout.nullish(),
+        action: z.string(),
+        actor: z.string(),
+        actor_id: z.uuid().nullish(),
+        address: z.string().nullish(),
+        after: z.unknown().optional(),
+        app_id: z.uuid().nullish(),
+        before: z.unknown().optional(),
+        commit: z.string().nullish(),
+        entity: z.string(),
+        entity_id: z.string(),
+        happened_at: z.iso.datetime(),
+        id: z.uuid(),
+        request_id: z.uuid().nullish(),
+        user_agent: z.string().nullish()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * One page of a list.
+ */
+export const zListJob = z.object({
+    data: z.array(z.object({
+        about: zAbout.nullish(),
+        allowed_actions: z.array(z.string()),
+        asked_by: zPerson.nullish(),
+        attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+        created_at: z.iso.datetime(),
+        failure: zJobFailure.nullish(),
+        finished_at: z.iso.datetime().nullish(),
+        id: z.uuid(),
+        result: z.unknown().optional(),
+        state: z.string(),
+        subject: z.unknown(),
+        type: z.string()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });
 
 /**
@@ -2108,39 +2166,6 @@ export const zWaitingKind = z.enum([
 ]);
 
 /**
- * The page on which it is done, by the ids of what it shows.
- */
-export const zWaitingPage = z.union([
-    z.object({
-        changeset_id: z.uuid(),
-        kind: z.enum(['changeset'])
-    }),
-    z.object({
-        kind: z.enum(['workspace']),
-        workspace_id: z.uuid()
-    }),
-    z.object({
-        draft_id: z.uuid(),
-        environment_id: z.uuid(),
-        kind: z.enum(['draft'])
-    }),
-    z.object({
-        environment_id: z.uuid(),
-        kind: z.enum(['environment'])
-    }),
-    z.object({
-        kind: z.enum(['release']),
-        release_id: z.uuid()
-    }),
-    z.object({
-        kind: z.enum(['queue'])
-    }),
-    z.object({
-        kind: z.enum(['members'])
-    })
-]);
-
-/**
  * One page of a list.
  */
 export const zListWaiting = z.object({
@@ -2151,7 +2176,7 @@ export const zListWaiting = z.object({
         deployment_kind: zWaitingDeployment.nullish(),
         environment: zWaitingEnvironment.nullish(),
         kind: zWaitingKind,
-        page: zWaitingPage,
+        page: zPlace,
         reason: z.string().nullish(),
         since: z.iso.datetime(),
         subject_id: z.uuid().nullish(),
@@ -2174,7 +2199,7 @@ export const zWaiting = z.object({
     deployment_kind: zWaitingDeployment.nullish(),
     environment: zWaitingEnvironment.nullish(),
     kind: zWaitingKind,
-    page: zWaitingPage,
+    page: zPlace,
     reason: z.string().nullish(),
     since: z.iso.datetime(),
     subject_id: z.uuid().nullish(),
@@ -3217,6 +3242,7 @@ export const zListJobsPath = z.object({
 
 export const zListJobsQuery = z.object({
     type: z.string().optional(),
+    without: z.string().optional(),
     state: z.string().optional(),
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
     limit: z.int().gte(1).lte(200).optional().default(50)

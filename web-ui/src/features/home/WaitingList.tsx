@@ -4,7 +4,8 @@ import type { Waiting } from '../../api/gen/types.gen';
 import { Badge } from '../../ui/Status';
 import { Empty } from '../../ui/states';
 import { Time } from '../../ui/Time';
-import { ASKS, by, pageOf, titleOf } from './asks';
+import { addressOf } from '../../util/place';
+import { ASKS, by, titleOf } from './asks';
 
 type WaitingListProps = { list: Waiting[]; tellsApp: boolean };
 
@@ -22,7 +23,7 @@ export function WaitingList({ list, tellsApp }: WaitingListProps) {
       {list.map((row) => (
         <li key={row.kind + row.app.id + row.subject_id} className="border-t border-line first:border-t-0">
           <Link
-            to={pageOf(row)}
+            to={addressOf(row.app.id, row.page)}
             className="grid items-center gap-x-4 gap-y-1 px-4 py-2 hover:bg-hover sm:grid-cols-[10.5rem_1fr_auto]"
           >
             <span>

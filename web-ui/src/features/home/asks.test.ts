@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Waiting } from '../../api/gen/types.gen';
-import { by, pageOf, titleOf } from './asks';
+import { addressOf } from '../../util/place';
+import { by, titleOf } from './asks';
 
 const row: Waiting = {
   kind: 'approve_deployment',
@@ -21,7 +22,7 @@ const row: Waiting = {
 test('a row says what, where and by whom', () => {
   expect(titleOf(row)).toBe('r2026.01.02.1 on prod');
   expect(by(row)).toBe('Mona: skip stage, 1 of 2 approvals');
-  expect(pageOf(row)).toBe('/apps/a/environments/e');
+  expect(addressOf(row.app.id, row.page)).toBe('/apps/a/environments/e');
 });
 
 test('a queue was asked for by nobody', () => {
@@ -34,5 +35,9 @@ test('a queue was asked for by nobody', () => {
     deployment_kind: null,
     page: { kind: 'queue' },
   };
-  expect([titleOf(queue), by(queue), pageOf(queue)]).toEqual(['#1, #2 in the queue', '', '/apps/a/queue']);
+  expect([titleOf(queue), by(queue), addressOf(queue.app.id, queue.page)]).toEqual([
+    '#1, #2 in the queue',
+    '',
+    '/apps/a/queue',
+  ]);
 });

@@ -12,7 +12,6 @@ import {
   TriangleAlert,
 } from 'lucide-react';
 import type { Waiting, WaitingKind } from '../../api/gen/types.gen';
-import { paths } from '../../paths';
 
 type Ask = { words: string; icon: LucideIcon };
 
@@ -32,26 +31,6 @@ export const ASKS: Record<WaitingKind, Ask> = {
   publish: { words: 'Publish', icon: Package },
   resend_invite: { words: 'Invite again', icon: MailQuestion },
 };
-
-/** The address of the page on which it is done. */
-export function pageOf({ app: { id }, page }: Pick<Waiting, 'app' | 'page'>): string {
-  switch (page.kind) {
-    case 'changeset':
-      return paths.changeset(id, page.changeset_id);
-    case 'workspace':
-      return paths.workspace(id, page.workspace_id);
-    case 'draft':
-      return paths.draft(id, page.environment_id, page.draft_id);
-    case 'environment':
-      return paths.environment(id, page.environment_id);
-    case 'release':
-      return paths.release(id, page.release_id);
-    case 'queue':
-      return paths.queue(id);
-    case 'members':
-      return paths.members(id);
-  }
-}
 
 const count = (given: number, required: number) => `${given} of ${required} approvals`;
 
