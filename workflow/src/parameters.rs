@@ -164,6 +164,7 @@ impl Present {
             app_id: profile.app_id,
             revision: profile.revision,
             env_vars: profile.env_vars,
+            settings: profile.settings,
             changed_by,
             reason: reason.unwrap_or_default(),
             changed_at: at,

@@ -26,6 +26,7 @@ mod parameter_sets;
 mod parameters;
 mod password;
 mod places;
+mod profiles;
 mod releases;
 mod restores;
 mod revisions;
