@@ -27,6 +27,7 @@ pub mod policy;
 pub mod profile;
 pub mod release;
 pub mod run;
+pub mod secret;
 pub mod snapshot;
 pub mod state;
 pub mod time;

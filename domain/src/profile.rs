@@ -6,6 +6,7 @@ use crate::catalog::Values;
 use crate::id::{AppId, ProfileId};
 use crate::name::{BaseUrl, ConnectionName, EnvironmentName};
 use crate::path::RepoPath;
+use crate::secret::Secrets;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ pub struct RuntimeProfile {
     /// What is not a variable.
     #[serde(default)]
     pub settings: ProfileSettings,
+    /// What is known of its secrets.
+    #[serde(default)]
+    pub secrets: Secrets,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
@@ -43,6 +47,9 @@ pub struct ProfileRevision {
     /// What was not a variable then.
     #[serde(default)]
     pub settings: ProfileSettings,
+    /// What was known of its secrets then.
+    #[serde(default)]
+    pub secrets: Secrets,
     /// Who made it.
     pub changed_by: AuditActor,
     /// Why, as typed.

@@ -17,6 +17,7 @@ use conman_domain::job::{Job, JobLog, Work};
 use conman_domain::mail::Mail;
 use conman_domain::profile::{ProfileRevision, RuntimeProfile};
 use conman_domain::release::{Release, ReleaseMember};
+use conman_domain::secret::{ProfileKey, SealedSecret};
 use conman_domain::workspace::Workspace;
 
 macro_rules! collections {
@@ -166,6 +167,11 @@ collections! {
         /// A profile's revisions.
         PROFILE_REVISION_BY_PROFILE = Index::on("by_profile", &["profile_id", "revision"]).unique();
     }
+    RUNTIME_PROFILE_KEYS = "runtime_profile_keys" for ProfileKey, id |k| k.profile_id.to_string(), {}
+    RUNTIME_PROFILE_SECRETS = "runtime_profile_secrets" for SealedSecret, id |s| sealed_secret_id(s.profile_id, &s.name, s.version), {
+        /// A profile's secrets, in all their versions.
+        SECRET_BY_PROFILE = Index::on("by_profile", &["profile_id", "name", "version"]).unique();
+    }
     DEPLOYMENTS = "deployments" for Deployment, id |d| d.id.to_string(), {
         /// An environment's deployments.
         DEPLOYMENT_BY_ENVIRONMENT = Index::on("by_environment", &["environment_id", "created_at"]);
@@ -246,6 +252,15 @@ pub fn revision_id(changeset_id: conman_domain::id::ChangesetId, number: u32) ->
 /// The id of a profile's revision.
 pub fn profile_revision_id(profile_id: conman_domain::id::ProfileId, revision: u32) -> String {
     format!("{profile_id}:{revision}")
+}
+
+/// The id of one version of a secret.
+pub fn sealed_secret_id(
+    profile_id: conman_domain::id::ProfileId,
+    name: &conman_domain::name::ParameterName,
+    version: u32,
+) -> String {
+    format!("{profile_id}:{name}:{version}")
 }
 
 /// The id of a changeset's place in a release.

@@ -12,9 +12,10 @@ use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::name::EnvironmentName;
 use conman_domain::policy::AppAction;
 use conman_domain::profile::{ProfileSettings, RuntimeProfile};
+use conman_domain::secret::{ProfileKey, SealedSecret, Secrets};
 use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value::Value;
-use conman_store::collections::ENVIRONMENT_BY_POSITION;
+use conman_store::collections::{ENVIRONMENT_BY_POSITION, SECRET_BY_PROFILE};
 use conman_store::{Query, Versioned};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -105,6 +106,13 @@ impl Workflow {
             let profile: Versioned<RuntimeProfile> =
                 self.load("runtime profile", gone.doc.profile_id).await?;
             change.delete(&profile);
+            if let Some(key) = self.store().get::<ProfileKey>(&profile.id.to_string()).await? {
+                change.delete(&key);
+            }
+            let secrets = Query::<SealedSecret>::on(&SECRET_BY_PROFILE).eq(profile.id.to_string());
+            for secret in self.store().find(secrets).await?.items {
+                change.delete(&secret);
+            }
             change.audit(
                 "environment",
                 gone.doc.id,
@@ -172,6 +180,7 @@ impl Workflow {
             revision: 1,
             env_vars: Values::new(),
             settings: ProfileSettings::default(),
+            secrets: Secrets::new(),
             updated_at: at,
         };
         let environment = Environment {

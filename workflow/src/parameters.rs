@@ -165,6 +165,7 @@ impl Present {
             revision: profile.revision,
             env_vars: profile.env_vars,
             settings: profile.settings,
+            secrets: profile.secrets,
             changed_by,
             reason: reason.unwrap_or_default(),
             changed_at: at,

@@ -3,6 +3,7 @@
 use crate::actor::Member;
 use crate::change::Change;
 use crate::error::{Error, FieldProblem, Rejection, Result};
+use crate::secrets::SecretEdits;
 use crate::services::Workflow;
 use conman_domain::Timestamp;
 use conman_domain::catalog::Values;
@@ -18,6 +19,9 @@ use std::collections::BTreeSet;
 /// The most variables of a profile.
 pub const MAX_VARIABLES: usize = 5_000;
 
+/// The most secrets that one edit sets.
+const MAX_SECRETS: usize = 200;
+
 /// What a profile is to hold, and why.
 #[derive(Debug, Clone)]
 pub struct ProfileEdit {
@@ -27,6 +31,8 @@ pub struct ProfileEdit {
     pub env_vars: Values,
     /// What is not a variable; none leaves it as it is.
     pub settings: Option<ProfileSettings>,
+    /// Secrets that get a value, or are removed where there is none; the others stay.
+    pub secrets: SecretEdits,
     /// Why it is edited directly; mandatory.
     pub reason: String,
 }
@@ -77,6 +83,16 @@ impl Workflow {
                     .push(problem("/settings/database/base_profile_id", "name another profile of this app"));
             }
         }
+        for (name, text) in &edit.secrets {
+            if edit.env_vars.contains_key(name) && text.is_some() {
+                problems.push(problem(format!("/secrets/{name}"), "a variable has this name"));
+            }
+        }
+        for name in edit.env_vars.keys().filter(|name| before.secrets.contains_key(*name)) {
+            if !edit.secrets.contains_key(name) {
+                problems.push(problem(format!("/env_vars/{name}"), "a secret has this name"));
+            }
+        }
         if !problems.is_empty() {
             return Err(Rejection::Invalid(problems).into());
         }
@@ -94,14 +110,19 @@ impl Workflow {
             .keys()
             .chain(before.doc.env_vars.keys())
             .filter(|name| profile.env_vars.get(*name) != before.doc.env_vars.get(*name))
+            .cloned()
             .collect();
         let mut change = Change::by(&member.actor, Some(profile.app_id), at);
+        self.seal_secrets(&mut change, member, &mut profile, &edit.secrets).await?;
         change.replace(&profile, edit.expected);
         change.insert(&revision_of(&profile, member, edit.reason.clone(), at));
         let mut was = json!({"revision": before.doc.revision});
         let mut is = json!({"revision": profile.revision, "changed": changed, "reason": edit.reason});
         if profile.settings != before.doc.settings {
             (was["settings"], is["settings"]) = (json!(before.doc.settings), json!(profile.settings));
+        }
+        if !edit.secrets.is_empty() {
+            is["secrets_changed"] = json!(edit.secrets.keys().collect::<Vec<_>>());
         }
         change.audit("runtime_profile", id, "runtime_profile.edited_directly", was, is);
         self.commit(change).await?;
@@ -122,6 +143,7 @@ pub(crate) fn revision_of(
         revision: profile.revision,
         env_vars: profile.env_vars.clone(),
         settings: profile.settings.clone(),
+        secrets: profile.secrets.clone(),
         changed_by: member.actor.audited(),
         reason,
         changed_at: at,
@@ -140,6 +162,9 @@ fn problems_of(edit: &ProfileEdit) -> Vec<FieldProblem> {
     }
     if edit.env_vars.len() > MAX_VARIABLES {
         problems.push(problem("/env_vars", "at most 5,000 variables"));
+    }
+    if edit.secrets.len() > MAX_SECRETS {
+        problems.push(problem("/secrets", "at most 200 secrets at once"));
     }
     let unkept = |(name, value)| Some(problem(format!("/env_vars/{name}"), unkept(value)?));
     problems.extend(edit.env_vars.iter().filter_map(unkept));

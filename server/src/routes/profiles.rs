@@ -1,5 +1,6 @@
 //! Runtime profiles: what environments are built from.
 
+use super::shared::Nothing;
 use super::views::EditorBody;
 use crate::etag::Tagged;
 use crate::extract::{AppMember, JsonBody, PathId, RequiredIfMatch};
@@ -9,14 +10,18 @@ use axum::Json;
 use axum::extract::State;
 use conman_domain::catalog::Values;
 use conman_domain::id::ProfileId;
-use conman_domain::name::{BaseUrl, ConnectionName};
+use conman_domain::name::{BaseUrl, ConnectionName, ParameterName};
 use conman_domain::path::RepoPath;
 use conman_domain::policy::AppAction;
 use conman_domain::profile::{
     Database, DatabaseEngine, Migrations, ProfileSettings, Provisioning, RuntimeProfile,
 };
+use conman_domain::secret::{SecretText, SecretVersion, Secrets};
 use conman_workflow::{Member, ProfileEdit};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_profiles))
         .routes(routes!(get_profile, update_profile))
         .routes(routes!(list_profile_revisions))
+        .routes(routes!(reveal_secret))
 }
 
 /// A runtime profile.
@@ -40,6 +46,8 @@ struct ProfileBody {
     #[schema(value_type = BTreeMap<String, Value>)]
     env_vars: Values,
     settings: SettingsBody,
+    /// What everybody may know of its secrets, by name.
+    secrets: BTreeMap<String, SecretBody>,
     #[schema(format = DateTime)]
     updated_at: String,
     allowed_actions: Vec<String>,
@@ -47,7 +55,13 @@ struct ProfileBody {
 
 impl ProfileBody {
     fn of(member: &Member, profile: &RuntimeProfile) -> Self {
-        let edit = member.may(AppAction::EditProfiles).is_ok();
+        let mut actions = Vec::new();
+        if member.may(AppAction::EditProfiles).is_ok() {
+            actions.push("edit".to_owned());
+        }
+        if member.may(AppAction::RevealSecrets).is_ok() && !profile.secrets.is_empty() {
+            actions.push("reveal_secrets".to_owned());
+        }
         Self {
             id: profile.id.uuid(),
             name: profile.name.to_string(),
@@ -55,8 +69,37 @@ impl ProfileBody {
             env_vars: profile.env_vars.clone(),
             settings: SettingsBody::from(&profile.settings),
             updated_at: profile.updated_at.to_string(),
-            allowed_actions: if edit { vec!["edit".to_owned()] } else { Vec::new() },
+            secrets: SecretBody::all(&profile.secrets),
+            allowed_actions: actions,
         }
+    }
+}
+
+/// What everybody may know of a secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProfileSecret)]
+struct SecretBody {
+    /// The profile's revision in which it got this value.
+    version: u32,
+    /// Its first and last letters, where it is long enough.
+    masked: String,
+    set_by: EditorBody,
+    #[schema(format = DateTime)]
+    set_at: String,
+}
+
+impl SecretBody {
+    fn all(secrets: &Secrets) -> BTreeMap<String, Self> {
+        let shown = |(name, secret): (&ParameterName, &SecretVersion)| {
+            let body = Self {
+                version: secret.version,
+                masked: secret.masked.clone(),
+                set_by: EditorBody::from(&secret.set_by),
+                set_at: secret.set_at.to_string(),
+            };
+            (name.to_string(), body)
+        };
+        secrets.iter().map(shown).collect()
     }
 }
 
@@ -219,7 +262,24 @@ struct UpdateProfile {
     /// All of them; they stay as they are, if left out.
     #[serde(default)]
     settings: Option<SettingsBody>,
+    /// Secrets that get a new value, or are removed by null; the others stay as they are.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Option<String>>)]
+    secrets: BTreeMap<ParameterName, Option<NewSecret>>,
     reason: String,
+}
+
+/// The new value of a secret. What is wrong with it is told without it.
+#[derive(Debug)]
+struct NewSecret(SecretText);
+
+impl<'de> Deserialize<'de> for NewSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => SecretText::parse(text).map(Self).map_err(D::Error::custom),
+            _ => Err(D::Error::custom("a secret is a text, or null to remove it")),
+        }
+    }
 }
 
 /// Edits a profile directly, as a new revision; the next deployment takes it. For app admins.
@@ -235,7 +295,9 @@ async fn update_profile(
     JsonBody(body): JsonBody<UpdateProfile>,
 ) -> Answer<Tagged<ProfileBody>> {
     let settings = body.settings.map(SettingsBody::settings).transpose()?;
-    let edit = ProfileEdit { expected, env_vars: body.env_vars, settings, reason: body.reason };
+    let secrets =
+        body.secrets.into_iter().map(|(name, new)| (name, new.map(|NewSecret(text)| text))).collect();
+    let edit = ProfileEdit { expected, env_vars: body.env_vars, settings, secrets, reason: body.reason };
     let profile = state.workflow.update_profile(&member, id, edit).await?;
     Ok(Tagged(profile.version, ProfileBody::of(&member, &profile.doc)))
 }
@@ -255,6 +317,8 @@ struct ProfileRevisionBody {
     #[schema(value_type = BTreeMap<String, Value>)]
     env_vars: Values,
     settings: SettingsBody,
+    /// What everybody may know of its secrets then.
+    secrets: BTreeMap<String, SecretBody>,
     changed_by: EditorBody,
     reason: String,
     #[schema(format = DateTime)]
@@ -278,10 +342,37 @@ async fn list_profile_revisions(
             revision: revision.revision,
             env_vars: revision.env_vars,
             settings: SettingsBody::from(&revision.settings),
+            secrets: SecretBody::all(&revision.secrets),
             changed_by: EditorBody::from(&revision.changed_by),
             reason: revision.reason,
             changed_at: revision.changed_at.to_string(),
         })
         .collect();
     Ok(Json(ProfileRevisions { data }))
+}
+
+/// A secret as it is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RevealedSecret)]
+struct RevealedBody {
+    value: String,
+    /// The profile's revision in which it got this value.
+    version: u32,
+}
+
+/// Reveals one secret; for app admins, and on record.
+#[utoipa::path(post, path = "/api/apps/{appId}/runtime-profiles/{profileId}/secrets/{name}/reveal",
+    operation_id = "reveal_secret", tag = "profiles",
+    params(("appId" = Uuid, Path, description = "The app"), ("profileId" = Uuid, Path, description = "The profile"),
+        ("name" = String, Path, description = "The secret's name")),
+    request_body = Nothing, responses((status = 200, description = "The secret", body = RevealedBody)))]
+async fn reveal_secret(
+    State(state): State<AppState>,
+    member: AppMember,
+    PathId(id): PathId<ProfileId>,
+    PathId(name): PathId<ParameterName>,
+    _nothing: JsonBody<Nothing>,
+) -> Answer<Json<RevealedBody>> {
+    let revealed = state.workflow.reveal_secret(&member, id, &name).await?;
+    Ok(Json(RevealedBody { value: revealed.text.expose().to_owned(), version: revealed.version }))
 }

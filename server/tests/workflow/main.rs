@@ -22,6 +22,7 @@ mod hostile;
 mod jobs;
 mod main_job;
 mod observing;
+mod profiling;
 mod publishing;
 mod queueing;
 mod races;

@@ -521,6 +521,11 @@ export type CreatedToken = {
 };
 
 /**
+ * What kind of database it is.
+ */
+export type DatabaseEngine = 'mongodb';
+
+/**
  * Where something is declared.
  */
 export type DeclaredAt = {
@@ -2575,6 +2580,36 @@ export type Problem = {
 };
 
 /**
+ * Where an environment's data lives.
+ */
+export type ProfileDatabase = {
+    /**
+     * The profile whose database is copied; with `clone_from_base` alone.
+     */
+    base_profile_id?: string | null;
+    /**
+     * The name under which the connection is kept, never the connection itself: letters, digits, `_`, `-` and `.`.
+     */
+    connection_ref: string;
+    engine: DatabaseEngine;
+    provisioning_mode: ProvisioningMode;
+};
+
+/**
+ * How data is brought to what a release expects.
+ */
+export type ProfileMigrations = {
+    /**
+     * What runs them, as a command line.
+     */
+    command: string;
+    /**
+     * The folders of the repository that hold them, in order.
+     */
+    repo_paths: Array<string>;
+};
+
+/**
  * One revision of a profile.
  */
 export type ProfileRevision = {
@@ -2585,6 +2620,13 @@ export type ProfileRevision = {
     };
     reason: string;
     revision: number;
+    /**
+     * What everybody may know of its secrets then.
+     */
+    secrets: {
+        [key: string]: ProfileSecret;
+    };
+    settings: ProfileSettings;
 };
 
 /**
@@ -2595,6 +2637,34 @@ export type ProfileRevisions = {
      * Newest first.
      */
     data: Array<ProfileRevision>;
+};
+
+/**
+ * What everybody may know of a secret.
+ */
+export type ProfileSecret = {
+    /**
+     * Its first and last letters, where it is long enough.
+     */
+    masked: string;
+    set_at: string;
+    set_by: Editor;
+    /**
+     * The profile's revision in which it got this value.
+     */
+    version: number;
+};
+
+/**
+ * What a profile holds beside variables.
+ */
+export type ProfileSettings = {
+    /**
+     * Where the environment is reached, e.g. `https://lab.example`.
+     */
+    base_url?: string | null;
+    database?: ProfileDatabase | null;
+    migrations?: ProfileMigrations | null;
 };
 
 /**
@@ -2616,6 +2686,11 @@ export type Promote = {
      */
     override_freeze?: string | null;
 };
+
+/**
+ * Where a database's content comes from.
+ */
+export type ProvisioningMode = 'existing' | 'clone_from_base' | 'snapshot_restore' | 'empty';
 
 /**
  * The queue.
@@ -2836,6 +2911,17 @@ export type RestoreProblem = {
 };
 
 /**
+ * A secret as it is.
+ */
+export type RevealedSecret = {
+    value: string;
+    /**
+     * The profile's revision in which it got this value.
+     */
+    version: number;
+};
+
+/**
  * A review decision.
  */
 export type Review = {
@@ -2990,6 +3076,13 @@ export type RuntimeProfile = {
     id: string;
     name: string;
     revision: number;
+    /**
+     * What everybody may know of its secrets, by name.
+     */
+    secrets: {
+        [key: string]: ProfileSecret;
+    };
+    settings: ProfileSettings;
     updated_at: string;
 };
 
@@ -3439,13 +3532,23 @@ export type UpdateMeBody = {
 };
 
 /**
- * A profile's variables, whole, and why they are edited directly.
+ * What a profile is to hold, and why it is edited directly.
  */
 export type UpdateProfile = {
+    /**
+     * All of them: what is not here is removed.
+     */
     env_vars: {
         [key: string]: unknown;
     };
     reason: string;
+    /**
+     * Secrets that get a new value, or are removed by null; the others stay as they are.
+     */
+    secrets?: {
+        [key: string]: string | null;
+    };
+    settings?: ProfileSettings | null;
 };
 
 /**
@@ -10958,6 +11061,92 @@ export type ListProfileRevisionsResponses = {
 };
 
 export type ListProfileRevisionsResponse = ListProfileRevisionsResponses[keyof ListProfileRevisionsResponses];
+
+export type RevealSecretData = {
+    body: Nothing;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The profile
+         */
+        profileId: string;
+        /**
+         * The secret's name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/runtime-profiles/{profileId}/secrets/{name}/reveal';
+};
+
+export type RevealSecretErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It does not fit the present state
+     */
+    409: Problem;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type RevealSecretError = RevealSecretErrors[keyof RevealSecretErrors];
+
+export type RevealSecretResponses = {
+    /**
+     * The secret
+     */
+    200: RevealedSecret;
+};
+
+export type RevealSecretResponse = RevealSecretResponses[keyof RevealSecretResponses];
 
 export type ListServiceTokensData = {
     body?: never;

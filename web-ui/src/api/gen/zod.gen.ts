@@ -189,6 +189,11 @@ export const zCreateWorkspace = z.object({
 });
 
 /**
+ * What kind of database it is.
+ */
+export const zDatabaseEngine = z.enum(['mongodb']);
+
+/**
  * Where something is declared.
  */
 export const zDeclaredAt = z.object({
@@ -1175,21 +1180,21 @@ export const zProblem = z.object({
 });
 
 /**
- * One revision of a profile.
+ * How data is brought to what a release expects.
  */
-export const zProfileRevision = z.object({
-    changed_at: z.iso.datetime(),
-    changed_by: zEditor,
-    env_vars: z.record(z.string(), z.unknown()),
-    reason: z.string(),
-    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+export const zProfileMigrations = z.object({
+    command: z.string(),
+    repo_paths: z.array(z.string())
 });
 
 /**
- * A profile's revisions.
+ * What everybody may know of a secret.
  */
-export const zProfileRevisions = z.object({
-    data: z.array(zProfileRevision)
+export const zProfileSecret = z.object({
+    masked: z.string(),
+    set_at: z.iso.datetime(),
+    set_by: zEditor,
+    version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });
 
 /**
@@ -1197,6 +1202,55 @@ export const zProfileRevisions = z.object({
  */
 export const zPromote = z.object({
     override_freeze: z.string().nullish()
+});
+
+/**
+ * Where a database's content comes from.
+ */
+export const zProvisioningMode = z.enum([
+    'existing',
+    'clone_from_base',
+    'snapshot_restore',
+    'empty'
+]);
+
+/**
+ * Where an environment's data lives.
+ */
+export const zProfileDatabase = z.object({
+    base_profile_id: z.uuid().nullish(),
+    connection_ref: z.string(),
+    engine: zDatabaseEngine,
+    provisioning_mode: zProvisioningMode
+});
+
+/**
+ * What a profile holds beside variables.
+ */
+export const zProfileSettings = z.object({
+    base_url: z.string().nullish(),
+    database: zProfileDatabase.nullish(),
+    migrations: zProfileMigrations.nullish()
+});
+
+/**
+ * One revision of a profile.
+ */
+export const zProfileRevision = z.object({
+    changed_at: z.iso.datetime(),
+    changed_by: zEditor,
+    env_vars: z.record(z.string(), z.unknown()),
+    reason: z.string(),
+    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    secrets: z.record(z.string(), zProfileSecret),
+    settings: zProfileSettings
+});
+
+/**
+ * A profile's revisions.
+ */
+export const zProfileRevisions = z.object({
+    data: z.array(zProfileRevision)
 });
 
 /**
@@ -1362,6 +1416,14 @@ export const zRestorePlan = z.object({
     newer: z.array(z.string()),
     problems: z.array(zRestoreProblem),
     source: z.record(z.string(), z.unknown())
+});
+
+/**
+ * A secret as it is.
+ */
+export const zRevealedSecret = z.object({
+    value: z.string(),
+    version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });
 
 /**
@@ -1651,6 +1713,8 @@ export const zRuntimeProfile = z.object({
     id: z.uuid(),
     name: z.string(),
     revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    secrets: z.record(z.string(), zProfileSecret),
+    settings: zProfileSettings,
     updated_at: z.iso.datetime()
 });
 
@@ -2030,11 +2094,13 @@ export const zUpdateMeBody = z.object({
 });
 
 /**
- * A profile's variables, whole, and why they are edited directly.
+ * What a profile is to hold, and why it is edited directly.
  */
 export const zUpdateProfile = z.object({
     env_vars: z.record(z.string(), z.unknown()),
-    reason: z.string()
+    reason: z.string(),
+    secrets: z.record(z.string(), z.string().nullable()).optional(),
+    settings: zProfileSettings.nullish()
 });
 
 /**
@@ -3631,6 +3697,19 @@ export const zListProfileRevisionsPath = z.object({
  * The revisions
  */
 export const zListProfileRevisionsResponse = zProfileRevisions;
+
+export const zRevealSecretBody = zNothing;
+
+export const zRevealSecretPath = z.object({
+    appId: z.uuid(),
+    profileId: z.uuid(),
+    name: z.string()
+});
+
+/**
+ * The secret
+ */
+export const zRevealSecretResponse = zRevealedSecret;
 
 export const zListServiceTokensPath = z.object({
     appId: z.uuid()
