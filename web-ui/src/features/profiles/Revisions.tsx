@@ -41,7 +41,7 @@ export function Revisions({ app, profile, nameOf, onRevert }: RevisionsProps) {
                       <Button
                         small
                         look="quiet"
-                        aria-label={`Compare revision ${revision.revision} with now`}
+                        aria-label={`Compare with now: revision ${revision.revision}`}
                         onPress={() =>
                           change(
                             { tab: 'compare', left: `${profile.id}:${revision.revision}`, right: profile.id },

@@ -18,6 +18,8 @@ const CONTENTS = [
   { value: 'empty', label: 'Begins empty' },
 ];
 
+const ON_RECORD = <span className="text-sm text-soft">On record; deployments do not act on it yet</span>;
+
 /** Where the environment is reached, where its data lives, and how that is migrated. */
 export function SettingsForm({ draft, canEdit, errors, others }: SettingsFormProps) {
   const { form, setForm } = draft;
@@ -42,7 +44,7 @@ export function SettingsForm({ draft, canEdit, errors, others }: SettingsFormPro
           />
         </div>
       </Panel>
-      <Panel title="Database">
+      <Panel title="Database" aside={ON_RECORD}>
         <div className="grid max-w-3xl gap-x-4 gap-y-2 p-4 sm:grid-cols-2">
           <Select
             label="Engine"
@@ -97,7 +99,7 @@ export function SettingsForm({ draft, canEdit, errors, others }: SettingsFormPro
           )}
         </div>
       </Panel>
-      <Panel title="Migrations">
+      <Panel title="Migrations" aside={ON_RECORD}>
         <div className="grid max-w-3xl gap-x-4 p-4 sm:grid-cols-2">
           <TextArea
             label="Folders"

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { ProfileRevision, ProfileSettings, RuntimeProfile } from '../../api/gen/types.gen';
 import { changesOf, type Row, readRows, rebasedRows, rowsFrom, rowsOf } from './rows';
-import { formOf, rebasedForm, type SettingsForm, settingsOf } from './settings';
+import { formOf, rebasedForm, type SettingsForm, settingsDiff, settingsOf } from './settings';
 import type { ReadVars, Vars } from './vars';
 
 /** New values of secrets by name; null removes one. */
@@ -46,8 +46,6 @@ function rebased(draft: State, next: Seen): State {
   };
 }
 
-const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
-
 /** What somebody is about to make of a profile. */
 export function useProfileDraft(profile: RuntimeProfile) {
   const [state, setState] = useState(() => begun(profile));
@@ -58,10 +56,10 @@ export function useProfileDraft(profile: RuntimeProfile) {
     );
     const settings = settingsOf(draft.form);
     const changes = changesOf(draft.base.vars, vars, draft.seen);
-    const hasSettings = !same(settings, settingsOf(formOf(draft.base.settings)));
-    const count = changes.length + Number(hasSettings) + Object.keys(draft.secrets).length;
+    const inSettings = settingsDiff(draft.base.settings, settings, (profile) => profile).length;
+    const count = changes.length + inSettings + Object.keys(draft.secrets).length;
     const isDirty = count > 0 || Object.keys(problems).length > 0 || draft.text?.problem !== undefined;
-    return { vars, problems, settings, changes, hasSettings, count, isDirty };
+    return { vars, problems, settings, changes, hasSettings: inSettings > 0, count, isDirty };
   };
   // What somebody else saved is seen at once: under what is typed, or instead of what is not.
   if (state.base.revision < profile.revision) {
