@@ -61,8 +61,10 @@ impl Server {
     }
 
     async fn started(settings: ServerSettings) -> Outcome<Self> {
-        master_key::check().map_err(Ending::CannotStart)?;
+        let given = master_key::given().map_err(Ending::CannotStart)?;
         let services = services::open(&settings.data, &settings.places).await?;
+        let kept = || master_key::kept_beside(&settings.data, &settings.places);
+        let master_key = given.map_or_else(kept, |key| Ok(Some(key))).map_err(Ending::CannotStart)?;
         let listener = TcpListener::bind(settings.listen).await;
         let listener = listener
             .with_context(|| format!("{} cannot be listened on", settings.listen))
@@ -82,7 +84,8 @@ impl Server {
             }
             None => None,
         };
-        let decided = Settings { public_url: public_url.clone(), local_imports: settings.local_imports };
+        let decided =
+            Settings { public_url: public_url.clone(), local_imports: settings.local_imports, master_key };
         let store = services.store.clone();
         let workflow =
             Workflow::new(services.store, services.repositories, services.distribution, mailer, decided);

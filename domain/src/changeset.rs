@@ -239,6 +239,10 @@ impl ChangesetStatus {
         }
     }
 
+    /// The states in which a changeset may wait for its author.
+    pub const WITH_AUTHOR: [&'static str; 6] =
+        ["draft", "submitted", "changes_requested", "approved", "conflicted", "needs_revalidation"];
+
     /// The states in which a workspace's changeset still takes revisions; a workspace has at most one such.
     pub const OPEN: [&'static str; 4] = ["draft", "submitted", "in_review", "changes_requested"];
 

@@ -93,6 +93,15 @@ impl Work {
         "send_notification",
     ];
 
+    /// The kinds without the one that sends mails.
+    pub const TYPES_BUT_MAILS: [&'static str; 5] = [
+        "msuite_submit",
+        "revalidate_queued_changeset",
+        "release_assemble",
+        "release_publish",
+        "deploy_release",
+    ];
+
     /// The kind's name in the API.
     pub fn name(&self) -> &'static str {
         match self {

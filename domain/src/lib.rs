@@ -27,11 +27,13 @@ pub mod policy;
 pub mod profile;
 pub mod release;
 pub mod run;
+pub mod secret;
 pub mod snapshot;
 pub mod state;
 pub mod time;
 pub mod value;
 pub mod value_change;
+pub mod waiting;
 pub mod workspace;
 pub mod yaml;
 

@@ -78,6 +78,10 @@ names! {
     Title = check_title;
     /// A parameter's name: starts with a letter, then letters, digits and underscores, at most 100 characters.
     ParameterName = check_parameter;
+    /// The name under which a connection is kept: as [`ParameterName`], also with dots and dashes.
+    ConnectionName = check_connection;
+    /// Where an environment is reached: an `http` or `https` address without a user, a query or a fragment.
+    BaseUrl = check_base_url;
 }
 
 fn check_slug(text: &str) -> Result<String, InvalidName> {
@@ -177,6 +181,46 @@ fn check_parameter(text: &str) -> Result<String, InvalidName> {
     }
 }
 
+fn check_connection(text: &str) -> Result<String, InvalidName> {
+    let ok = text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    if ok {
+        Ok(text.to_owned())
+    } else {
+        Err(InvalidName(
+            "a name, not an address: start with a letter, then letters, digits, `_`, `-` and `.`",
+        ))
+    }
+}
+
+fn check_base_url(text: &str) -> Result<String, InvalidName> {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return Err(InvalidName("an address begins with https:// or http://"));
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.contains('@') {
+        return Err(InvalidName("an address here holds no user and no password"));
+    }
+    let (name, port) = host.rsplit_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+    let is_host = !name.is_empty()
+        && name.len() <= 253
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+        && !name.starts_with(['.', '-'])
+        && !name.ends_with('-')
+        && !name.contains("..");
+    let is_path = rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"<>^`{|}".contains(&b));
+    if text.len() <= 500
+        && is_host
+        && is_path
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|p| p > 0))
+    {
+        Ok(text.to_owned())
+    } else {
+        Err(InvalidName("an address looks like https://lab.example/app"))
+    }
+}
+
 impl ReleaseTag {
     /// The `n`-th tag of the day of `at`; `n` counts from 1.
     pub fn of_day(at: crate::Timestamp, n: u32) -> Self {
@@ -225,6 +269,27 @@ mod tests {
         for bad in ["x", "a@", "@b", "a@b\r\nBcc: c@d", "a b@c", "a@b@c", ".a@b"] {
             assert!(EmailAddress::parse(bad).is_err(), "{bad:?}");
         }
+        for bad in [
+            "",
+            "lab.example",
+            "ftp://lab.example",
+            "https://",
+            "https:///a",
+            "https://user:secret@lab.example",
+            "https://lab.example:0",
+            "https://lab.example:70000",
+            "https://lab.example/?a=1",
+            "https://lab.example/#a",
+            "https://lab example",
+            "https://lab.example/\n",
+            "https://-lab.example",
+            "javascript:alert(1)",
+        ] {
+            assert!(BaseUrl::parse(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["", "mongodb://u:p@host", "1a", "a b", "a/b", "a\n"] {
+            assert!(ConnectionName::parse(bad).is_err(), "{bad:?}");
+        }
         for bad in ["", "  ", "a\r\nBcc: x", "\u{202e}abc", "a\u{1b}[0m"] {
             assert!(Title::parse(bad).is_err(), "{bad:?}");
         }
@@ -232,6 +297,10 @@ mod tests {
 
     #[test]
     fn ordinary_names_pass() {
+        for good in ["https://lab.example", "http://localhost:8080/app/", "https://LAB.example/a-b_c~d"] {
+            assert!(BaseUrl::parse(good).is_ok(), "{good:?}");
+        }
+        assert!(ConnectionName::parse("lab-main.mongo_1").is_ok());
         assert_eq!(
             BranchName::workspace(&Handle::parse("ana").unwrap(), &Slug::parse("lab").unwrap(), 1).as_str(),
             "ws/ana/lab"

@@ -103,6 +103,8 @@ actions! {
         OverrideFreeze = "override_freeze",
         /// Edit profiles directly.
         EditProfiles = "edit_profiles",
+        /// See what the secrets of profiles say.
+        RevealSecrets = "reveal_secrets",
         /// Make and revoke service tokens.
         ManageServiceTokens = "manage_service_tokens",
         /// Read the audit log of the app.
@@ -211,6 +213,7 @@ pub fn app(viewer: Viewer, action: AppAction) -> Result<(), Denied> {
         | AppAction::ManageFreezes
         | AppAction::OverrideFreeze
         | AppAction::EditProfiles
+        | AppAction::RevealSecrets
         | AppAction::ManageServiceTokens => at_least(viewer, Role::AppAdmin),
     }
 }
@@ -495,6 +498,7 @@ mod tests {
             (AppAction::Invite, Role::AppAdmin),
             (AppAction::ManageSettings, Role::AppAdmin),
             (AppAction::EditProfiles, Role::AppAdmin),
+            (AppAction::RevealSecrets, Role::AppAdmin),
         ] {
             for role in Role::ALL {
                 assert_eq!(app(viewer(1, role), action).is_ok(), role >= least, "{action:?} {role:?}");

@@ -17,6 +17,13 @@ pub(crate) trait Backend: Send + Sync {
     /// Reads one document as it was last committed.
     async fn get(&self, collection: &'static Collection, id: String) -> Result<Option<Stored>, StoreError>;
 
+    /// Reads the documents of these ids, in any order; those that are not there are left out.
+    async fn get_many(
+        &self,
+        collection: &'static Collection,
+        ids: Vec<String>,
+    ) -> Result<Vec<Stored>, StoreError>;
+
     /// Reads the documents that a plan finds, all as of one moment.
     async fn find(&self, plan: Plan) -> Result<Found, StoreError>;
 

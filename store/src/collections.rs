@@ -13,10 +13,11 @@ use conman_domain::deployment::{Deployment, DeploymentStatus};
 use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
 use conman_domain::freeze::FreezeWindow;
-use conman_domain::job::{Job, JobLog};
+use conman_domain::job::{Job, JobLog, Work};
 use conman_domain::mail::Mail;
 use conman_domain::profile::{ProfileRevision, RuntimeProfile};
 use conman_domain::release::{Release, ReleaseMember};
+use conman_domain::secret::{ProfileKey, SealedSecret};
 use conman_domain::workspace::Workspace;
 
 macro_rules! collections {
@@ -83,6 +84,8 @@ collections! {
         INVITE_BY_HASH = Index::on("by_hash", &["token_hash"]).unique();
         /// An app's invites.
         INVITE_BY_APP = Index::on("by_app", &["app_id", "created_at"]);
+        /// Pending invites by app and end.
+        INVITE_BY_END = Index::on("by_end", &["app_id", "expires_at"]).only_where("status.state", &["pending"]);
         /// One pending invite per address and app.
         INVITE_PENDING = Index::on("pending", &["app_id", "email"]).unique().only_where("status.state", &["pending"]);
     }
@@ -99,6 +102,12 @@ collections! {
         CHANGESET_BY_AUTHOR = Index::on("by_author", &["app_id", "author_id", "number"]);
         /// The queue, in order.
         CHANGESET_QUEUE = Index::on("queue", &["app_id", "status.position"]).only_where("status.state", &["queued"]);
+        /// Changesets that wait for reviewers, by app and time.
+        CHANGESET_IN_REVIEW = Index::on("in_review", &["app_id", "updated_at"]).only_where("status.state", &["in_review"]);
+        /// Changesets that wait to be queued, by app and time.
+        CHANGESET_APPROVED = Index::on("approved", &["app_id", "updated_at"]).only_where("status.state", &["approved"]);
+        /// An author's changesets of all apps that wait for their author, by time.
+        CHANGESET_OF_AUTHOR = Index::on("of_author", &["author_id", "updated_at"]).only_where("status.state", &ChangesetStatus::WITH_AUTHOR);
         /// A workspace's changesets.
         CHANGESET_BY_WORKSPACE = Index::on("by_workspace", &["workspace_id", "number"]);
         /// One open changeset per workspace.
@@ -127,6 +136,8 @@ collections! {
         RELEASE_BY_APP = Index::on("by_app", &["app_id", "created_at"]);
         /// An app's releases in a state.
         RELEASE_BY_STATE = Index::on("by_state", &["app_id", "status.state", "created_at"]);
+        /// Releases that are not published yet, by app and time.
+        RELEASE_UNPUBLISHED = Index::on("unpublished", &["app_id", "updated_at"]).only_where("status.state", &["draft_release", "validated"]);
         /// One release per tag.
         RELEASE_BY_TAG = Index::on("by_tag", &["app_id", "status.tag"]).unique();
         /// Releases whose publishing is decided and not finished, of all apps.
@@ -156,6 +167,11 @@ collections! {
         /// A profile's revisions.
         PROFILE_REVISION_BY_PROFILE = Index::on("by_profile", &["profile_id", "revision"]).unique();
     }
+    RUNTIME_PROFILE_KEYS = "runtime_profile_keys" for ProfileKey, id |k| k.profile_id.to_string(), {}
+    RUNTIME_PROFILE_SECRETS = "runtime_profile_secrets" for SealedSecret, id |s| sealed_secret_id(s.profile_id, &s.name, s.version), {
+        /// A profile's secrets, in all their versions.
+        SECRET_BY_PROFILE = Index::on("by_profile", &["profile_id", "name", "version"]).unique();
+    }
     DEPLOYMENTS = "deployments" for Deployment, id |d| d.id.to_string(), {
         /// An environment's deployments.
         DEPLOYMENT_BY_ENVIRONMENT = Index::on("by_environment", &["environment_id", "created_at"]);
@@ -165,6 +181,8 @@ collections! {
         DEPLOYMENT_BY_RELEASE = Index::on("by_release", &["release_id", "environment_id", "created_at"]);
         /// One active deployment per environment.
         DEPLOYMENT_ACTIVE = Index::on("active", &["environment_id"]).unique().only_where("status.state", &DeploymentStatus::ACTIVE);
+        /// Deployments that have not begun, by app and time.
+        DEPLOYMENT_PENDING = Index::on("pending", &["app_id", "created_at"]).only_where("status.state", &["pending"]);
         /// A deployment is taken back by one other at most.
         DEPLOYMENT_ROLLS_BACK = Index::on("rolls_back", &["rolls_back"]).unique();
         /// Decided and unfinished deployments of all apps.
@@ -179,6 +197,8 @@ collections! {
         DRAFT_BY_ENVIRONMENT = Index::on("by_environment", &["environment_id", "created_at"]);
         /// An environment's drafts in a state.
         DRAFT_BY_STATE = Index::on("by_state", &["environment_id", "status.state", "created_at"]);
+        /// Drafts that wait for a decision, by app and time.
+        DRAFT_PENDING = Index::on("pending", &["app_id", "created_at"]).only_where("status.state", &["pending_approval"]);
         /// One decided draft per environment at a time is not active yet.
         DRAFT_APPROVED = Index::on("approved", &["environment_id"]).unique().only_where("status.state", &["approved"]);
         /// Decided drafts of all apps that are not active yet.
@@ -197,8 +217,10 @@ collections! {
         JOB_BY_TYPE = Index::on("by_type", &["app_id", "work.type", "created_at"]);
         /// An app's jobs in a state.
         JOB_BY_STATE = Index::on("by_state", &["app_id", "status.state", "created_at"]);
-        /// An app's jobs by kind and state.
-        JOB_BY_TYPE_AND_STATE = Index::on("by_type_and_state", &["app_id", "work.type", "status.state", "created_at"]);
+        /// An app's jobs by state and kind.
+        JOB_BY_STATE_AND_TYPE = Index::on("by_state_and_type", &["app_id", "status.state", "work.type", "created_at"]);
+        /// An app's jobs without the mails, which are most of them.
+        JOB_BUT_MAILS = Index::on("but_mails", &["app_id", "created_at"]).only_where("work.type", &Work::TYPES_BUT_MAILS);
     }
     JOB_LOGS = "job_logs" for JobLog, id |l| format!("{}:{}", l.job_id, l.sequence), {
         /// A job's log in order.
@@ -230,6 +252,15 @@ pub fn revision_id(changeset_id: conman_domain::id::ChangesetId, number: u32) ->
 /// The id of a profile's revision.
 pub fn profile_revision_id(profile_id: conman_domain::id::ProfileId, revision: u32) -> String {
     format!("{profile_id}:{revision}")
+}
+
+/// The id of one version of a secret.
+pub fn sealed_secret_id(
+    profile_id: conman_domain::id::ProfileId,
+    name: &conman_domain::name::ParameterName,
+    version: u32,
+) -> String {
+    format!("{profile_id}:{name}:{version}")
 }
 
 /// The id of a changeset's place in a release.

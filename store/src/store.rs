@@ -1,5 +1,6 @@
 //! The store itself: three verbs over whichever database its address names.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -57,6 +58,28 @@ impl Store {
             Some(stored) => Ok(Some(stored.decode(T::COLLECTION)?)),
             None => Ok(None),
         }
+    }
+
+    /// Reads the documents of these ids in one go, sorted by id; those that are not there are left out.
+    ///
+    /// Each is as it was last committed, but they may be of different moments.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn get_many<T: Document>(
+        &self,
+        ids: impl IntoIterator<Item = String>,
+    ) -> Result<Vec<Versioned<T>>, StoreError> {
+        let ids: BTreeSet<String> = ids.into_iter().collect();
+        if !self.has(T::COLLECTION) {
+            return Err(unopened(T::COLLECTION, "*"));
+        }
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.backend.get_many(T::COLLECTION, ids.into_iter().collect()).await?;
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found.into_iter().map(|stored| stored.decode(T::COLLECTION)).collect()
     }
 
     /// Reads the documents that a query finds, all as of one moment.

@@ -47,6 +47,7 @@ macro_rules! on_both {
 
 on_both! {
     batches::a_document_is_written_read_replaced_and_deleted,
+    batches::several_documents_are_read_by_their_ids,
     batches::missing_changed_and_existing_are_told_apart,
     batches::a_refused_batch_writes_nothing,
     batches::a_contradictory_batch_is_refused,

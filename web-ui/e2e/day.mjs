@@ -60,6 +60,8 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
   const releases = (await read(`${app}/releases`)).data;
   const [job] = (await read(`${app}/jobs?type=release_assemble`)).data;
   const dev = `${app}/environments/${demo.environments.dev}`;
+  const profiles = (await read(`${app}/runtime-profiles`)).data;
+  const staging = `${app}/profiles/${profiles.find(({ name }) => name === 'staging').id}`;
   const pages = {
     home: '/',
     account: '/me',
@@ -86,9 +88,17 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
     runs: `${app}/runs`,
     'parameter-sets': `${app}/runs?tab=sets`,
     profiles: `${app}/profiles`,
+    profile: staging,
+    'profile-text': `${staging}?view=text`,
+    'profile-secrets': `${staging}?tab=secrets`,
+    'profile-settings': `${staging}?tab=settings`,
+    'profile-revisions': `${staging}?tab=revisions`,
+    'profile-compare': `${staging}?tab=compare`,
     settings: `${app}/settings`,
     workspaces: `${app}/workspaces`,
     jobs: `${app}/jobs`,
+    'jobs-mails': `${app}/jobs?type=send_notification`,
+    'jobs-none': `${app}/jobs?state=canceled`,
     job: `${app}/jobs/${job.id}`,
     audit: `${app}/audit`,
     members: `${app}/members`,

@@ -11,6 +11,7 @@ import './freezes.mjs';
 import './restore.mjs';
 import './catalog.mjs';
 import './runs.mjs';
+import './profiles.mjs';
 import './settings.mjs';
 import './editor.mjs';
 import './workspace.mjs';

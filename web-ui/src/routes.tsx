@@ -95,7 +95,7 @@ const inside = (
     page('/apps/$appId/runs', () => import('./pages/Runs'), 'Runs'),
     page('/apps/$appId/sets/$hash', () => import('./pages/Runs'), 'SetPage'),
     page('/apps/$appId/profiles', () => import('./pages/Profiles'), 'Profiles'),
-    page('/apps/$appId/profiles/$profileId', () => import('./pages/Profiles'), 'ProfilePage'),
+    page('/apps/$appId/profiles/$profileId', () => import('./pages/ProfilePage'), 'ProfilePage'),
     page('/apps/$appId/settings', () => import('./pages/Settings'), 'Settings'),
     page('/apps/$appId/members', () => import('./pages/Members'), 'Members'),
   ] as const

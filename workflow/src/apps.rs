@@ -14,6 +14,7 @@ use conman_git::ImportSource;
 use conman_store::collections::{APP_BY_SLUG, MEMBERSHIP_BY_USER};
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// What a new app is made of.
@@ -113,11 +114,11 @@ impl Workflow {
             .limit(u64::from(page.limit))
             .with_total();
         let memberships = self.store().find(query).await?;
-        let mut apps = Vec::new();
-        for membership in memberships.items {
-            apps.push((self.load("app", membership.doc.app_id).await?, membership.doc.role));
-        }
-        Ok((apps, memberships.total))
+        let ids = memberships.items.iter().map(|membership| membership.app_id.to_string());
+        let found = self.store().get_many::<App>(ids).await?;
+        let mut found: HashMap<AppId, _> = found.into_iter().map(|app| (app.doc.id, app)).collect();
+        let listed = |one: &Versioned<Membership>| Some((found.remove(&one.app_id)?, one.role));
+        Ok((memberships.items.iter().filter_map(listed).collect(), memberships.total))
     }
 
     /// Replaces an app's name and settings.

@@ -1,24 +1,24 @@
-//! The app's pipeline, and the profiles that its environments are built from.
+//! The app's pipeline.
 
 use crate::actor::Member;
 use crate::change::Change;
 use crate::error::{Error, FieldProblem, Rejection, Result};
 use crate::fresh::fresh_id;
+use crate::profiles::revision_of;
 use crate::services::Workflow;
-use conman_domain::Timestamp;
 use conman_domain::catalog::Values;
 use conman_domain::environment::Environment;
-use conman_domain::id::{AppId, EnvironmentId, ProfileId};
+use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::name::EnvironmentName;
 use conman_domain::policy::AppAction;
-use conman_domain::profile::{ProfileRevision, RuntimeProfile};
+use conman_domain::profile::{ProfileSettings, RuntimeProfile};
+use conman_domain::secret::{ProfileKey, SealedSecret, Secrets};
 use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value::Value;
-use conman_domain::value_change::unkept;
-use conman_store::collections::{ENVIRONMENT_BY_POSITION, PROFILE_BY_NAME, PROFILE_REVISION_BY_PROFILE};
-use conman_store::{Query, Version, Versioned};
+use conman_store::collections::{ENVIRONMENT_BY_POSITION, SECRET_BY_PROFILE};
+use conman_store::{Query, Versioned};
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The most environments of one app.
 pub const MAX_ENVIRONMENTS: usize = 50;
@@ -43,6 +43,26 @@ impl Workflow {
             .eq(app_id.to_string())
             .limit(MAX_ENVIRONMENTS as u64);
         Ok(self.store().find(query).await?.items)
+    }
+
+    /// The environments of several apps, each app's first stage first.
+    pub async fn environments_of_all(&self, apps: &[AppId]) -> Result<HashMap<AppId, Vec<Environment>>> {
+        let query =
+            Query::<Environment>::on(&ENVIRONMENT_BY_POSITION).any_of(apps.iter().map(ToString::to_string));
+        let mut all: HashMap<AppId, Vec<Environment>> = HashMap::new();
+        for found in self.store().find(query).await?.items {
+            all.entry(found.app_id).or_default().push(found.doc);
+        }
+        Ok(all)
+    }
+
+    /// Environments by their ids, of whichever app.
+    pub async fn environments_by_id(
+        &self,
+        ids: &[EnvironmentId],
+    ) -> Result<HashMap<EnvironmentId, Environment>> {
+        let found = self.store().get_many::<Environment>(ids.iter().map(ToString::to_string)).await?;
+        Ok(found.into_iter().map(|one| (one.doc.id, one.doc)).collect())
     }
 
     /// One environment of the member's app.
@@ -86,6 +106,13 @@ impl Workflow {
             let profile: Versioned<RuntimeProfile> =
                 self.load("runtime profile", gone.doc.profile_id).await?;
             change.delete(&profile);
+            if let Some(key) = self.store().get::<ProfileKey>(&profile.id.to_string()).await? {
+                change.delete(&key);
+            }
+            let secrets = Query::<SealedSecret>::on(&SECRET_BY_PROFILE).eq(profile.id.to_string());
+            for secret in self.store().find(secrets).await?.items {
+                change.delete(&secret);
+            }
             change.audit(
                 "environment",
                 gone.doc.id,
@@ -152,6 +179,8 @@ impl Workflow {
             name: stage.name.clone(),
             revision: 1,
             env_vars: Values::new(),
+            settings: ProfileSettings::default(),
+            secrets: Secrets::new(),
             updated_at: at,
         };
         let environment = Environment {
@@ -172,97 +201,6 @@ impl Workflow {
         let after = json!({"name": stage.name, "position": position, "canonical": stage.canonical});
         change.audit("environment", environment.id, "environment.created", json!(null), after);
         environment.id
-    }
-
-    /// The app's runtime profiles by name.
-    pub async fn profiles(&self, member: &Member) -> Result<Vec<Versioned<RuntimeProfile>>> {
-        let query = Query::<RuntimeProfile>::on(&PROFILE_BY_NAME).eq(member.app_id().to_string()).limit(500);
-        Ok(self.store().find(query).await?.items)
-    }
-
-    /// One runtime profile of the member's app.
-    pub async fn profile(&self, member: &Member, id: ProfileId) -> Result<Versioned<RuntimeProfile>> {
-        let profile: Versioned<RuntimeProfile> = self.load("runtime profile", id).await?;
-        if profile.doc.app_id == member.app_id() {
-            Ok(profile)
-        } else {
-            Err(Rejection::NotFound("runtime profile").into())
-        }
-    }
-
-    /// A profile's revisions, newest first.
-    pub async fn profile_revisions(&self, member: &Member, id: ProfileId) -> Result<Vec<ProfileRevision>> {
-        let profile = self.profile(member, id).await?;
-        let query = Query::<ProfileRevision>::on(&PROFILE_REVISION_BY_PROFILE)
-            .eq(profile.doc.id.to_string())
-            .descending()
-            .limit(200);
-        Ok(self.store().find(query).await?.items.into_iter().map(|revision| revision.doc).collect())
-    }
-
-    /// Replaces a profile's variables directly, as a new revision. For app admins; the next deployment takes it.
-    pub async fn update_profile(
-        &self,
-        member: &Member,
-        id: ProfileId,
-        expected: Version,
-        env_vars: Values,
-        reason: String,
-    ) -> Result<Versioned<RuntimeProfile>> {
-        member.may(AppAction::EditProfiles)?;
-        if reason.trim().is_empty() {
-            return Err(Error::invalid("/reason", "say why the profile is edited directly"));
-        }
-        let problem = |(name, value)| {
-            Some(FieldProblem { pointer: format!("/env_vars/{name}"), message: unkept(value)?.to_owned() })
-        };
-        let problems: Vec<FieldProblem> = env_vars.iter().filter_map(problem).collect();
-        if !problems.is_empty() {
-            return Err(Rejection::Invalid(problems).into());
-        }
-        let before = self.profile(member, id).await?;
-        if before.version != expected {
-            return Err(Error::stale(before.version));
-        }
-        let at = self.now().await?;
-        let mut profile = before.doc.clone();
-        profile.revision += 1;
-        profile.env_vars = env_vars;
-        profile.updated_at = at;
-        let changed: Vec<_> = profile
-            .env_vars
-            .keys()
-            .chain(before.doc.env_vars.keys())
-            .filter(|name| profile.env_vars.get(*name) != before.doc.env_vars.get(*name))
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .cloned()
-            .collect();
-        let mut change = Change::by(&member.actor, Some(profile.app_id), at);
-        change.replace(&profile, expected);
-        change.insert(&revision_of(&profile, member, reason.clone(), at));
-        let after = json!({"revision": profile.revision, "changed": changed, "reason": reason});
-        change.audit(
-            "runtime_profile",
-            id,
-            "runtime_profile.edited_directly",
-            json!({"revision": before.doc.revision}),
-            after,
-        );
-        self.commit(change).await?;
-        self.profile(member, id).await
-    }
-}
-
-fn revision_of(profile: &RuntimeProfile, member: &Member, reason: String, at: Timestamp) -> ProfileRevision {
-    ProfileRevision {
-        profile_id: profile.id,
-        app_id: profile.app_id,
-        revision: profile.revision,
-        env_vars: profile.env_vars.clone(),
-        changed_by: member.actor.audited(),
-        reason,
-        changed_at: at,
     }
 }
 

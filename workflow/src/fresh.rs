@@ -12,7 +12,12 @@ pub fn fresh_id<T: From<Uuid>>() -> T {
 
 /// Makes a secret of 256 random bits behind a prefix that tells its kind, e.g. `cpat_…`.
 pub fn random_token(prefix: &str) -> String {
-    let mut bytes = [0_u8; 32];
+    format!("{prefix}_{}", URL_SAFE_NO_PAD.encode(random_bytes::<32>()))
+}
+
+/// Draws random bytes, for keys and what must not come twice.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     rand::rng().fill_bytes(&mut bytes);
-    format!("{prefix}_{}", URL_SAFE_NO_PAD.encode(bytes))
+    bytes
 }

@@ -169,6 +169,8 @@ impl Present {
             app_id: profile.app_id,
             revision: profile.revision,
             env_vars: profile.env_vars,
+            settings: profile.settings,
+            secrets: profile.secrets,
             changed_by,
             reason: reason.unwrap_or_default(),
             changed_at: at,

@@ -18,6 +18,7 @@ use conman_store::collections::{
 };
 use conman_store::{Query, Version, Versioned};
 use serde_json::json;
+use std::collections::HashMap;
 
 /// The most members of one release.
 pub const MAX_MEMBERS: usize = 1_000;
@@ -322,6 +323,19 @@ impl Workflow {
     pub async fn held_by(&self, changeset: &Changeset) -> Result<Option<ReleaseId>> {
         let query = Query::<ReleaseMember>::on(&MEMBER_HELD).eq(changeset.id.to_string()).limit(1);
         Ok(self.store().find(query).await?.items.first().map(|held| held.doc.release_id))
+    }
+
+    /// The numbers of the changesets that releases hold, in order.
+    pub async fn numbers_in(&self, releases: &[ReleaseId]) -> Result<HashMap<ReleaseId, Vec<u32>>> {
+        let query =
+            Query::<ReleaseMember>::on(&MEMBER_BY_RELEASE).any_of(releases.iter().map(ToString::to_string));
+        let mut numbers: HashMap<ReleaseId, Vec<u32>> = HashMap::new();
+        for member in self.store().find(query).await?.items {
+            if member.hold == Hold::Held {
+                numbers.entry(member.release_id).or_default().push(member.number);
+            }
+        }
+        Ok(numbers)
     }
 
     /// Whether the release that holds a changeset is decided, so that the changeset goes with it whatever comes.

@@ -8,6 +8,7 @@ use crate::looks::Looks;
 use crate::mail::Mailer;
 use crate::models::Models;
 use crate::read_config::{ConfigValues, ValuesInMemory};
+use crate::secrets::MasterKey;
 use conman_distribution::Distribution;
 use conman_domain::Timestamp;
 use conman_domain::access::Membership;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub public_url: String,
     /// Whether repositories may be imported from folders of the server itself.
     pub local_imports: bool,
+    /// What locks the secrets of profiles; without it, none are kept.
+    pub master_key: Option<MasterKey>,
 }
 
 /// The use cases, over the three memories. Cheap to clone.

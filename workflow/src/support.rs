@@ -83,15 +83,8 @@ impl Workflow {
 
     /// The names of accounts, for showing; unknown ids are left out.
     pub async fn user_names(&self, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
-        let mut names = HashMap::new();
-        for &id in ids {
-            if let std::collections::hash_map::Entry::Vacant(vacant) = names.entry(id)
-                && let Some(user) = self.store().get::<User>(&id.to_string()).await?
-            {
-                vacant.insert(user.doc.name.as_str().to_owned());
-            }
-        }
-        Ok(names)
+        let users = self.store().get_many::<User>(ids.iter().map(ToString::to_string)).await?;
+        Ok(users.into_iter().map(|user| (user.doc.id, user.doc.name.as_str().to_owned())).collect())
     }
 
     /// Loads the app again: the member's copy may be old.

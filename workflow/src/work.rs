@@ -13,7 +13,7 @@ use conman_domain::job::{Job, JobEvent, JobLog, JobStatus, Work};
 use conman_domain::policy::{self, JobAction};
 use conman_domain::release::{ReleaseEvent, ReleaseStatus};
 use conman_store::collections::{
-    JOB_BY_APP, JOB_BY_STATE, JOB_BY_TYPE, JOB_BY_TYPE_AND_STATE, JOB_LOG_BY_JOB,
+    JOB_BUT_MAILS, JOB_BY_APP, JOB_BY_STATE, JOB_BY_STATE_AND_TYPE, JOB_BY_TYPE, JOB_LOG_BY_JOB,
 };
 use conman_store::{Batch, Query, Versioned};
 use serde_json::json;
@@ -22,20 +22,25 @@ use serde_json::json;
 pub const STOPPED: &str = "somebody stopped the job";
 
 impl Workflow {
-    /// The app's jobs, newest first, of any or one kind and in any or one state.
+    /// The app's jobs, newest first, of some kinds and in any or one state.
     pub async fn list_jobs(
         &self,
         member: &Member,
-        kind: Option<&str>,
+        kinds: &[&'static str],
         state: Option<&str>,
         page: Page,
     ) -> Result<(Vec<Versioned<Job>>, u64)> {
         let app_id = member.app_id().to_string();
-        let query = match (kind, state) {
-            (None, None) => Query::<Job>::on(&JOB_BY_APP).eq(app_id),
-            (Some(kind), None) => Query::on(&JOB_BY_TYPE).eq(app_id).eq(kind),
-            (None, Some(state)) => Query::on(&JOB_BY_STATE).eq(app_id).eq(state),
-            (Some(kind), Some(state)) => Query::on(&JOB_BY_TYPE_AND_STATE).eq(app_id).eq(kind).eq(state),
+        let query = match (kinds, state) {
+            ([kind], None) => Query::<Job>::on(&JOB_BY_TYPE).eq(app_id).eq(*kind),
+            ([kind], Some(state)) => Query::on(&JOB_BY_STATE_AND_TYPE).eq(app_id).eq(state).eq(*kind),
+            (kinds, None) if *kinds == Work::TYPES => Query::on(&JOB_BY_APP).eq(app_id),
+            (kinds, Some(state)) if *kinds == Work::TYPES => Query::on(&JOB_BY_STATE).eq(app_id).eq(state),
+            (kinds, None) if *kinds == Work::TYPES_BUT_MAILS => Query::on(&JOB_BUT_MAILS).eq(app_id),
+            (kinds, None) => Query::on(&JOB_BY_TYPE).eq(app_id).any_of(kinds.iter().copied()),
+            (kinds, Some(state)) => {
+                Query::on(&JOB_BY_STATE_AND_TYPE).eq(app_id).eq(state).any_of(kinds.iter().copied())
+            }
         };
         let found = self
             .store()

@@ -3,8 +3,8 @@
 use super::{
     accounts, analysis, apps, assist, audit, auth, catalog, changesets, comments, deployments, drafts,
     environments, freezes, history, invites, jobs, me, members, parameter_sets, parameters, password,
-    releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, worker, workers,
-    workspaces,
+    profiles, releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, waiting,
+    worker, workers, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,12 +21,14 @@ pub(crate) fn for_people() -> OpenApiRouter<AppState> {
         .merge(auth::routes())
         .merge(password::routes())
         .merge(me::routes())
+        .merge(waiting::routes())
         .merge(tokens::routes())
         .merge(members::routes())
         .merge(invites::routes())
         .merge(service_tokens::routes())
         .merge(apps::routes())
         .merge(environments::routes())
+        .merge(profiles::routes())
         .merge(freezes::routes())
         .merge(parameters::routes())
         .merge(catalog::routes())

@@ -11,6 +11,8 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use conman_domain::access::Role;
 use conman_domain::app::{App, AppSettings, BaselineMode, CommitMode};
+use conman_domain::environment::Environment;
+use conman_domain::id::AppId;
 use conman_domain::name::{BranchName, Slug, Title};
 use conman_domain::policy::{self, AppAction, Viewer};
 use conman_store::Versioned;
@@ -150,17 +152,53 @@ impl AppBody {
     }
 }
 
+/// An app in the list of all, with what its stages run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListedApp)]
+struct ListedAppBody {
+    #[serde(flatten)]
+    app: AppBody,
+    /// In their order.
+    stages: Vec<StageOfApp>,
+}
+
+/// What a stage of a listed app runs.
+#[derive(Debug, Serialize, ToSchema)]
+struct StageOfApp {
+    id: Uuid,
+    name: String,
+    /// The release; null before the first.
+    release_tag: Option<String>,
+}
+
+impl StageOfApp {
+    fn of(stage: &Environment) -> Self {
+        let running = stage.running.as_ref();
+        Self {
+            id: stage.id.uuid(),
+            name: stage.name.to_string(),
+            release_tag: running.map(|running| running.provenance.release_tag.to_string()),
+        }
+    }
+}
+
 /// Lists the apps that you are a member of.
 #[utoipa::path(get, path = "/api/apps", operation_id = "list_apps", tag = "apps", params(Paging),
-    responses((status = 200, description = "The apps", body = List<AppBody>)))]
+    responses((status = 200, description = "The apps", body = List<ListedAppBody>)))]
 async fn list_apps(
     State(state): State<AppState>,
     actor: CurrentActor,
     QueryOf(paging): QueryOf<Paging>,
-) -> Answer<Json<List<AppBody>>> {
+) -> Answer<Json<List<ListedAppBody>>> {
     let (apps, total) = state.workflow.list_apps(&actor, paging.page()).await?;
+    let ids: Vec<AppId> = apps.iter().map(|(app, _)| app.id).collect();
+    let stages = state.workflow.environments_of_all(&ids).await?;
     let viewer = |role| Viewer { user_id: actor.user_id, role };
-    let data = apps.iter().map(|(app, role)| AppBody::of(viewer(*role), &app.doc)).collect();
+    let listed = |(app, role): &(Versioned<App>, Role)| ListedAppBody {
+        app: AppBody::of(viewer(*role), &app.doc),
+        stages: stages.get(&app.id).into_iter().flatten().map(StageOfApp::of).collect(),
+    };
+    let data = apps.iter().map(listed).collect();
     Ok(Json(List::of(paging.page(), total, data)))
 }
 

@@ -1,5 +1,6 @@
 //! The audit log and the outbox.
 
+use super::places::AboutBody;
 use super::shared::{List, Paging};
 use crate::extract::{CurrentActor, PageLimit, PageNumber, QueryOf};
 use crate::problem::{Answer, FieldError, Problem};
@@ -9,9 +10,10 @@ use axum::extract::State;
 use conman_domain::audit::AuditEvent;
 use conman_domain::id::AppId;
 use conman_domain::mail::{Mail, MailStatus};
-use conman_workflow::AuditFilter;
+use conman_workflow::{AuditFilter, Named, ThingId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,6 +37,8 @@ struct AuditEventBody {
     /// What kind of thing, e.g. `changeset`.
     entity: String,
     entity_id: String,
+    /// The thing as people call it; null where it is gone, and in the log of all apps.
+    about: Option<AboutBody>,
     /// What was done, e.g. `changeset.submitted`.
     action: String,
     before: Option<Value>,
@@ -45,9 +49,14 @@ struct AuditEventBody {
     user_agent: Option<String>,
 }
 
-impl From<AuditEvent> for AuditEventBody {
-    fn from(event: AuditEvent) -> Self {
+impl AuditEventBody {
+    fn thing(event: &AuditEvent) -> ThingId {
+        ThingId::new(event.entity.as_str(), &event.entity_id)
+    }
+
+    fn of(event: AuditEvent, names: &HashMap<ThingId, Named>) -> Self {
         Self {
+            about: names.get(&Self::thing(&event)).map(AboutBody::from),
             id: event.id.uuid(),
             happened_at: event.happened_at.to_string(),
             app_id: event.app_id.map(|id| id.uuid()),
@@ -99,11 +108,15 @@ async fn list_audit_events(
     QueryOf(query): QueryOf<AuditQuery>,
 ) -> Answer<Json<List<AuditEventBody>>> {
     let page = query.page.of(query.limit);
+    let mut names = HashMap::new();
     let (events, total) = match query.app {
         Some(app) => {
             let member = state.workflow.member(&actor, AppId::new(app)).await?;
             let filter = AuditFilter { entity_id: query.entity, action: query.action };
-            state.workflow.audit(&member, &filter, page).await?
+            let (events, total) = state.workflow.audit(&member, &filter, page).await?;
+            let things: Vec<ThingId> = events.iter().map(AuditEventBody::thing).collect();
+            names = state.workflow.named(&member, &things).await?;
+            (events, total)
         }
         None if query.entity.is_some() || query.action.is_some() => {
             let message = "name the app whose events are to be searched".to_owned();
@@ -111,7 +124,11 @@ async fn list_audit_events(
         }
         None => state.workflow.audit_all(&actor, page).await?,
     };
-    Ok(Json(List::of(page, total, events.into_iter().map(AuditEventBody::from).collect())))
+    Ok(Json(List::of(
+        page,
+        total,
+        events.into_iter().map(|event| AuditEventBody::of(event, &names)).collect(),
+    )))
 }
 
 /// A mail.

@@ -1,21 +1,18 @@
-//! Environments, the profiles they are built from, and what they run.
+//! Environments, and what they run.
 
 use super::deployments::DeploymentBody;
 use super::freezes::FreezeBody;
-use super::views::{EditorBody, allowed};
-use crate::etag::Tagged;
-use crate::extract::{AppMember, JsonBody, PathId, RequiredIfMatch};
+use super::views::allowed;
+use crate::extract::{AppMember, JsonBody, PathId};
 use crate::problem::{Answer, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use conman_domain::catalog::Values;
 use conman_domain::environment::{Environment, Running};
-use conman_domain::id::{EnvironmentId, ProfileId};
+use conman_domain::id::EnvironmentId;
 use conman_domain::name::EnvironmentName;
-use conman_domain::policy::{self, AppAction, EnvironmentAction};
-use conman_domain::profile::RuntimeProfile;
+use conman_domain::policy::{self, EnvironmentAction};
 use conman_domain::snapshot::{Snapshot, SnapshotParameter};
 use conman_store::Versioned;
 use conman_workflow::{Member, Stage};
@@ -31,9 +28,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_environments, set_environments))
         .routes(routes!(get_environment_config))
-        .routes(routes!(list_profiles))
-        .routes(routes!(get_profile, update_profile))
-        .routes(routes!(list_profile_revisions))
 }
 
 /// An environment.
@@ -254,133 +248,4 @@ async fn get_environment_config(
     let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "the environment runs nothing yet");
     let snapshot = snapshot.ok_or_else(none)?;
     Ok(Json(snapshot.into()))
-}
-
-/// A runtime profile.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RuntimeProfile)]
-struct ProfileBody {
-    id: Uuid,
-    name: String,
-    revision: u32,
-    /// Typed variables; those named like a parameter are its value.
-    #[schema(value_type = BTreeMap<String, Value>)]
-    env_vars: Values,
-    #[schema(format = DateTime)]
-    updated_at: String,
-    allowed_actions: Vec<String>,
-}
-
-impl ProfileBody {
-    fn of(member: &Member, profile: &RuntimeProfile) -> Self {
-        let edit = member.may(AppAction::EditProfiles).is_ok();
-        Self {
-            id: profile.id.uuid(),
-            name: profile.name.to_string(),
-            revision: profile.revision,
-            env_vars: profile.env_vars.clone(),
-            updated_at: profile.updated_at.to_string(),
-            allowed_actions: if edit { vec!["edit".to_owned()] } else { Vec::new() },
-        }
-    }
-}
-
-/// The app's runtime profiles.
-#[derive(Debug, Serialize, ToSchema)]
-struct Profiles {
-    /// By name.
-    data: Vec<ProfileBody>,
-}
-
-/// Lists the runtime profiles.
-#[utoipa::path(get, path = "/api/apps/{appId}/runtime-profiles", operation_id = "list_profiles", tag = "profiles",
-    params(("appId" = Uuid, Path, description = "The app")),
-    responses((status = 200, description = "The profiles", body = Profiles)))]
-async fn list_profiles(State(state): State<AppState>, member: AppMember) -> Answer<Json<Profiles>> {
-    let profiles = state.workflow.profiles(&member).await?;
-    Ok(Json(Profiles {
-        data: profiles.iter().map(|profile| ProfileBody::of(&member, &profile.doc)).collect(),
-    }))
-}
-
-/// Reads a runtime profile.
-#[utoipa::path(get, path = "/api/apps/{appId}/runtime-profiles/{profileId}", operation_id = "get_profile", tag = "profiles",
-    params(("appId" = Uuid, Path, description = "The app"), ("profileId" = Uuid, Path, description = "The profile")),
-    responses((status = 200, description = "The profile", body = ProfileBody)))]
-async fn get_profile(
-    State(state): State<AppState>,
-    member: AppMember,
-    PathId(id): PathId<ProfileId>,
-) -> Answer<Tagged<ProfileBody>> {
-    let profile = state.workflow.profile(&member, id).await?;
-    Ok(Tagged(profile.version, ProfileBody::of(&member, &profile.doc)))
-}
-
-/// A profile's variables, whole, and why they are edited directly.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct UpdateProfile {
-    #[schema(value_type = BTreeMap<String, Value>)]
-    env_vars: Values,
-    reason: String,
-}
-
-/// Replaces a profile's variables directly, as a new revision; the next deployment takes it. For app admins.
-#[utoipa::path(patch, path = "/api/apps/{appId}/runtime-profiles/{profileId}", operation_id = "update_profile", tag = "profiles",
-    params(("appId" = Uuid, Path, description = "The app"), ("profileId" = Uuid, Path, description = "The profile"),
-        ("If-Match" = String, Header, description = "The ETag read")),
-    request_body = UpdateProfile, responses((status = 200, description = "Changed", body = ProfileBody)))]
-async fn update_profile(
-    State(state): State<AppState>,
-    member: AppMember,
-    PathId(id): PathId<ProfileId>,
-    RequiredIfMatch(expected): RequiredIfMatch,
-    JsonBody(body): JsonBody<UpdateProfile>,
-) -> Answer<Tagged<ProfileBody>> {
-    let profile = state.workflow.update_profile(&member, id, expected, body.env_vars, body.reason).await?;
-    Ok(Tagged(profile.version, ProfileBody::of(&member, &profile.doc)))
-}
-
-/// A profile's revisions.
-#[derive(Debug, Serialize, ToSchema)]
-struct ProfileRevisions {
-    /// Newest first.
-    data: Vec<ProfileRevisionBody>,
-}
-
-/// One revision of a profile.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ProfileRevision)]
-struct ProfileRevisionBody {
-    revision: u32,
-    #[schema(value_type = BTreeMap<String, Value>)]
-    env_vars: Values,
-    changed_by: EditorBody,
-    reason: String,
-    #[schema(format = DateTime)]
-    changed_at: String,
-}
-
-/// Lists a profile's revisions, newest first.
-#[utoipa::path(get, path = "/api/apps/{appId}/runtime-profiles/{profileId}/revisions", operation_id = "list_profile_revisions",
-    tag = "profiles",
-    params(("appId" = Uuid, Path, description = "The app"), ("profileId" = Uuid, Path, description = "The profile")),
-    responses((status = 200, description = "The revisions", body = ProfileRevisions)))]
-async fn list_profile_revisions(
-    State(state): State<AppState>,
-    member: AppMember,
-    PathId(id): PathId<ProfileId>,
-) -> Answer<Json<ProfileRevisions>> {
-    let revisions = state.workflow.profile_revisions(&member, id).await?;
-    let data = revisions
-        .into_iter()
-        .map(|revision| ProfileRevisionBody {
-            revision: revision.revision,
-            env_vars: revision.env_vars,
-            changed_by: EditorBody::from(&revision.changed_by),
-            reason: revision.reason,
-            changed_at: revision.changed_at.to_string(),
-        })
-        .collect();
-    Ok(Json(ProfileRevisions { data }))
 }

@@ -1,7 +1,8 @@
 //! Jobs: what is being worked on, and the logs.
 
+use super::places::AboutBody;
 use super::shared::{List, Nothing};
-use super::views::{FindingBody, allowed};
+use super::views::{FindingBody, People, PersonBody, allowed};
 use crate::extract::{AppMember, JsonBody, PageLimit, PageNumber, PathId, QueryOf};
 use crate::problem::{Answer, FieldError, Problem};
 use crate::state::AppState;
@@ -10,13 +11,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use conman_domain::id::JobId;
+use conman_domain::id::{JobId, UserId};
 use conman_domain::job::{Job, JobLog, JobStatus, Work};
 use conman_domain::policy::{self, JobAction};
-use conman_workflow::Member;
+use conman_store::Versioned;
+use conman_workflow::{Member, Named, ThingId};
 use futures::Stream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
@@ -46,6 +49,10 @@ struct JobBody {
     kind: &'static str,
     /// What it is about.
     subject: Value,
+    /// The same as people call it; null where it is gone.
+    about: Option<AboutBody>,
+    /// Who asked for it; null for what the server does by itself.
+    asked_by: Option<PersonBody>,
     /// `queued`, `running`, `succeeded`, `failed` or `canceled`.
     state: &'static str,
     attempt: u32,
@@ -69,8 +76,27 @@ struct JobFailureBody {
     findings: Vec<FindingBody>,
 }
 
+/// The names that jobs are shown with.
+struct Names {
+    things: HashMap<ThingId, Named>,
+    people: People,
+}
+
 impl JobBody {
-    fn of(member: &Member, job: &Job) -> Self {
+    async fn all(state: &AppState, member: &Member, jobs: Vec<Versioned<Job>>) -> Answer<Vec<Self>> {
+        let things: Vec<ThingId> = jobs.iter().map(|job| ThingId::of(&job.work)).collect();
+        let people: Vec<UserId> = jobs.iter().filter_map(|job| job.created_by).collect();
+        let things = state.workflow.named(member, &things).await?;
+        let names = Names { things, people: People::of(state, &people).await? };
+        Ok(jobs.iter().map(|job| Self::of(member, &job.doc, &names)).collect())
+    }
+
+    async fn one(state: &AppState, member: &Member, job: Versioned<Job>) -> Answer<Self> {
+        let mut all = Self::all(state, member, vec![job]).await?;
+        Ok(all.remove(0))
+    }
+
+    fn of(member: &Member, job: &Job, names: &Names) -> Self {
         let (result, failure, finished_at) = match &job.status {
             JobStatus::Queued { .. } | JobStatus::Running { .. } => (None, None, None),
             JobStatus::Succeeded { finished_at, result } => (Some(result.clone()), None, Some(finished_at)),
@@ -85,6 +111,8 @@ impl JobBody {
             id: job.id.uuid(),
             kind: job.work.name(),
             subject: serde_json::to_value(&job.work).unwrap_or_default(),
+            about: names.things.get(&ThingId::of(&job.work)).map(AboutBody::from),
+            asked_by: job.created_by.map(|id| names.people.person(id)),
             state: job.status.name(),
             attempt: job.attempt,
             result,
@@ -103,9 +131,12 @@ impl JobBody {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct JobQuery {
-    /// Only of this type.
+    /// Only of these types, separated by commas; of all, if left out.
     #[serde(default, rename = "type")]
     kind: Option<String>,
+    /// None of these types, separated by commas.
+    #[serde(default)]
+    without: Option<String>,
     /// Only in this state.
     #[serde(default)]
     state: Option<String>,
@@ -119,12 +150,37 @@ struct JobQuery {
     limit: PageLimit,
 }
 
-fn known(field: &str, value: Option<&str>, names: &[&str]) -> Result<(), Problem> {
-    if value.is_none_or(|value| names.contains(&value)) {
-        return Ok(());
+/// What a list of names says, each of which must be known.
+fn known<'a>(field: &str, value: Option<&'a str>, names: &[&str]) -> Result<Vec<&'a str>, Problem> {
+    let named: Vec<&str> = value.map(|value| value.split(',').collect()).unwrap_or_default();
+    if named.iter().all(|name| names.contains(name)) {
+        return Ok(named);
     }
-    let message = format!("one of {}", names.join(", "));
-    Err(Problem::invalid(vec![FieldError { pointer: format!("/{field}"), message }]))
+    Err(wrong(field, format!("one of {}", names.join(", "))))
+}
+
+fn wrong(field: &str, message: impl Into<String>) -> Problem {
+    Problem::invalid(vec![FieldError { pointer: format!("/{field}"), message: message.into() }])
+}
+
+impl JobQuery {
+    /// The wanted types, in the order of all.
+    fn kinds(&self) -> Result<Vec<&'static str>, Problem> {
+        let only = known("type", self.kind.as_deref(), &Work::TYPES)?;
+        let without = known("without", self.without.as_deref(), &Work::TYPES)?;
+        let wanted = |kind: &&str| (only.is_empty() || only.contains(kind)) && !without.contains(kind);
+        Ok(Work::TYPES.into_iter().filter(wanted).collect())
+    }
+
+    /// The wanted state; any, if none.
+    fn state(&self) -> Result<Option<&str>, Problem> {
+        let states = ["queued", "running", "succeeded", "failed", "canceled"];
+        match known("state", self.state.as_deref(), &states)?[..] {
+            [] => Ok(None),
+            [state] => Ok(Some(state)),
+            _ => Err(wrong("state", "one state, or none")),
+        }
+    }
 }
 
 /// Lists the app's jobs, newest first.
@@ -136,12 +192,9 @@ async fn list_jobs(
     member: AppMember,
     QueryOf(query): QueryOf<JobQuery>,
 ) -> Answer<Json<List<JobBody>>> {
-    known("type", query.kind.as_deref(), &Work::TYPES)?;
-    known("state", query.state.as_deref(), &["queued", "running", "succeeded", "failed", "canceled"])?;
-    let page = query.page.of(query.limit);
-    let (jobs, total) =
-        state.workflow.list_jobs(&member, query.kind.as_deref(), query.state.as_deref(), page).await?;
-    Ok(Json(List::of(page, total, jobs.iter().map(|job| JobBody::of(&member, &job.doc)).collect())))
+    let (kinds, page) = (query.kinds()?, query.page.of(query.limit));
+    let (jobs, total) = state.workflow.list_jobs(&member, &kinds, query.state()?, page).await?;
+    Ok(Json(List::of(page, total, JobBody::all(&state, &member, jobs).await?)))
 }
 
 /// Reads a job.
@@ -154,7 +207,7 @@ async fn get_job(
     PathId(id): PathId<JobId>,
 ) -> Answer<Json<JobBody>> {
     let job = state.workflow.job(&member, id).await?;
-    Ok(Json(JobBody::of(&member, &job.doc)))
+    Ok(Json(JobBody::one(&state, &member, job).await?))
 }
 
 /// A part of a job's log.
@@ -267,5 +320,5 @@ async fn cancel_job(
     _nothing: JsonBody<Nothing>,
 ) -> Answer<Json<JobBody>> {
     let job = state.workflow.cancel_job(&member, id).await?;
-    Ok(Json(JobBody::of(&member, &job.doc)))
+    Ok(Json(JobBody::one(&state, &member, job).await?))
 }

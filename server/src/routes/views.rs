@@ -16,9 +16,9 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Person)]
 pub(super) struct PersonBody {
-    id: Uuid,
+    pub(super) id: Uuid,
     /// Empty for an account that is gone.
-    name: String,
+    pub(super) name: String,
 }
 
 /// Who changed something: a person, a program with a service token, or the server.
@@ -30,6 +30,13 @@ pub(super) struct EditorBody {
     /// The account, for a person.
     id: Option<Uuid>,
     name: String,
+}
+
+impl EditorBody {
+    /// A person by account.
+    pub(super) fn person(id: Uuid, name: String) -> Self {
+        Self { kind: "user", id: Some(id), name }
+    }
 }
 
 impl From<&AuditActor> for EditorBody {

@@ -9,7 +9,7 @@ use conman_server::{AppState, Config, run};
 use conman_store::collections::{self, AUDIT_BY_TIME, MAIL_BY_TIME};
 use conman_store::{Query, Store, StoreUrl};
 use conman_testkit::MongoDatabase;
-use conman_workflow::{Actor, AppSource, NewApp, Settings, Workflow};
+use conman_workflow::{Actor, AppSource, MasterKey, NewApp, Settings, Workflow};
 use reqwest::header::{HeaderMap, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -63,7 +63,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = "https://conman.example".to_owned();
-        let settings = Settings { public_url, local_imports: false };
+        let settings =
+            Settings { public_url, local_imports: false, master_key: Some(MasterKey::new([7; 32])) };
         let workflow = Workflow::new(store, repositories, distribution, None, settings);
         let mut config = Config::new(repositories_folder);
         configure(&mut config);

@@ -2,13 +2,14 @@
 
 use crate::harness::{Harness, Person};
 use conman_domain::job::Job;
-use conman_store::collections::JOB_BY_TYPE_AND_STATE;
+use conman_store::collections::JOB_BY_STATE_AND_TYPE;
 use conman_store::{Batch, Query};
 use serde_json::json;
 use std::time::Duration;
 
 on_both! {
     jobs_tell_what_they_did,
+    jobs_are_filtered_by_several_kinds,
 }
 
 on_both! {
@@ -80,6 +81,54 @@ async fn jobs_tell_what_they_did(h: &Harness) {
     h.manager().post(&cancel, &json!({})).await.refused(409, "wrong_state");
 }
 
+/// Kinds are picked or left out, several at a time, and each row tells what it is about.
+async fn jobs_are_filtered_by_several_kinds(h: &Harness) {
+    let change = h.author().edits("pages/a.yml", "name: a\n").titled("A page").submits().await;
+    h.approved_and_queued(&change).await;
+    let (release, _) = h.composed(&[&change]).await;
+    h.publishes(&release).await;
+    let deployment = h.deploys(&release, "dev").await;
+    h.is_quiet().await;
+
+    let listed = |query: &'static str| async move { h.all(&format!("/jobs?{query}")).await };
+    let kinds = |jobs: &[serde_json::Value]| -> Vec<String> {
+        jobs.iter().map(|job| job["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = listed("").await;
+    let work = listed("without=send_notification").await;
+    assert_eq!(kinds(&work), ["deploy_release", "release_publish", "release_assemble", "msuite_submit"]);
+    assert!(all.len() > work.len(), "people were mailed");
+    let few = listed("type=msuite_submit,deploy_release").await;
+    assert_eq!(kinds(&few), ["deploy_release", "msuite_submit"]);
+    let few = listed("type=msuite_submit,deploy_release&without=deploy_release").await;
+    assert_eq!(kinds(&few), ["msuite_submit"]);
+    let done = listed("without=send_notification,msuite_submit&state=succeeded").await;
+    assert_eq!(kinds(&done), ["deploy_release", "release_publish", "release_assemble"]);
+    assert_eq!(listed("without=send_notification&state=failed").await.len(), 0);
+    assert_eq!(listed("type=msuite_submit&without=msuite_submit").await.len(), 0);
+    let mails = listed("type=send_notification").await;
+    assert_eq!(mails.len() + work.len(), all.len());
+    for wrong in ["without=burn", "type=msuite_submit,", "without=", "state=queued,running"] {
+        h.author().get(&h.author().at(&format!("/jobs?{wrong}"))).await.refused(400, "invalid");
+    }
+
+    let tag = deployment["tag"].as_str().unwrap();
+    let dev = &h.environments["dev"];
+    let about = |job: &serde_json::Value| job["about"].clone();
+    let abouts: Vec<_> = work.iter().map(about).collect();
+    let of_release = json!({"name": tag, "page": {"kind": "release", "release_id": release.id}});
+    let of_change = json!({"name": "#1 A page", "page": {"kind": "changeset", "changeset_id": change.id}});
+    let name = format!("{tag} on dev");
+    let of_deployment = json!({"name": name, "page": {"kind": "environment", "environment_id": dev}});
+    assert_eq!(abouts, [of_deployment, of_release.clone(), of_release, of_change]);
+    let asked: Vec<_> = work.iter().map(|job| job["asked_by"]["name"].as_str().unwrap()).collect();
+    assert_eq!(asked, ["Mona", "Mona", "Mona", "Ana"]);
+    let one =
+        h.author().get(&h.author().at(&format!("/jobs/{}", work[0]["id"].as_str().unwrap()))).await.ok();
+    assert_eq!(one["about"], work[0]["about"]);
+    assert!(mails.iter().all(|mail| mail["about"]["name"].is_string()), "{mails:?}");
+}
+
 /// A job that waits is stopped at once, and what it was about can be gone on from.
 async fn a_waiting_job_is_canceled(h: &Harness) {
     let runner = h.runs(&h.workflow, "first", Duration::from_secs(15));
@@ -140,7 +189,7 @@ async fn a_waiting_job_that_was_asked_to_stop_is_not_begun(h: &Harness) {
     let deployment = h.manager().asks_to_deploy(&first, "dev").await.ok();
     let mut asked = Vec::new();
     for kind in ["release_assemble", "deploy_release"] {
-        let waiting = Query::<Job>::on(&JOB_BY_TYPE_AND_STATE).eq(h.app.as_str()).eq(kind).eq("queued");
+        let waiting = Query::<Job>::on(&JOB_BY_STATE_AND_TYPE).eq(h.app.as_str()).eq("queued").eq(kind);
         let job = h.workflow.store().find(waiting).await.unwrap().items.remove(0);
         let marked = Job { cancel_requested: true, ..job.doc.clone() };
         h.workflow.store().commit(Batch::new().replace(&marked, job.version)).await.unwrap();

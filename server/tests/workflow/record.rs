@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 on_both! {
     every_state_has_its_event,
     mails_go_to_those_concerned,
+    events_tell_what_things_are_called,
 }
 
 embedded! {
@@ -163,4 +164,36 @@ async fn allowed_actions_are_what_is_allowed(h: &Harness) {
     assert_eq!(actions(&now), names(&["edit", "assemble", "publish"]));
     h.publishes(&release).await;
     assert_eq!(actions(&h.author().sees(&change).await), names(&["comment"]));
+}
+
+/// An event tells what it is about, however old that is; a workspace leads its owner there and nobody else.
+async fn events_tell_what_things_are_called(h: &Harness) {
+    h.has_parameters().await;
+    let change = h.author().edits("pages/a.yml", "name: a\n").titled("A page").submits().await;
+    let comments = h.author().at(&format!("/changesets/{}/comments", change.id));
+    let comment = h.author().post(&comments, &json!({"body": "See below."})).await.ok();
+    let draft = h.draft_of_beds(&h.reviewer(), &h.environments["dev"]).await;
+    let workspace = h.author().sees(&change).await["workspace_id"].as_str().unwrap().to_owned();
+    let profile = h.environment("dev").await["profile_id"].as_str().unwrap().to_owned();
+    h.sets_variables("dev", json!({"beds": 12})).await;
+    h.is_quiet().await;
+
+    let about = |person: &crate::harness::Person, id: &str| {
+        let (person, path) = (person.clone(), format!("/api/audit?app={}&entity={id}&limit=1", h.app));
+        async move { person.get(&path).await.ok()["data"][0]["about"].clone() }
+    };
+    let ana = h.author();
+    let page = json!({"kind": "changeset", "changeset_id": change.id});
+    assert_eq!(about(&ana, &change.id).await, json!({"name": "#2 A page", "page": page}));
+    let comment = comment["id"].as_str().unwrap();
+    assert_eq!(about(&ana, comment).await, json!({"name": "#2 A page", "page": page}));
+    let dev = &h.environments["dev"];
+    let page = json!({"kind": "draft", "environment_id": dev, "draft_id": draft});
+    assert_eq!(about(&ana, &draft).await, json!({"name": "beds in dev", "page": page}));
+    let page = json!({"kind": "profile", "profile_id": profile});
+    assert_eq!(about(&ana, &profile).await, json!({"name": "dev", "page": page}));
+    let page = json!({"kind": "workspace", "workspace_id": workspace});
+    assert_eq!(about(&ana, &workspace).await["page"], page);
+    let told = about(&h.reviewer(), &workspace).await;
+    assert!(told["name"].is_string() && told["page"].is_null(), "{told}");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
 use mongodb::options::{
     ClientOptions, CollectionOptions, Hint, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
 };
@@ -123,6 +124,19 @@ impl Backend for MongoBackend {
         let found =
             within("reading the store", async { documents.find_one(doc! { "_id": id }).await }).await?;
         found.map(|raw| wire::from_bson(collection, &raw)).transpose()
+    }
+
+    async fn get_many(
+        &self,
+        collection: &'static Collection,
+        ids: Vec<String>,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let documents = acknowledged::<RawDocumentBuf>(&self.database, collection);
+        let found: Vec<RawDocumentBuf> = within("reading the store", async {
+            documents.find(doc! { "_id": { "$in": ids } }).await?.try_collect().await
+        })
+        .await?;
+        found.iter().map(|raw| wire::from_bson(collection, raw)).collect()
     }
 
     async fn find(&self, plan: Plan) -> Result<Found, StoreError> {

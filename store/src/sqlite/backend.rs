@@ -45,6 +45,14 @@ impl Backend for SqliteBackend {
         self.readers.read(move |connection| select::one(connection, collection, id)).await
     }
 
+    async fn get_many(
+        &self,
+        collection: &'static Collection,
+        ids: Vec<String>,
+    ) -> Result<Vec<Stored>, StoreError> {
+        self.readers.read(move |connection| select::many(connection, collection, &ids)).await
+    }
+
     async fn find(&self, plan: Plan) -> Result<Found, StoreError> {
         self.readers.read(move |connection| select::page(connection, &plan)).await
     }

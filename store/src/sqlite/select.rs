@@ -21,6 +21,24 @@ pub(super) fn one(
         .optional()
 }
 
+/// Reads the documents of these ids that are there.
+pub(super) fn many(
+    connection: &Connection,
+    collection: &'static Collection,
+    ids: &[String],
+) -> Result<Vec<Stored>, rusqlite::Error> {
+    // One parameter for however many there are, so that the statement is prepared once.
+    let ids = serde_json::to_string(ids).expect("a list of texts is JSON");
+    let wanted = "SELECT value FROM json_each(?1)";
+    connection
+        .prepare_cached(&format!(
+            "SELECT id, version, doc FROM \"{}\" WHERE id IN ({wanted})",
+            collection.name
+        ))?
+        .query_map([ids], stored)?
+        .collect()
+}
+
 /// Reads the page that a plan finds, and counts, as of one moment.
 pub(super) fn page(connection: &Connection, plan: &Plan) -> Result<Found, rusqlite::Error> {
     let snapshot = connection.unchecked_transaction()?;

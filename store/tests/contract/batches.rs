@@ -28,6 +28,24 @@ pub(crate) async fn a_document_is_written_read_replaced_and_deleted(place: &'sta
     store.commit(Batch::new()).await.unwrap();
 }
 
+pub(crate) async fn several_documents_are_read_by_their_ids(place: &'static Place) {
+    let store = place.open(ALL).await;
+    let odd = "it's \"odd\", \\ and ä\u{1}";
+    let batch = ["b", "a", odd, "c"].iter().fold(Batch::new(), |batch, id| batch.insert(&thing(id)));
+    store.commit(batch).await.unwrap();
+    store.commit(Batch::new().replace(&thing("b").note("again"), Version::FIRST)).await.unwrap();
+
+    let wanted = ["c", "b", "gone", odd, "c", "$ne", "a\u{0}"].map(str::to_owned);
+    let read = store.get_many::<Thing>(wanted).await.unwrap();
+    let read: Vec<(&str, u64)> =
+        read.iter().map(|thing| (thing.doc.id.as_str(), thing.version.get())).collect();
+    assert_eq!(read, [("b", 2), ("c", 1), (odd, 1)]);
+    assert_eq!(store.get_many::<Thing>([]).await.unwrap(), []);
+
+    let many = (0..3_000).map(|n| format!("n{n}")).chain(["a".to_owned()]);
+    assert_eq!(store.get_many::<Thing>(many).await.unwrap().len(), 1);
+}
+
 pub(crate) async fn missing_changed_and_existing_are_told_apart(place: &'static Place) {
     let store = place.open(ALL).await;
     let there = thing("there");

@@ -3,7 +3,6 @@ import { FileClock } from 'lucide-react';
 import { listAuditEventsOptions } from '../api/gen/@tanstack/react-query.gen';
 import { told } from '../features/audit/told';
 import { About } from '../features/jobs/About';
-import { useSubjects } from '../features/jobs/useSubjects';
 import { inputLook } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
 import { words } from '../ui/Status';
@@ -26,7 +25,6 @@ export function Audit() {
       },
     }),
   );
-  const subjectOf = useSubjects(appId);
   const filter = (label: string, key: 'action' | 'q', hint: string) => (
     <form
       onSubmit={(event) => {
@@ -75,7 +73,7 @@ export function Audit() {
                         {words(event.action.replace('.', ' '))}
                       </td>
                       <td className="max-w-72">
-                        <About subject={subjectOf(event.entity_id)} />
+                        <About app={appId} thing={event.about} />
                       </td>
                       <td className="max-w-md">
                         <details>

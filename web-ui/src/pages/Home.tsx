@@ -1,20 +1,32 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Boxes, Plus } from 'lucide-react';
-import { listAppsOptions, meOptions } from '../api/gen/@tanstack/react-query.gen';
+import { listAppsOptions, listWaitingOptions, meOptions } from '../api/gen/@tanstack/react-query.gen';
 import { StageChips } from '../features/environments/StageChips';
-import { useWaiting } from '../features/home/useWaiting';
 import { WaitingList } from '../features/home/WaitingList';
 import { paths } from '../paths';
 import { buttonLook } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
 import { Badge, words } from '../ui/Status';
-import { Empty, ErrorPanel, Loaded, Skeleton } from '../ui/states';
+import { Empty, Loaded } from '../ui/states';
+import { Pager } from '../ui/Table';
+import { useFilters } from '../util/where';
+
+/** No stream tells of all apps at once, so they are asked. */
+const calm = { refetchInterval: 15_000 } as const;
+/** How much of what waits is seen at once. */
+const SEEN = 25;
 
 export function Home() {
   const me = useQuery(meOptions());
-  const apps = useQuery(listAppsOptions({ query: { limit: 200 } }));
-  const waiting = useWaiting(apps.data?.data ?? []);
+  const [search, change] = useFilters();
+  const apps = useQuery({ ...listAppsOptions({ query: { limit: 200 } }), ...calm });
+  const waiting = useQuery({
+    ...listWaitingOptions({ query: { page: search.page ?? 1, limit: SEEN } }),
+    ...calm,
+    placeholderData: keepPreviousData,
+  });
+  const waits = waiting.data?.total ?? 0;
   const canCreate = me.data?.allowed_actions.includes('create_app');
   return (
     <Page
@@ -27,15 +39,15 @@ export function Home() {
         )
       }
     >
-      <Panel title="Waiting for me" aside={waiting.list.length > 0 && <Badge>{waiting.list.length}</Badge>}>
-        {waiting.error !== undefined && <ErrorPanel error={waiting.error} />}
-        {apps.isPending || waiting.isPending ? (
-          <Skeleton />
-        ) : (
-          (waiting.list.length > 0 || (apps.isSuccess && waiting.error === undefined)) && (
-            <WaitingList list={waiting.list} />
-          )
-        )}
+      <Panel title="Waiting for me" aside={waits > 0 && <Badge>{waits}</Badge>}>
+        <Loaded query={waiting}>
+          {({ data, page, limit, total }) => (
+            <>
+              <WaitingList list={data} tellsApp={(apps.data?.total ?? 0) > 1} />
+              <Pager page={page} limit={limit} total={total} onPage={(next) => change({ page: next })} />
+            </>
+          )}
+        </Loaded>
       </Panel>
       <h2 className="text-lg">Apps</h2>
       <Loaded query={apps}>
@@ -64,7 +76,7 @@ export function Home() {
                       <span className="text-lg font-semibold">{app.name}</span>
                       <span className="text-sm text-soft">{words(app.role)}</span>
                     </span>
-                    <StageChips stages={waiting.stages(app.id)} />
+                    <StageChips stages={app.stages} />
                   </Link>
                 </li>
               ))}

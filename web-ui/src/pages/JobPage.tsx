@@ -2,7 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import { getJobLogsOptions, getJobOptions } from '../api/gen/@tanstack/react-query.gen';
 import { cancelJob } from '../api/gen/sdk.gen';
 import { Findings } from '../features/changes/Findings';
+import { About } from '../features/jobs/About';
 import { Log } from '../features/jobs/JobProgress';
+import { jobName } from '../features/jobs/kinds';
 import { paths } from '../paths';
 import { Button } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
@@ -11,7 +13,6 @@ import { Loaded } from '../ui/states';
 import { Time } from '../ui/Time';
 import { live, useAct } from '../util/act';
 import { useIdOf } from '../util/where';
-import { jobName } from './Jobs';
 
 export function JobPage() {
   const path = { appId: useIdOf('appId'), jobId: useIdOf('jobId') };
@@ -28,7 +29,14 @@ export function JobPage() {
       note={
         job.data && (
           <>
-            Attempt {job.data.attempt}, asked for <Time at={job.data.created_at} />
+            {job.data.about && (
+              <>
+                <About app={path.appId} thing={job.data.about} />
+                {', '}
+              </>
+            )}
+            attempt {job.data.attempt}, asked for <Time at={job.data.created_at} />
+            {job.data.asked_by && ` by ${job.data.asked_by.name}`}
           </>
         )
       }

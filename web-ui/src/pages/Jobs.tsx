@@ -1,10 +1,10 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Wrench } from 'lucide-react';
 import { listJobsOptions } from '../api/gen/@tanstack/react-query.gen';
 import type { ListJobsData } from '../api/gen/types.gen';
 import { About } from '../features/jobs/About';
-import { useSubjects } from '../features/jobs/useSubjects';
+import { jobName, KINDS, kindsIn, kindsTold } from '../features/jobs/kinds';
 import { paths } from '../paths';
 import { Select } from '../ui/Field';
 import { Page, Panel } from '../ui/Page';
@@ -12,72 +12,55 @@ import { Status, words } from '../ui/Status';
 import { Empty, Loaded } from '../ui/states';
 import { Pager, Table } from '../ui/Table';
 import { Time } from '../ui/Time';
+import { Toggles } from '../ui/Toggles';
 import { live } from '../util/act';
 import { useFilters, useIdOf } from '../util/where';
 
-const TYPES = [
-  'msuite_submit',
-  'revalidate_queued_changeset',
-  'release_assemble',
-  'release_publish',
-  'deploy_release',
-  'send_notification',
-];
 const STATES = ['queued', 'running', 'succeeded', 'failed', 'canceled'];
-const NAMES: Record<string, string> = { msuite_submit: 'Submit validation' };
 type Query = NonNullable<ListJobsData['query']>;
-
-/** The id of what a job is about. */
-const idIn = (subject: unknown) => {
-  const { changeset_id, release_id, deployment_id } = subject as Record<string, string | undefined>;
-  return changeset_id ?? release_id ?? deployment_id;
-};
-
-/** What a kind of job is called. */
-export const jobName = (type: string) => NAMES[type] ?? words(type);
 
 export function Jobs() {
   const appId = useIdOf('appId');
   const [search, change] = useFilters();
+  const kinds = kindsIn(search.type);
   const query = {
     page: search.page ?? 1,
     limit: 50,
-    ...(search.type ? { type: search.type } : {}),
+    type: kinds.join(','),
     ...(search.state ? { state: search.state } : {}),
   } as Query;
-  const jobs = useQuery({ ...listJobsOptions({ path: { appId }, query }), ...live });
-  const subjectOf = useSubjects(appId);
-  const choices = (any: string, list: string[], name: (one: string) => string) => [
-    { value: '', label: any },
-    ...list.map((one) => ({ value: one, label: name(one) })),
-  ];
+  const jobs = useQuery({ ...listJobsOptions({ path: { appId }, query }), ...live, placeholderData: keepPreviousData });
   return (
     <Page title="Jobs" note="Long work that the server does by itself, each with its log.">
       <Panel
         title="Newest first"
         aside={
-          <span className="flex flex-wrap gap-2">
-            <Select
-              label="Kind"
-              hideLabel
-              value={search.type ?? ''}
-              onChange={(event) => change({ type: event.target.value, page: undefined })}
-              choices={choices('Any kind', TYPES, jobName)}
-            />
-            <Select
-              label="State"
-              hideLabel
-              value={search.state ?? ''}
-              onChange={(event) => change({ state: event.target.value, page: undefined })}
-              choices={choices('Any state', STATES, words)}
-            />
-          </span>
+          <Select
+            label="State"
+            hideLabel
+            value={search.state ?? ''}
+            onChange={(event) => change({ state: event.target.value, page: undefined })}
+            choices={[
+              { value: '', label: 'Any state' },
+              ...STATES.map((state) => ({ value: state, label: words(state) })),
+            ]}
+          />
         }
       >
+        <div className="border-b border-line px-4 py-2">
+          <Toggles
+            label="Kinds"
+            choices={KINDS.map((kind) => ({ value: kind, label: jobName(kind) }))}
+            picked={kinds}
+            onPick={(picked) => change({ type: kindsTold(picked), page: undefined })}
+          />
+        </div>
         <Loaded query={jobs} rows={8}>
           {({ data, page, limit, total }) =>
             data.length === 0 ? (
-              <Empty icon={Wrench} title="No such jobs" />
+              <Empty icon={Wrench} title="No such jobs">
+                Pick other kinds, or another state.
+              </Empty>
             ) : (
               <>
                 <Table label="Jobs" head={['Kind', 'About', 'State', 'Attempt', 'Asked for', 'Ended']}>
@@ -90,7 +73,7 @@ export function Jobs() {
                         {job.failure && <span className="block max-w-md text-sm text-bad">{job.failure.reason}</span>}
                       </td>
                       <td>
-                        <About subject={subjectOf(idIn(job.subject))} />
+                        <About app={appId} thing={job.about} />
                       </td>
                       <td>
                         <Status state={job.state} />
@@ -98,6 +81,7 @@ export function Jobs() {
                       <td>{job.attempt}</td>
                       <td className="text-soft">
                         <Time at={job.created_at} />
+                        {job.asked_by && <span className="block">{job.asked_by.name}</span>}
                       </td>
                       <td className="text-soft">{job.finished_at && <Time at={job.finished_at} />}</td>
                     </tr>

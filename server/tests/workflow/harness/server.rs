@@ -15,7 +15,7 @@ use conman_server::{AppState, Config, run};
 use conman_store::collections::{self, JOB_BY_STATE, JOB_DUE, JOB_LEASED};
 use conman_store::{Batch, Query, Store, StoreUrl};
 use conman_testkit::{MongoDatabase, PostgresDatabase};
-use conman_workflow::{Settings, Workflow, fresh_id, random_token};
+use conman_workflow::{MasterKey, Settings, Workflow, fresh_id, random_token};
 use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -449,7 +449,11 @@ impl Harness {
 }
 
 fn settings() -> Settings {
-    Settings { public_url: "https://conman.example".to_owned(), local_imports: false }
+    Settings {
+        public_url: "https://conman.example".to_owned(),
+        local_imports: false,
+        master_key: Some(MasterKey::new([7; 32])),
+    }
 }
 
 fn client() -> reqwest::Client {

@@ -147,6 +147,7 @@ fn text(schema: &Value, name: &str) -> String {
         (_, "path" | "from" | "to") => "pages/none.yml".to_owned(),
         (_, "integration_branch") => "main".to_owned(),
         (_, "base64") => "eA==".to_owned(),
+        (_, "base_url") => "https://lab.example".to_owned(),
         (_, "expires_at") => "2100-01-01T00:00:00Z".to_owned(),
         _ => "sample".to_owned(),
     }

@@ -34,7 +34,7 @@ fn objects(value: &Value, pointer: String, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             // What is keyed by names of people's own choice takes any, and so does a value.
-            if !["/env_vars", "/values", "/value", "/factors", "/results"]
+            if !["/env_vars", "/secrets", "/values", "/value", "/factors", "/results"]
                 .iter()
                 .any(|open| pointer.ends_with(open))
             {

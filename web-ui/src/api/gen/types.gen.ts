@@ -5,6 +5,14 @@ export type ClientOptions = {
 };
 
 /**
+ * What a row is about, as people call it.
+ */
+export type About = {
+    name: string;
+    page?: Place | null;
+};
+
+/**
  * An accepted invite; without an account for who is signed in already.
  */
 export type AcceptInvite = {
@@ -200,6 +208,7 @@ export type Assemble = {
  * An entry of the audit log.
  */
 export type AuditEvent = {
+    about?: About | null;
     /**
      * What was done, e.g. `changeset.submitted`.
      */
@@ -510,6 +519,11 @@ export type CreatedToken = {
     secret: string;
     token: PersonalToken;
 };
+
+/**
+ * What kind of database it is.
+ */
+export type DatabaseEngine = 'mongodb';
 
 /**
  * Where something is declared.
@@ -1187,7 +1201,9 @@ export type InviteState = 'pending' | 'accepted' | 'revoked';
  * A job.
  */
 export type Job = {
+    about?: About | null;
     allowed_actions: Array<string>;
+    asked_by?: Person | null;
     attempt: number;
     created_at: string;
     failure?: JobFailure | null;
@@ -1324,49 +1340,12 @@ export type ListAccount = {
 /**
  * One page of a list.
  */
-export type ListApp = {
-    /**
-     * What stands on the page.
-     */
-    data: Array<{
-        allowed_actions: Array<string>;
-        canonical_environment_id?: string | null;
-        created_at: string;
-        id: string;
-        /**
-         * The commit that the app began with.
-         */
-        initial_commit: string;
-        name: string;
-        /**
-         * Yours.
-         */
-        role: Role;
-        settings: AppSettings;
-        slug: string;
-    }>;
-    /**
-     * How many rows a page has at most.
-     */
-    limit: number;
-    /**
-     * The page's number, from 1.
-     */
-    page: number;
-    /**
-     * How many rows there are on all pages.
-     */
-    total: number;
-};
-
-/**
- * One page of a list.
- */
 export type ListAuditEvent = {
     /**
      * What stands on the page.
      */
     data: Array<{
+        about?: About | null;
         /**
          * What was done, e.g. `changeset.submitted`.
          */
@@ -1563,7 +1542,9 @@ export type ListJob = {
      * What stands on the page.
      */
     data: Array<{
+        about?: About | null;
         allowed_actions: Array<string>;
+        asked_by?: Person | null;
         attempt: number;
         created_at: string;
         failure?: JobFailure | null;
@@ -1582,6 +1563,33 @@ export type ListJob = {
          */
         subject: unknown;
         type: string;
+    }>;
+    /**
+     * How many rows a page has at most.
+     */
+    limit: number;
+    /**
+     * The page's number, from 1.
+     */
+    page: number;
+    /**
+     * How many rows there are on all pages.
+     */
+    total: number;
+};
+
+/**
+ * One page of a list.
+ */
+export type ListListedApp = {
+    /**
+     * An app in the list of all, with what its stages run.
+     */
+    data: Array<App & {
+        /**
+         * In their order.
+         */
+        stages: Array<StageOfApp>;
     }>;
     /**
      * How many rows a page has at most.
@@ -1977,6 +1985,74 @@ export type ListValue = {
      * How many rows there are on all pages.
      */
     total: number;
+};
+
+/**
+ * One page of a list.
+ */
+export type ListWaiting = {
+    /**
+     * What stands on the page.
+     */
+    data: Array<{
+        /**
+         * The allowed action that answers it, as the thing itself lists it.
+         */
+        action: string;
+        app: WaitingApp;
+        approvals?: WaitingApprovals | null;
+        deployment_kind?: WaitingDeployment | null;
+        environment?: WaitingEnvironment | null;
+        /**
+         * What you are waited for.
+         */
+        kind: WaitingKind;
+        /**
+         * The page on which it is done.
+         */
+        page: Place;
+        /**
+         * Why, as they typed it.
+         */
+        reason?: string | null;
+        since: string;
+        /**
+         * The changeset, draft, deployment, release or invite that waits; null for the queue.
+         */
+        subject_id?: string | null;
+        /**
+         * What waits, for a list: a changeset's number and title, a draft's parameters, a deployed
+         * release's tag, the numbers of a release's changesets, …
+         */
+        title: string;
+        /**
+         * Whether an environment waits with it.
+         */
+        urgent: boolean;
+        who?: Editor | null;
+    }>;
+    /**
+     * How many rows a page has at most.
+     */
+    limit: number;
+    /**
+     * The page's number, from 1.
+     */
+    page: number;
+    /**
+     * How many rows there are on all pages.
+     */
+    total: number;
+};
+
+/**
+ * An app in the list of all, with what its stages run.
+ */
+export type ListedApp = App & {
+    /**
+     * In their order.
+     */
+    stages: Array<StageOfApp>;
 };
 
 /**
@@ -2411,6 +2487,63 @@ export type PersonalToken = {
 };
 
 /**
+ * A page of an app, by the ids of what it shows.
+ */
+export type Place = {
+    /**
+     * Which.
+     */
+    changeset_id: string;
+    kind: 'changeset';
+} | {
+    kind: 'workspace';
+    /**
+     * Which.
+     */
+    workspace_id: string;
+} | {
+    /**
+     * Which.
+     */
+    draft_id: string;
+    /**
+     * Of which environment.
+     */
+    environment_id: string;
+    kind: 'draft';
+} | {
+    /**
+     * Which.
+     */
+    environment_id: string;
+    kind: 'environment';
+} | {
+    kind: 'release';
+    /**
+     * Which.
+     */
+    release_id: string;
+} | {
+    kind: 'profile';
+    /**
+     * Which.
+     */
+    profile_id: string;
+} | {
+    /**
+     * Which.
+     */
+    job_id: string;
+    kind: 'job';
+} | {
+    kind: 'queue';
+} | {
+    kind: 'members';
+} | {
+    kind: 'settings';
+};
+
+/**
  * A problem as it is sent (RFC 9457).
  */
 export type Problem = {
@@ -2455,6 +2588,36 @@ export type Problem = {
 };
 
 /**
+ * Where an environment's data lives.
+ */
+export type ProfileDatabase = {
+    /**
+     * The profile whose database is copied; with `clone_from_base` alone.
+     */
+    base_profile_id?: string | null;
+    /**
+     * The name under which the connection is kept, never the connection itself: letters, digits, `_`, `-` and `.`.
+     */
+    connection_ref: string;
+    engine: DatabaseEngine;
+    provisioning_mode: ProvisioningMode;
+};
+
+/**
+ * How data is brought to what a release expects.
+ */
+export type ProfileMigrations = {
+    /**
+     * What runs them, as a command line.
+     */
+    command: string;
+    /**
+     * The folders of the repository that hold them, in order.
+     */
+    repo_paths: Array<string>;
+};
+
+/**
  * One revision of a profile.
  */
 export type ProfileRevision = {
@@ -2465,6 +2628,13 @@ export type ProfileRevision = {
     };
     reason: string;
     revision: number;
+    /**
+     * What everybody may know of its secrets then.
+     */
+    secrets: {
+        [key: string]: ProfileSecret;
+    };
+    settings: ProfileSettings;
 };
 
 /**
@@ -2475,6 +2645,34 @@ export type ProfileRevisions = {
      * Newest first.
      */
     data: Array<ProfileRevision>;
+};
+
+/**
+ * What everybody may know of a secret.
+ */
+export type ProfileSecret = {
+    /**
+     * Its first and last letters, where it is long enough.
+     */
+    masked: string;
+    set_at: string;
+    set_by: Editor;
+    /**
+     * The profile's revision in which it got this value.
+     */
+    version: number;
+};
+
+/**
+ * What a profile holds beside variables.
+ */
+export type ProfileSettings = {
+    /**
+     * Where the environment is reached, e.g. `https://lab.example`.
+     */
+    base_url?: string | null;
+    database?: ProfileDatabase | null;
+    migrations?: ProfileMigrations | null;
 };
 
 /**
@@ -2496,6 +2694,11 @@ export type Promote = {
      */
     override_freeze?: string | null;
 };
+
+/**
+ * Where a database's content comes from.
+ */
+export type ProvisioningMode = 'existing' | 'clone_from_base' | 'snapshot_restore' | 'empty';
 
 /**
  * The queue.
@@ -2716,6 +2919,17 @@ export type RestoreProblem = {
 };
 
 /**
+ * A secret as it is.
+ */
+export type RevealedSecret = {
+    value: string;
+    /**
+     * The profile's revision in which it got this value.
+     */
+    version: number;
+};
+
+/**
  * A review decision.
  */
 export type Review = {
@@ -2870,6 +3084,13 @@ export type RuntimeProfile = {
     id: string;
     name: string;
     revision: number;
+    /**
+     * What everybody may know of its secrets, by name.
+     */
+    secrets: {
+        [key: string]: ProfileSecret;
+    };
+    settings: ProfileSettings;
     updated_at: string;
 };
 
@@ -3079,6 +3300,18 @@ export type Stage = {
      * as it is.
      */
     rollback_when_refused_by?: number | null;
+};
+
+/**
+ * What a stage of a listed app runs.
+ */
+export type StageOfApp = {
+    id: string;
+    name: string;
+    /**
+     * The release; null before the first.
+     */
+    release_tag?: string | null;
 };
 
 /**
@@ -3307,13 +3540,23 @@ export type UpdateMeBody = {
 };
 
 /**
- * A profile's variables, whole, and why they are edited directly.
+ * What a profile is to hold, and why it is edited directly.
  */
 export type UpdateProfile = {
+    /**
+     * All of them: what is not here is removed.
+     */
     env_vars: {
         [key: string]: unknown;
     };
     reason: string;
+    /**
+     * Secrets that get a new value, or are removed by null; the others stay as they are.
+     */
+    secrets?: {
+        [key: string]: string | null;
+    };
+    settings?: ProfileSettings | null;
 };
 
 /**
@@ -3352,6 +3595,82 @@ export type ValidatedRevision = Revision & {
  * What a reviewer decides.
  */
 export type Verdict = 'approve' | 'request_changes' | 'reject';
+
+/**
+ * Something that goes on only after you have done something.
+ */
+export type Waiting = {
+    /**
+     * The allowed action that answers it, as the thing itself lists it.
+     */
+    action: string;
+    app: WaitingApp;
+    approvals?: WaitingApprovals | null;
+    deployment_kind?: WaitingDeployment | null;
+    environment?: WaitingEnvironment | null;
+    /**
+     * What you are waited for.
+     */
+    kind: WaitingKind;
+    /**
+     * The page on which it is done.
+     */
+    page: Place;
+    /**
+     * Why, as they typed it.
+     */
+    reason?: string | null;
+    since: string;
+    /**
+     * The changeset, draft, deployment, release or invite that waits; null for the queue.
+     */
+    subject_id?: string | null;
+    /**
+     * What waits, for a list: a changeset's number and title, a draft's parameters, a deployed
+     * release's tag, the numbers of a release's changesets, …
+     */
+    title: string;
+    /**
+     * Whether an environment waits with it.
+     */
+    urgent: boolean;
+    who?: Editor | null;
+};
+
+/**
+ * The app that something is in.
+ */
+export type WaitingApp = {
+    id: string;
+    name: string;
+    slug: string;
+};
+
+/**
+ * How many approvals there are.
+ */
+export type WaitingApprovals = {
+    given: number;
+    required: number;
+};
+
+/**
+ * How a deployment that waits came about.
+ */
+export type WaitingDeployment = 'deploy' | 'promote' | 'skip_stage' | 'redeploy';
+
+/**
+ * The environment that waits.
+ */
+export type WaitingEnvironment = {
+    id: string;
+    name: string;
+};
+
+/**
+ * What somebody is waited for.
+ */
+export type WaitingKind = 'approve_values' | 'approve_deployment' | 'review' | 'solve_conflict' | 'mend_findings' | 'answer_review' | 'sync' | 'queue' | 'submit' | 'draft_release' | 'assemble' | 'publish' | 'resend_invite';
 
 /**
  * More values for a parameter; at least one of `allow`, `min` and `max`.
@@ -3774,7 +4093,7 @@ export type ListAppsResponses = {
     /**
      * The apps
      */
-    200: ListApp;
+    200: ListListedApp;
 };
 
 export type ListAppsResponse = ListAppsResponses[keyof ListAppsResponses];
@@ -8453,9 +8772,13 @@ export type ListJobsData = {
     };
     query?: {
         /**
-         * Only of this type.
+         * Only of these types, separated by commas; of all, if left out.
          */
         type?: string;
+        /**
+         * None of these types, separated by commas.
+         */
+        without?: string;
         /**
          * Only in this state.
          */
@@ -10746,6 +11069,92 @@ export type ListProfileRevisionsResponses = {
 };
 
 export type ListProfileRevisionsResponse = ListProfileRevisionsResponses[keyof ListProfileRevisionsResponses];
+
+export type RevealSecretData = {
+    body: Nothing;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The profile
+         */
+        profileId: string;
+        /**
+         * The secret's name
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/runtime-profiles/{profileId}/secrets/{name}/reveal';
+};
+
+export type RevealSecretErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * The body did not arrive in time
+     */
+    408: Problem;
+    /**
+     * It does not fit the present state
+     */
+    409: Problem;
+    /**
+     * Based on another version than the present one
+     */
+    412: Problem;
+    /**
+     * Too large
+     */
+    413: Problem;
+    /**
+     * Not application/json
+     */
+    415: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type RevealSecretError = RevealSecretErrors[keyof RevealSecretErrors];
+
+export type RevealSecretResponses = {
+    /**
+     * The secret
+     */
+    200: RevealedSecret;
+};
+
+export type RevealSecretResponse = RevealSecretResponses[keyof RevealSecretResponses];
 
 export type ListServiceTokensData = {
     body?: never;
@@ -13777,6 +14186,68 @@ export type RevokeTokenResponses = {
 };
 
 export type RevokeTokenResponse = RevokeTokenResponses[keyof RevokeTokenResponses];
+
+export type ListWaitingData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/me/waiting';
+};
+
+export type ListWaitingErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ListWaitingError = ListWaitingErrors[keyof ListWaitingErrors];
+
+export type ListWaitingResponses = {
+    /**
+     * What waits
+     */
+    200: ListWaiting;
+};
+
+export type ListWaitingResponse = ListWaitingResponses[keyof ListWaitingResponses];
 
 export type ListOutboxData = {
     body?: never;

@@ -69,26 +69,6 @@ export const zApproveDraft = z.object({
 });
 
 /**
- * An entry of the audit log.
- */
-export const zAuditEvent = z.object({
-    action: z.string(),
-    actor: z.string(),
-    actor_id: z.uuid().nullish(),
-    address: z.string().nullish(),
-    after: z.unknown().optional(),
-    app_id: z.uuid().nullish(),
-    before: z.unknown().optional(),
-    commit: z.string().nullish(),
-    entity: z.string(),
-    entity_id: z.string(),
-    happened_at: z.iso.datetime(),
-    id: z.uuid(),
-    request_id: z.uuid().nullish(),
-    user_agent: z.string().nullish()
-});
-
-/**
  * What new workspaces start from.
  */
 export const zBaselineMode = z.enum(['integration_head', 'canonical_env_release']);
@@ -207,6 +187,11 @@ export const zCreateServiceToken = z.object({
 export const zCreateWorkspace = z.object({
     name: z.string()
 });
+
+/**
+ * What kind of database it is.
+ */
+export const zDatabaseEngine = z.enum(['mongodb']);
 
 /**
  * Where something is declared.
@@ -500,22 +485,6 @@ export const zJobFailure = z.object({
 });
 
 /**
- * A job.
- */
-export const zJob = z.object({
-    allowed_actions: z.array(z.string()),
-    attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    created_at: z.iso.datetime(),
-    failure: zJobFailure.nullish(),
-    finished_at: z.iso.datetime().nullish(),
-    id: z.uuid(),
-    result: z.unknown().optional(),
-    state: z.string(),
-    subject: z.unknown(),
-    type: z.string()
-});
-
-/**
  * One line of a job's log.
  */
 export const zJobLogLine = z.object({
@@ -580,52 +549,6 @@ export const zListAccount = z.object({
         id: z.uuid(),
         instance_admin: z.boolean(),
         name: z.string()
-    })),
-    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
-});
-
-/**
- * One page of a list.
- */
-export const zListAuditEvent = z.object({
-    data: z.array(z.object({
-        action: z.string(),
-        actor: z.string(),
-        actor_id: z.uuid().nullish(),
-        address: z.string().nullish(),
-        after: z.unknown().optional(),
-        app_id: z.uuid().nullish(),
-        before: z.unknown().optional(),
-        commit: z.string().nullish(),
-        entity: z.string(),
-        entity_id: z.string(),
-        happened_at: z.iso.datetime(),
-        id: z.uuid(),
-        request_id: z.uuid().nullish(),
-        user_agent: z.string().nullish()
-    })),
-    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
-});
-
-/**
- * One page of a list.
- */
-export const zListJob = z.object({
-    data: z.array(z.object({
-        allowed_actions: z.array(z.string()),
-        attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-        created_at: z.iso.datetime(),
-        failure: zJobFailure.nullish(),
-        finished_at: z.iso.datetime().nullish(),
-        id: z.uuid(),
-        result: z.unknown().optional(),
-        state: z.string(),
-        subject: z.unknown(),
-        type: z.string()
     })),
     limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
     page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
@@ -1104,6 +1027,146 @@ export const zParameterDraft = z.object({
 });
 
 /**
+ * A page of an app, by the ids of what it shows.
+ */
+export const zPlace = z.union([
+    z.object({
+        changeset_id: z.uuid(),
+        kind: z.enum(['changeset'])
+    }),
+    z.object({
+        kind: z.enum(['workspace']),
+        workspace_id: z.uuid()
+    }),
+    z.object({
+        draft_id: z.uuid(),
+        environment_id: z.uuid(),
+        kind: z.enum(['draft'])
+    }),
+    z.object({
+        environment_id: z.uuid(),
+        kind: z.enum(['environment'])
+    }),
+    z.object({
+        kind: z.enum(['release']),
+        release_id: z.uuid()
+    }),
+    z.object({
+        kind: z.enum(['profile']),
+        profile_id: z.uuid()
+    }),
+    z.object({
+        job_id: z.uuid(),
+        kind: z.enum(['job'])
+    }),
+    z.object({
+        kind: z.enum(['queue'])
+    }),
+    z.object({
+        kind: z.enum(['members'])
+    }),
+    z.object({
+        kind: z.enum(['settings'])
+    })
+]);
+
+/**
+ * What a row is about, as people call it.
+ */
+export const zAbout = z.object({
+    name: z.string(),
+    page: zPlace.nullish()
+});
+
+/**
+ * An entry of the audit log.
+ */
+export const zAuditEvent = z.object({
+    about: zAbout.nullish(),
+    action: z.string(),
+    actor: z.string(),
+    actor_id: z.uuid().nullish(),
+    address: z.string().nullish(),
+    after: z.unknown().optional(),
+    app_id: z.uuid().nullish(),
+    before: z.unknown().optional(),
+    commit: z.string().nullish(),
+    entity: z.string(),
+    entity_id: z.string(),
+    happened_at: z.iso.datetime(),
+    id: z.uuid(),
+    request_id: z.uuid().nullish(),
+    user_agent: z.string().nullish()
+});
+
+/**
+ * A job.
+ */
+export const zJob = z.object({
+    about: zAbout.nullish(),
+    allowed_actions: z.array(z.string()),
+    asked_by: zPerson.nullish(),
+    attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    created_at: z.iso.datetime(),
+    failure: zJobFailure.nullish(),
+    finished_at: z.iso.datetime().nullish(),
+    id: z.uuid(),
+    result: z.unknown().optional(),
+    state: z.string(),
+    subject: z.unknown(),
+    type: z.string()
+});
+
+/**
+ * One page of a list.
+ */
+export const zListAuditEvent = z.object({
+    data: z.array(z.object({
+        about: zAbout.nullish(),
+        action: z.string(),
+        actor: z.string(),
+        actor_id: z.uuid().nullish(),
+        address: z.string().nullish(),
+        after: z.unknown().optional(),
+        app_id: z.uuid().nullish(),
+        before: z.unknown().optional(),
+        commit: z.string().nullish(),
+        entity: z.string(),
+        entity_id: z.string(),
+        happened_at: z.iso.datetime(),
+        id: z.uuid(),
+        request_id: z.uuid().nullish(),
+        user_agent: z.string().nullish()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * One page of a list.
+ */
+export const zListJob = z.object({
+    data: z.array(z.object({
+        about: zAbout.nullish(),
+        allowed_actions: z.array(z.string()),
+        asked_by: zPerson.nullish(),
+        attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+        created_at: z.iso.datetime(),
+        failure: zJobFailure.nullish(),
+        finished_at: z.iso.datetime().nullish(),
+        id: z.uuid(),
+        result: z.unknown().optional(),
+        state: z.string(),
+        subject: z.unknown(),
+        type: z.string()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
  * A problem as it is sent (RFC 9457).
  */
 export const zProblem = z.object({
@@ -1119,21 +1182,21 @@ export const zProblem = z.object({
 });
 
 /**
- * One revision of a profile.
+ * How data is brought to what a release expects.
  */
-export const zProfileRevision = z.object({
-    changed_at: z.iso.datetime(),
-    changed_by: zEditor,
-    env_vars: z.record(z.string(), z.unknown()),
-    reason: z.string(),
-    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+export const zProfileMigrations = z.object({
+    command: z.string(),
+    repo_paths: z.array(z.string())
 });
 
 /**
- * A profile's revisions.
+ * What everybody may know of a secret.
  */
-export const zProfileRevisions = z.object({
-    data: z.array(zProfileRevision)
+export const zProfileSecret = z.object({
+    masked: z.string(),
+    set_at: z.iso.datetime(),
+    set_by: zEditor,
+    version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });
 
 /**
@@ -1141,6 +1204,55 @@ export const zProfileRevisions = z.object({
  */
 export const zPromote = z.object({
     override_freeze: z.string().nullish()
+});
+
+/**
+ * Where a database's content comes from.
+ */
+export const zProvisioningMode = z.enum([
+    'existing',
+    'clone_from_base',
+    'snapshot_restore',
+    'empty'
+]);
+
+/**
+ * Where an environment's data lives.
+ */
+export const zProfileDatabase = z.object({
+    base_profile_id: z.uuid().nullish(),
+    connection_ref: z.string(),
+    engine: zDatabaseEngine,
+    provisioning_mode: zProvisioningMode
+});
+
+/**
+ * What a profile holds beside variables.
+ */
+export const zProfileSettings = z.object({
+    base_url: z.string().nullish(),
+    database: zProfileDatabase.nullish(),
+    migrations: zProfileMigrations.nullish()
+});
+
+/**
+ * One revision of a profile.
+ */
+export const zProfileRevision = z.object({
+    changed_at: z.iso.datetime(),
+    changed_by: zEditor,
+    env_vars: z.record(z.string(), z.unknown()),
+    reason: z.string(),
+    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    secrets: z.record(z.string(), zProfileSecret),
+    settings: zProfileSettings
+});
+
+/**
+ * A profile's revisions.
+ */
+export const zProfileRevisions = z.object({
+    data: z.array(zProfileRevision)
 });
 
 /**
@@ -1309,6 +1421,14 @@ export const zRestorePlan = z.object({
 });
 
 /**
+ * A secret as it is.
+ */
+export const zRevealedSecret = z.object({
+    value: z.string(),
+    version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
  * What a submit froze.
  */
 export const zRevision = z.object({
@@ -1447,26 +1567,6 @@ export const zInviteLook = z.object({
 export const zInviteRequest = z.object({
     email: z.email(),
     role: zRole
-});
-
-/**
- * One page of a list.
- */
-export const zListApp = z.object({
-    data: z.array(z.object({
-        allowed_actions: z.array(z.string()),
-        canonical_environment_id: z.uuid().nullish(),
-        created_at: z.iso.datetime(),
-        id: z.uuid(),
-        initial_commit: z.string(),
-        name: z.string(),
-        role: zRole,
-        settings: zAppSettings,
-        slug: z.string()
-    })),
-    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });
 
 /**
@@ -1615,6 +1715,8 @@ export const zRuntimeProfile = z.object({
     id: z.uuid(),
     name: z.string(),
     revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    secrets: z.record(z.string(), zProfileSecret),
+    settings: zProfileSettings,
     updated_at: z.iso.datetime()
 });
 
@@ -1804,6 +1906,34 @@ export const zSetEnvironments = z.object({
 });
 
 /**
+ * What a stage of a listed app runs.
+ */
+export const zStageOfApp = z.object({
+    id: z.uuid(),
+    name: z.string(),
+    release_tag: z.string().nullish()
+});
+
+/**
+ * One page of a list.
+ */
+export const zListListedApp = z.object({
+    data: z.array(zApp.and(z.object({
+        stages: z.array(zStageOfApp)
+    }))),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * An app in the list of all, with what its stages run.
+ */
+export const zListedApp = zApp.and(z.object({
+    stages: z.array(zStageOfApp)
+}));
+
+/**
  * A job that was started.
  */
 export const zStartedJob = z.object({
@@ -1966,11 +2096,13 @@ export const zUpdateMeBody = z.object({
 });
 
 /**
- * A profile's variables, whole, and why they are edited directly.
+ * What a profile is to hold, and why it is edited directly.
  */
 export const zUpdateProfile = z.object({
     env_vars: z.record(z.string(), z.unknown()),
-    reason: z.string()
+    reason: z.string(),
+    secrets: z.record(z.string(), z.string().nullable()).optional(),
+    settings: zProfileSettings.nullish()
 });
 
 /**
@@ -2045,6 +2177,103 @@ export const zReviewChangeset = z.object({
  */
 export const zReviews = z.object({
     data: z.array(zReview)
+});
+
+/**
+ * The app that something is in.
+ */
+export const zWaitingApp = z.object({
+    id: z.uuid(),
+    name: z.string(),
+    slug: z.string()
+});
+
+/**
+ * How many approvals there are.
+ */
+export const zWaitingApprovals = z.object({
+    given: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    required: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * How a deployment that waits came about.
+ */
+export const zWaitingDeployment = z.enum([
+    'deploy',
+    'promote',
+    'skip_stage',
+    'redeploy'
+]);
+
+/**
+ * The environment that waits.
+ */
+export const zWaitingEnvironment = z.object({
+    id: z.uuid(),
+    name: z.string()
+});
+
+/**
+ * What somebody is waited for.
+ */
+export const zWaitingKind = z.enum([
+    'approve_values',
+    'approve_deployment',
+    'review',
+    'solve_conflict',
+    'mend_findings',
+    'answer_review',
+    'sync',
+    'queue',
+    'submit',
+    'draft_release',
+    'assemble',
+    'publish',
+    'resend_invite'
+]);
+
+/**
+ * One page of a list.
+ */
+export const zListWaiting = z.object({
+    data: z.array(z.object({
+        action: z.string(),
+        app: zWaitingApp,
+        approvals: zWaitingApprovals.nullish(),
+        deployment_kind: zWaitingDeployment.nullish(),
+        environment: zWaitingEnvironment.nullish(),
+        kind: zWaitingKind,
+        page: zPlace,
+        reason: z.string().nullish(),
+        since: z.iso.datetime(),
+        subject_id: z.uuid().nullish(),
+        title: z.string(),
+        urgent: z.boolean(),
+        who: zEditor.nullish()
+    })),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * Something that goes on only after you have done something.
+ */
+export const zWaiting = z.object({
+    action: z.string(),
+    app: zWaitingApp,
+    approvals: zWaitingApprovals.nullish(),
+    deployment_kind: zWaitingDeployment.nullish(),
+    environment: zWaitingEnvironment.nullish(),
+    kind: zWaitingKind,
+    page: zPlace,
+    reason: z.string().nullish(),
+    since: z.iso.datetime(),
+    subject_id: z.uuid().nullish(),
+    title: z.string(),
+    urgent: z.boolean(),
+    who: zEditor.nullish()
 });
 
 /**
@@ -2304,7 +2533,7 @@ export const zListAppsQuery = z.object({
 /**
  * The apps
  */
-export const zListAppsResponse = zListApp;
+export const zListAppsResponse = zListListedApp;
 
 export const zCreateAppBody = zCreateApp;
 
@@ -3081,6 +3310,7 @@ export const zListJobsPath = z.object({
 
 export const zListJobsQuery = z.object({
     type: z.string().optional(),
+    without: z.string().optional(),
     state: z.string().optional(),
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
     limit: z.int().gte(1).lte(200).optional().default(50)
@@ -3469,6 +3699,19 @@ export const zListProfileRevisionsPath = z.object({
  * The revisions
  */
 export const zListProfileRevisionsResponse = zProfileRevisions;
+
+export const zRevealSecretBody = zNothing;
+
+export const zRevealSecretPath = z.object({
+    appId: z.uuid(),
+    profileId: z.uuid(),
+    name: z.string()
+});
+
+/**
+ * The secret
+ */
+export const zRevealSecretResponse = zRevealedSecret;
 
 export const zListServiceTokensPath = z.object({
     appId: z.uuid()
@@ -3897,6 +4140,16 @@ export const zRevokeTokenPath = z.object({
  * Revoked
  */
 export const zRevokeTokenResponse = z.void();
+
+export const zListWaitingQuery = z.object({
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * What waits
+ */
+export const zListWaitingResponse = zListWaiting;
 
 export const zListOutboxQuery = z.object({
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),

@@ -3,14 +3,15 @@ import type { Changeset } from '../../api/gen/types.gen';
 import { paths } from '../../paths';
 import { Badge, Status } from '../../ui/Status';
 import { Time } from '../../ui/Time';
-import { waitsFor } from './waiting';
+import { useAsk } from '../home/useAsk';
 
 /** Changesets below one another, each a link as wide as the list. */
 export function ChangesetRows({ app, list }: { app: string; list: Changeset[] }) {
+  const askOf = useAsk();
   return (
     <ul>
       {list.map((changeset) => {
-        const asks = waitsFor(changeset);
+        const asks = askOf(changeset.id);
         return (
           <li key={changeset.id} className="border-t border-line first:border-t-0">
             <Link

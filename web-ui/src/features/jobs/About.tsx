@@ -1,12 +1,16 @@
 import { Link } from '@tanstack/react-router';
-import type { Subject } from './useSubjects';
+import type { About as Thing } from '../../api/gen/types.gen';
+import { addressOf } from '../../util/place';
+
+type AboutProps = { app: string; thing: Thing | null | undefined };
 
 /** What something is about, with the way there. */
-export function About({ subject }: { subject: Subject | undefined }) {
-  if (subject === undefined) return null;
+export function About({ app, thing }: AboutProps) {
+  if (!thing) return null;
+  if (!thing.page) return <span className="break-words">{thing.name}</span>;
   return (
-    <Link to={subject.to} className="rounded break-words hover:underline">
-      {subject.name}
+    <Link to={addressOf(app, thing.page)} className="rounded break-words hover:underline">
+      {thing.name}
     </Link>
   );
 }

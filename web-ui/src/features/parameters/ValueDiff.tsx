@@ -4,7 +4,7 @@ import { textOf, type Value } from './edits';
 
 const Shown = ({ value, look }: { value: Value | undefined; look: string }) => (
   <code className={`rounded px-1 font-mono text-sm break-all whitespace-pre-wrap ${look}`}>
-    {value === undefined || value === null ? 'none' : textOf(value)}
+    {value === undefined || value === null ? 'none' : value === '' ? '""' : textOf(value)}
   </code>
 );
 

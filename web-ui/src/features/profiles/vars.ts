@@ -3,8 +3,11 @@ import { same, type Value } from '../parameters/edits';
 /** The variables of a runtime profile by name. */
 export type Vars = Record<string, Value>;
 
+/** What a text says of variables, or why it cannot be read. */
+export type ReadVars = { vars: Vars } | { problem: string };
+
 /** Reads variables that are written as one JSON object. */
-export function varsOf(text: string): { vars: Vars } | { problem: string } {
+export function varsOf(text: string): ReadVars {
   try {
     const read: unknown = JSON.parse(text);
     if (typeof read === 'object' && read !== null && !Array.isArray(read)) return { vars: read as Vars };
