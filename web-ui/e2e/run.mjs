@@ -15,6 +15,7 @@ import './settings.mjs';
 import './editor.mjs';
 import './workspace.mjs';
 import './review.mjs';
+import './pipeline.mjs';
 import './doors.mjs';
 import './follow.mjs';
 import './guide.mjs';

@@ -3,7 +3,7 @@
 use super::{
     accounts, analysis, apps, assist, audit, auth, catalog, changesets, comments, deployments, drafts,
     environments, freezes, history, invites, jobs, me, members, parameter_sets, parameters, password,
-    releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, worker, workers,
+    pipeline, releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, worker, workers,
     workspaces,
 };
 use crate::state::AppState;
@@ -44,6 +44,7 @@ pub(crate) fn for_people() -> OpenApiRouter<AppState> {
         .merge(comments::routes())
         .merge(releases::routes())
         .merge(deployments::routes())
+        .merge(pipeline::routes())
         .merge(jobs::routes())
         .merge(stream::routes())
         .merge(audit::routes())

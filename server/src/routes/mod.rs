@@ -25,6 +25,7 @@ mod members;
 mod parameter_sets;
 mod parameters;
 mod password;
+mod pipeline;
 mod releases;
 mod restores;
 mod revisions;

@@ -22,6 +22,7 @@ mod hostile;
 mod jobs;
 mod main_job;
 mod observing;
+mod pipeline;
 mod publishing;
 mod queueing;
 mod races;

@@ -1042,6 +1042,22 @@ export type Health = {
 };
 
 /**
+ * Why a release cannot be put on a stage now.
+ */
+export type Held = {
+    by: HeldBy;
+    /**
+     * In a sentence.
+     */
+    reason: string;
+};
+
+/**
+ * What holds a release.
+ */
+export type HeldBy = 'role' | 'deployment' | 'freeze';
+
+/**
  * What a side holds at a key.
  */
 export type HeldValue = {
@@ -2148,6 +2164,15 @@ export type NewValue = {
 };
 
 /**
+ * A release that a stage could take next.
+ */
+export type NextRelease = {
+    held?: Held | null;
+    release_id: string;
+    tag: string;
+};
+
+/**
  * An empty object: what is posted where there is nothing to say.
  */
 export type Nothing = {
@@ -2400,6 +2425,61 @@ export type PersonalToken = {
     last_used_at?: string | null;
     name: string;
     scope: Scope;
+};
+
+/**
+ * The stages of an app, and a page of its published releases with where each was deployed.
+ */
+export type Pipeline = {
+    limit: number;
+    page: number;
+    /**
+     * Newest release first.
+     */
+    releases: Array<PipelineRelease>;
+    /**
+     * First stage first.
+     */
+    stages: Array<PipelineStage>;
+    /**
+     * How many releases are published in all.
+     */
+    total: number;
+};
+
+/**
+ * A published release and where it was deployed.
+ */
+export type PipelineRelease = {
+    /**
+     * Its newest deployment on each stage that has one, first stage first.
+     */
+    deployments: Array<Deployment>;
+    published_at: string;
+    published_by: Person;
+    release_id: string;
+    state: string;
+    tag: string;
+};
+
+/**
+ * A stage of the pipeline beside what surrounds it.
+ */
+export type PipelineStage = {
+    deployment?: Deployment | null;
+    environment_id: string;
+    next?: NextRelease | null;
+    /**
+     * The newest revision of its profile: where it runs another one, that is drift.
+     */
+    profile_revision: number;
+    /**
+     * How many workers there are by their state: `current`, `waiting`, `restart_required`, `refused`, `lagging` or
+     * `lost`.
+     */
+    workers: {
+        [key: string]: number;
+    };
 };
 
 /**
@@ -9227,6 +9307,73 @@ export type GetParameterSetResponses = {
 };
 
 export type GetParameterSetResponse = GetParameterSetResponses[keyof GetParameterSetResponses];
+
+export type GetPipelineData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: {
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/pipeline';
+};
+
+export type GetPipelineErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetPipelineError = GetPipelineErrors[keyof GetPipelineErrors];
+
+export type GetPipelineResponses = {
+    /**
+     * The pipeline
+     */
+    200: Pipeline;
+};
+
+export type GetPipelineResponse = GetPipelineResponses[keyof GetPipelineResponses];
 
 export type GetQueueData = {
     body?: never;

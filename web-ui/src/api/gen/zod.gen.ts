@@ -410,6 +410,23 @@ export const zHealth = z.object({
 });
 
 /**
+ * What holds a release.
+ */
+export const zHeldBy = z.enum([
+    'role',
+    'deployment',
+    'freeze'
+]);
+
+/**
+ * Why a release cannot be put on a stage now.
+ */
+export const zHeld = z.object({
+    by: zHeldBy,
+    reason: z.string()
+});
+
+/**
  * What a side holds at a key.
  */
 export const zHeldValue = z.object({
@@ -807,6 +824,15 @@ export const zNewRunBody = z.object({
  */
 export const zNewValue = z.object({
     value: z.unknown()
+});
+
+/**
+ * A release that a stage could take next.
+ */
+export const zNextRelease = z.object({
+    held: zHeld.nullish(),
+    release_id: z.uuid(),
+    tag: z.string()
 });
 
 /**
@@ -2177,6 +2203,40 @@ export const zListDeployment = z.object({
 });
 
 /**
+ * A published release and where it was deployed.
+ */
+export const zPipelineRelease = z.object({
+    deployments: z.array(zDeployment),
+    published_at: z.iso.datetime(),
+    published_by: zPerson,
+    release_id: z.uuid(),
+    state: z.string(),
+    tag: z.string()
+});
+
+/**
+ * A stage of the pipeline beside what surrounds it.
+ */
+export const zPipelineStage = z.object({
+    deployment: zDeployment.nullish(),
+    environment_id: z.uuid(),
+    next: zNextRelease.nullish(),
+    profile_revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    workers: z.record(z.string(), z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }))
+});
+
+/**
+ * The stages of an app, and a page of its published releases with where each was deployed.
+ */
+export const zPipeline = z.object({
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    releases: z.array(zPipelineRelease),
+    stages: z.array(zPipelineStage),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
  * A version that a worker's program does not take.
  */
 export const zWorkerRefusal = z.object({
@@ -3214,6 +3274,20 @@ export const zGetParameterSetPath = z.object({
  * The set
  */
 export const zGetParameterSetResponse = zParameterSet;
+
+export const zGetPipelinePath = z.object({
+    appId: z.uuid()
+});
+
+export const zGetPipelineQuery = z.object({
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * The pipeline
+ */
+export const zGetPipelineResponse = zPipeline;
 
 export const zGetQueuePath = z.object({
     appId: z.uuid()

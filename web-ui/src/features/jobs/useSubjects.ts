@@ -30,7 +30,7 @@ export function useSubjects(app: string): (id: string | undefined) => Subject | 
   for (const { id, name } of stages.data?.data ?? []) subjects.set(id, { name, to: paths.environment(app, id) });
   for (const { id, tag, environment_id } of deployments.data?.data ?? []) {
     const stage = subjects.get(environment_id)?.name ?? 'an environment';
-    subjects.set(id, { name: `${tag} on ${stage}`, to: paths.environment(app, environment_id) });
+    subjects.set(id, { name: `${tag} on ${stage}`, to: paths.deployment(app, id) });
   }
   return (id) => (id === undefined ? undefined : subjects.get(id));
 }
