@@ -82,8 +82,12 @@ pub struct PipelineRelease {
 impl Workflow {
     /// The app's stages, and a page of its published releases with where each was deployed.
     pub async fn pipeline(&self, member: &Member, page: Page) -> Result<Pipeline> {
-        let environments: Vec<Environment> =
-            self.environments(member.app_id()).await?.into_iter().map(|environment| environment.doc).collect();
+        let environments: Vec<Environment> = self
+            .environments(member.app_id())
+            .await?
+            .into_iter()
+            .map(|environment| environment.doc)
+            .collect();
         let newest = self.tagged_releases(member, Page { page: 1, limit: 1 }).await?.0;
         let newest = newest.iter().find_map(|release| {
             let publication = release.doc.status.publication()?;

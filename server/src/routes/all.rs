@@ -3,8 +3,8 @@
 use super::{
     accounts, analysis, apps, assist, audit, auth, catalog, changesets, comments, deployments, drafts,
     environments, freezes, history, invites, jobs, me, members, parameter_sets, parameters, password,
-    pipeline, releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, worker, workers,
-    workspaces,
+    pipeline, releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, worker,
+    workers, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;

@@ -53,7 +53,11 @@ async fn the_pipeline_tells_what_runs_and_what_comes_next(h: &Harness) {
     let running = h.environment("dev").await["running"]["profile_revision"].clone();
     h.sets_variables("dev", json!({"beds": 11})).await.ok();
     let seen = h.pipeline("").await;
-    assert_eq!(seen["stages"][0]["workers"], json!({"current": 1, "waiting": 1}), "who stopped is not counted");
+    assert_eq!(
+        seen["stages"][0]["workers"],
+        json!({"current": 1, "waiting": 1}),
+        "who stopped is not counted"
+    );
     assert_ne!(seen["stages"][0]["profile_revision"], running, "what does not run yet is drift");
 }
 
