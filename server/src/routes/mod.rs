@@ -16,6 +16,7 @@ mod deployments;
 mod diffs;
 mod drafts;
 mod environments;
+mod file_history;
 mod freezes;
 mod history;
 mod invites;

@@ -231,6 +231,43 @@ export type AuditEvent = {
 export type BaselineMode = 'integration_head' | 'canonical_env_release';
 
 /**
+ * A text, and what last set each of its lines.
+ */
+export type Blame = {
+    /**
+     * All lines in order.
+     */
+    lines: Array<BlamedLines>;
+    /**
+     * What lines come from, newest first.
+     */
+    origins: Array<FileOrigin>;
+    text: string;
+};
+
+/**
+ * Lines of a file that stand together and come from the same.
+ */
+export type BlamedLines = {
+    /**
+     * The first of them, from 1.
+     */
+    first: number;
+    /**
+     * Whether they are older than what was looked at.
+     */
+    is_older: boolean;
+    /**
+     * The last of them.
+     */
+    last: number;
+    /**
+     * What last set them, by its place in `origins`, from 0; null for lines that no release has.
+     */
+    origin?: number | null;
+};
+
+/**
  * What to change: the text of one's own comment, or whether a thread is settled.
  */
 export type ChangeComment = {
@@ -839,6 +876,11 @@ export type FieldError = {
 };
 
 /**
+ * What a change did to a file.
+ */
+export type FileChangeKind = 'added' | 'modified' | 'deleted' | 'renamed';
+
+/**
  * A file's content.
  */
 export type FileContent = {
@@ -873,6 +915,53 @@ export type FileDiff = {
     old_path?: string | null;
     path: string;
     truncated: boolean;
+};
+
+/**
+ * What changed a file, a page of it.
+ */
+export type FileHistory = {
+    /**
+     * Newest first.
+     */
+    data: Array<FileOrigin>;
+    /**
+     * Whether there are more pages.
+     */
+    has_more: boolean;
+    /**
+     * Whether the search was given up before the history's beginning: older changes are not told.
+     */
+    is_cut: boolean;
+    limit: number;
+    page: number;
+};
+
+/**
+ * A change of a file with what brought it.
+ */
+export type FileOrigin = {
+    at: string;
+    /**
+     * Who wrote it, as the commit says.
+     */
+    author: string;
+    changeset?: OriginChangeset | null;
+    commit: string;
+    kind: FileChangeKind;
+    /**
+     * The path before, where it was renamed.
+     */
+    old_path?: string | null;
+    /**
+     * The path that the file has since.
+     */
+    path: string;
+    release?: OriginRelease | null;
+    /**
+     * The first line of what the commit says.
+     */
+    summary: string;
 };
 
 /**
@@ -2193,6 +2282,28 @@ export type NotificationPreferences = {
  * What becomes of a release whose composing isolated members.
  */
 export type OnIsolation = 'continue' | 'return_to_draft';
+
+/**
+ * The changeset that a change came with.
+ */
+export type OriginChangeset = {
+    /**
+     * Who approved what was released.
+     */
+    approved_by: Array<Person>;
+    author: Person;
+    id: string;
+    number: number;
+    title: string;
+};
+
+/**
+ * The release that published a change.
+ */
+export type OriginRelease = {
+    id: string;
+    tag: string;
+};
 
 /**
  * A parameter, as the catalog declares it.
@@ -5058,6 +5169,150 @@ export type GetChangesetDiffResponses = {
 };
 
 export type GetChangesetDiffResponse = GetChangesetDiffResponses[keyof GetChangesetDiffResponses];
+
+export type GetChangesetBlameData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The changeset
+         */
+        changesetId: string;
+    };
+    query: {
+        path: string;
+        /**
+         * The revision; the newest if left out.
+         */
+        revision?: number;
+    };
+    url: '/api/apps/{appId}/changesets/{changesetId}/files/blame';
+};
+
+export type GetChangesetBlameErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetChangesetBlameError = GetChangesetBlameErrors[keyof GetChangesetBlameErrors];
+
+export type GetChangesetBlameResponses = {
+    /**
+     * The lines
+     */
+    200: Blame;
+};
+
+export type GetChangesetBlameResponse = GetChangesetBlameResponses[keyof GetChangesetBlameResponses];
+
+export type GetChangesetFileHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The changeset
+         */
+        changesetId: string;
+    };
+    query: {
+        path: string;
+        /**
+         * The revision; the newest if left out.
+         */
+        revision?: number;
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/changesets/{changesetId}/files/history';
+};
+
+export type GetChangesetFileHistoryErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetChangesetFileHistoryError = GetChangesetFileHistoryErrors[keyof GetChangesetFileHistoryErrors];
+
+export type GetChangesetFileHistoryResponses = {
+    /**
+     * What changed it
+     */
+    200: FileHistory;
+};
+
+export type GetChangesetFileHistoryResponse = GetChangesetFileHistoryResponses[keyof GetChangesetFileHistoryResponses];
 
 export type MoveChangesetToDraftData = {
     body: Nothing;
@@ -12160,6 +12415,142 @@ export type WriteFilesResponses = {
 };
 
 export type WriteFilesResponse = WriteFilesResponses[keyof WriteFilesResponses];
+
+export type GetWorkspaceBlameData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The workspace
+         */
+        workspaceId: string;
+    };
+    query: {
+        path: string;
+    };
+    url: '/api/apps/{appId}/workspaces/{workspaceId}/files/blame';
+};
+
+export type GetWorkspaceBlameErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetWorkspaceBlameError = GetWorkspaceBlameErrors[keyof GetWorkspaceBlameErrors];
+
+export type GetWorkspaceBlameResponses = {
+    /**
+     * The lines
+     */
+    200: Blame;
+};
+
+export type GetWorkspaceBlameResponse = GetWorkspaceBlameResponses[keyof GetWorkspaceBlameResponses];
+
+export type GetWorkspaceFileHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The workspace
+         */
+        workspaceId: string;
+    };
+    query: {
+        path: string;
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/workspaces/{workspaceId}/files/history';
+};
+
+export type GetWorkspaceFileHistoryErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetWorkspaceFileHistoryError = GetWorkspaceFileHistoryErrors[keyof GetWorkspaceFileHistoryErrors];
+
+export type GetWorkspaceFileHistoryResponses = {
+    /**
+     * What changed it
+     */
+    200: FileHistory;
+};
+
+export type GetWorkspaceFileHistoryResponse = GetWorkspaceFileHistoryResponses[keyof GetWorkspaceFileHistoryResponses];
 
 export type MoveFileData = {
     body: MoveFile;

@@ -94,6 +94,16 @@ export const zAuditEvent = z.object({
 export const zBaselineMode = z.enum(['integration_head', 'canonical_env_release']);
 
 /**
+ * Lines of a file that stand together and come from the same.
+ */
+export const zBlamedLines = z.object({
+    first: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    is_older: z.boolean(),
+    last: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    origin: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish()
+});
+
+/**
  * What to change: the text of one's own comment, or whether a thread is settled.
  */
 export const zChangeComment = z.object({
@@ -321,6 +331,16 @@ export const zFieldError = z.object({
     message: z.string(),
     pointer: z.string()
 });
+
+/**
+ * What a change did to a file.
+ */
+export const zFileChangeKind = z.enum([
+    'added',
+    'modified',
+    'deleted',
+    'renamed'
+]);
 
 /**
  * A file's content.
@@ -860,6 +880,14 @@ export const zAssemble = z.object({
 });
 
 /**
+ * The release that published a change.
+ */
+export const zOriginRelease = z.object({
+    id: z.uuid(),
+    tag: z.string()
+});
+
+/**
  * What a parameter steers.
  */
 export const zParameterCategory = z.enum([
@@ -1105,6 +1133,52 @@ export const zListParameterDraft = z.object({
     limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
     page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
     total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
+ * The changeset that a change came with.
+ */
+export const zOriginChangeset = z.object({
+    approved_by: z.array(zPerson),
+    author: zPerson,
+    id: z.uuid(),
+    number: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    title: z.string()
+});
+
+/**
+ * A change of a file with what brought it.
+ */
+export const zFileOrigin = z.object({
+    at: z.iso.datetime(),
+    author: z.string(),
+    changeset: zOriginChangeset.nullish(),
+    commit: z.string(),
+    kind: zFileChangeKind,
+    old_path: z.string().nullish(),
+    path: z.string(),
+    release: zOriginRelease.nullish(),
+    summary: z.string()
+});
+
+/**
+ * A text, and what last set each of its lines.
+ */
+export const zBlame = z.object({
+    lines: z.array(zBlamedLines),
+    origins: z.array(zFileOrigin),
+    text: z.string()
+});
+
+/**
+ * What changed a file, a page of it.
+ */
+export const zFileHistory = z.object({
+    data: z.array(zFileOrigin),
+    has_more: z.boolean(),
+    is_cut: z.boolean(),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });
 
 /**
@@ -2561,6 +2635,38 @@ export const zGetChangesetDiffQuery = z.object({
  */
 export const zGetChangesetDiffResponse = zDiff;
 
+export const zGetChangesetBlamePath = z.object({
+    appId: z.uuid(),
+    changesetId: z.uuid()
+});
+
+export const zGetChangesetBlameQuery = z.object({
+    path: z.string(),
+    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional()
+});
+
+/**
+ * The lines
+ */
+export const zGetChangesetBlameResponse = zBlame;
+
+export const zGetChangesetFileHistoryPath = z.object({
+    appId: z.uuid(),
+    changesetId: z.uuid()
+});
+
+export const zGetChangesetFileHistoryQuery = z.object({
+    path: z.string(),
+    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional(),
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * What changed it
+ */
+export const zGetChangesetFileHistoryResponse = zFileHistory;
+
 export const zMoveChangesetToDraftBody = zNothing;
 
 export const zMoveChangesetToDraftPath = z.object({
@@ -3755,6 +3861,36 @@ export const zWriteFilesPath = z.object({
  * Saved
  */
 export const zWriteFilesResponse = zWorkspace;
+
+export const zGetWorkspaceBlamePath = z.object({
+    appId: z.uuid(),
+    workspaceId: z.uuid()
+});
+
+export const zGetWorkspaceBlameQuery = z.object({
+    path: z.string()
+});
+
+/**
+ * The lines
+ */
+export const zGetWorkspaceBlameResponse = zBlame;
+
+export const zGetWorkspaceFileHistoryPath = z.object({
+    appId: z.uuid(),
+    workspaceId: z.uuid()
+});
+
+export const zGetWorkspaceFileHistoryQuery = z.object({
+    path: z.string(),
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * What changed it
+ */
+export const zGetWorkspaceFileHistoryResponse = zFileHistory;
 
 export const zMoveFileBody = zMoveFile;
 
