@@ -25,8 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 struct Pipeline {
     /// First stage first.
     stages: Vec<StageBody>,
-    /// Newest release first.
-    releases: Vec<ReleaseRowBody>,
+    /// Published releases, newest first.
+    data: Vec<ReleaseRowBody>,
     page: u32,
     limit: u32,
     /// How many releases are published in all.
@@ -153,13 +153,13 @@ async fn get_pipeline(
 ) -> Answer<Json<Pipeline>> {
     let page = paging.page();
     let found = state.workflow.pipeline(&member, page).await?;
-    let (mut stages, mut releases) = (Vec::new(), Vec::new());
+    let (mut stages, mut data) = (Vec::new(), Vec::new());
     for stage in found.stages {
         stages.push(StageBody::of(&state, &member, stage).await?);
     }
     for row in &found.releases {
-        releases.push(ReleaseRowBody::of(&state, &member, row).await?);
+        data.push(ReleaseRowBody::of(&state, &member, row).await?);
     }
     let total = u32::try_from(found.total).unwrap_or(u32::MAX);
-    Ok(Json(Pipeline { stages, releases, page: page.page, limit: page.limit, total }))
+    Ok(Json(Pipeline { stages, data, page: page.page, limit: page.limit, total }))
 }

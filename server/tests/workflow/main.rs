@@ -22,6 +22,7 @@ mod hostile;
 mod jobs;
 mod main_job;
 mod observing;
+mod past;
 mod pipeline;
 mod publishing;
 mod queueing;

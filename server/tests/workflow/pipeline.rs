@@ -26,7 +26,7 @@ async fn the_pipeline_tells_what_runs_and_what_comes_next(h: &Harness) {
     let none = json!(null);
     let empty = h.pipeline("").await;
     assert_eq!(empty["stages"].as_array().unwrap().len(), 3);
-    assert_eq!((&empty["releases"], &empty["total"]), (&json!([]), &json!(0)));
+    assert_eq!((&empty["data"], &empty["total"]), (&json!([]), &json!(0)));
     for stage in 0..3 {
         assert_eq!(next(&empty, stage), (&none, &none));
         assert_eq!(empty["stages"][stage]["deployment"], none);
@@ -95,19 +95,19 @@ async fn releases_stand_by_where_they_were_deployed(h: &Harness) {
     let asked = h.manager().asks_to_deploy(&second, "prod").await.ok();
     h.manager().post(&h.manager().at("/releases"), &json!({"changeset_ids": []})).await.ok();
     let seen = h.pipeline("").await;
-    let rows: Vec<_> = seen["releases"].as_array().unwrap().iter().map(|row| &row["release_id"]).collect();
+    let rows: Vec<_> = seen["data"].as_array().unwrap().iter().map(|row| &row["release_id"]).collect();
     assert_eq!((rows, &seen["total"]), (vec![&json!(second.id), &json!(first.id)], &json!(2)));
     let cells = |row: usize| -> Vec<(Value, Value)> {
-        let cells = seen["releases"][row]["deployments"].as_array().unwrap();
+        let cells = seen["data"][row]["deployments"].as_array().unwrap();
         cells.iter().map(|cell| (cell["environment_id"].clone(), cell["state"].clone())).collect()
     };
     let id = |name: &str| json!(h.environments[name]);
     assert_eq!(cells(0), [(id("dev"), json!("succeeded")), (id("prod"), json!("pending"))]);
     assert_eq!(cells(1), [(id("dev"), json!("succeeded")), (id("staging"), json!("succeeded"))]);
-    assert_eq!(seen["releases"][1]["deployments"][0]["id"], back["id"], "the newest one of the two");
-    assert_eq!(seen["releases"][0]["published_by"]["name"], "Mona");
+    assert_eq!(seen["data"][1]["deployments"][0]["id"], back["id"], "the newest one of the two");
+    assert_eq!(seen["data"][0]["published_by"]["name"], "Mona");
     let page = h.pipeline("?page=2&limit=1").await;
-    assert_eq!((&page["releases"][0]["release_id"], &page["page"]), (&json!(first.id), &json!(2)));
+    assert_eq!((&page["data"][0]["release_id"], &page["page"]), (&json!(first.id), &json!(2)));
     let cancel = h.manager().at(&format!("/deployments/{}/cancel", asked["id"].as_str().unwrap()));
     h.manager().post(&cancel, &json!({})).await.ok();
 }

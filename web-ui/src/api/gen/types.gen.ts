@@ -2542,12 +2542,12 @@ export type PersonalToken = {
  * The stages of an app, and a page of its published releases with where each was deployed.
  */
 export type Pipeline = {
+    /**
+     * Published releases, newest first.
+     */
+    data: Array<PipelineRelease>;
     limit: number;
     page: number;
-    /**
-     * Newest release first.
-     */
-    releases: Array<PipelineRelease>;
     /**
      * First stage first.
      */

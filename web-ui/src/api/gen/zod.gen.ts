@@ -2303,9 +2303,9 @@ export const zPipelineStage = z.object({
  * The stages of an app, and a page of its published releases with where each was deployed.
  */
 export const zPipeline = z.object({
+    data: z.array(zPipelineRelease),
     limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
     page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
-    releases: z.array(zPipelineRelease),
     stages: z.array(zPipelineStage),
     total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
 });

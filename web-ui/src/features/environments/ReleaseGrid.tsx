@@ -52,7 +52,7 @@ type GridProps = { app: string; stages: Environment[]; pipeline: Pipeline; onPag
 
 /** Releases below one another, stages beside one another: where each release is, was, and did not get to. */
 export function ReleaseGrid({ app, stages, pipeline, onPage }: GridProps) {
-  const { releases, page, limit, total } = pipeline;
+  const { data: releases, page, limit, total } = pipeline;
   return (
     <Panel
       title="Releases by stage"
