@@ -266,7 +266,7 @@ impl<'h> Walk<'h> {
                 return Ok(None);
             }
             self.looked += 1;
-            if self.looked % FORGET == 0 {
+            if self.looked.is_multiple_of(FORGET) {
                 self.objects = self.handle.objects()?;
             }
             if let Some(tag) = self.tags.get(&at) {
