@@ -22,6 +22,7 @@ mod compose;
 mod contents;
 mod diff;
 mod error;
+mod history;
 mod import;
 mod lines;
 mod merge;
@@ -50,6 +51,7 @@ pub use compose::{
 pub use contents::{Contents, PastContent};
 pub use diff::{DiffLimits, DiffLine, FileDiff, Hunk, LineKind, RawDiff};
 pub use error::{GitError, Missing, Result, TreeRefused};
+pub use history::{Blame, FileChange, FileHistory, HistoryLimits, LineSource};
 pub use import::ImportSource;
 pub use refs::{Advance, KeepName, Placed, TagEntry};
 pub use repositories::{Ownership, Repositories};

@@ -140,6 +140,21 @@ fn sync_folders(repository: &Path, name: &str) -> Result<()> {
 }
 
 impl Handle {
+    /// All release tags, sorted by name.
+    pub(crate) fn tags(&self) -> Result<Vec<TagEntry>> {
+        let mut tags = Vec::new();
+        for reference in self.git().references_glob("refs/tags/r*")? {
+            let reference = reference?;
+            let name = std::str::from_utf8(reference.name_bytes()).ok();
+            let name = name.and_then(|name| name.strip_prefix("refs/tags/")).map(ReleaseTag::parse);
+            if let (Some(Ok(name)), Some(tag)) = (name, reference.target()) {
+                tags.push(self.tag_entry(name, tag)?);
+            }
+        }
+        tags.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tags)
+    }
+
     /// A ref's value; `None` if it does not exist.
     pub(crate) fn read_ref(&self, name: &str) -> Result<Option<Oid>> {
         match self.git().refname_to_id(name) {
@@ -313,20 +328,7 @@ impl Repository {
 
     /// All release tags, sorted by name; tags of other forms are left out.
     pub async fn tags(&self) -> Result<Vec<TagEntry>> {
-        self.run(move |handle| {
-            let mut tags = Vec::new();
-            for reference in handle.git().references_glob("refs/tags/r*")? {
-                let reference = reference?;
-                let name = std::str::from_utf8(reference.name_bytes()).ok();
-                let name = name.and_then(|name| name.strip_prefix("refs/tags/")).map(ReleaseTag::parse);
-                if let (Some(Ok(name)), Some(tag)) = (name, reference.target()) {
-                    tags.push(handle.tag_entry(name, tag)?);
-                }
-            }
-            tags.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(tags)
-        })
-        .await
+        self.run(move |handle| handle.tags()).await
     }
 
     /// Moves a branch from one commit to another by compare-and-swap, synced to disk.

@@ -58,6 +58,7 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
   const inReview = changesets.find(({ state }) => state === 'in_review').id;
   const conflicted = changesets.find(({ state }) => state === 'conflicted').id;
   const releases = (await read(`${app}/releases`)).data;
+  const [deployment] = (await read(`${app}/deployments`)).data;
   const [job] = (await read(`${app}/jobs?type=release_assemble`)).data;
   const dev = `${app}/environments/${demo.environments.dev}`;
   const profiles = (await read(`${app}/runtime-profiles`)).data;
@@ -66,6 +67,7 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
     home: '/',
     account: '/me',
     overview: app,
+    'overview-list': `${app}?view=list`,
     changesets: `${app}/changesets?state=in_review`,
     review: `${app}/changesets/${inReview}`,
     'review-files': `${app}/changesets/${inReview}?tab=files`,
@@ -77,6 +79,8 @@ test('every page is accessible in both themes, and fits a phone', async ({ brows
     'release-draft': `${app}/releases/${releases.find(({ tag }) => !tag).id}`,
     release: `${app}/releases/${releases.find(({ tag }) => tag).id}`,
     environments: `${app}/environments`,
+    'environments-list': `${app}/environments?view=list`,
+    deployment: `${app}/deployments/${deployment.id}`,
     environment: dev,
     'environment-freezes': `${dev}?tab=freezes`,
     parameters: `${dev}/parameters`,

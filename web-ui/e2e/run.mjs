@@ -16,6 +16,8 @@ import './settings.mjs';
 import './editor.mjs';
 import './workspace.mjs';
 import './review.mjs';
+import './pipeline.mjs';
+import './past.mjs';
 import './doors.mjs';
 import './follow.mjs';
 import './guide.mjs';

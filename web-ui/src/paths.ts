@@ -14,6 +14,7 @@ export const paths = {
   release: (app: string, id: string) => `/apps/${app}/releases/${id}`,
   environments: (app: string) => `/apps/${app}/environments`,
   environment: (app: string, id: string) => `/apps/${app}/environments/${id}`,
+  deployment: (app: string, id: string) => `/apps/${app}/deployments/${id}`,
   parameters: (app: string, id: string) => `/apps/${app}/environments/${id}/parameters`,
   draft: (app: string, environment: string, id: string) => `/apps/${app}/environments/${environment}/drafts/${id}`,
   catalog: (app: string) => `/apps/${app}/catalog`,

@@ -84,6 +84,7 @@ const inside = (
     page('/apps/$appId/releases/$releaseId', () => import('./pages/ReleasePage'), 'ReleasePage'),
     page('/apps/$appId/environments', () => import('./pages/Environments'), 'Environments'),
     page('/apps/$appId/environments/$envId', () => import('./pages/EnvironmentPage'), 'EnvironmentPage'),
+    page('/apps/$appId/deployments/$deploymentId', () => import('./pages/DeploymentPage'), 'DeploymentPage'),
     page('/apps/$appId/environments/$envId/parameters', () => import('./pages/Parameters'), 'Parameters'),
     page('/apps/$appId/environments/$envId/drafts/$draftId', () => import('./pages/DraftPage'), 'DraftPage'),
     page('/apps/$appId/workspaces', () => import('./pages/Workspaces'), 'Workspaces'),

@@ -243,7 +243,11 @@ impl Workflow {
     /// A changeset's review decisions, oldest first.
     pub async fn reviews(&self, member: &Member, id: ChangesetId) -> Result<Vec<Review>> {
         let changeset = self.changeset(member, id).await?;
-        let query = Query::<Review>::on(&REVIEW_BY_CHANGESET).eq(changeset.doc.id.to_string()).limit(500);
+        self.reviews_of(changeset.doc.id).await
+    }
+
+    pub(crate) async fn reviews_of(&self, id: ChangesetId) -> Result<Vec<Review>> {
+        let query = Query::<Review>::on(&REVIEW_BY_CHANGESET).eq(id.to_string()).limit(500);
         Ok(self.store().find(query).await?.items.into_iter().map(|review| review.doc).collect())
     }
 
@@ -256,18 +260,7 @@ impl Workflow {
         to: Option<u32>,
     ) -> Result<Comparison> {
         let changeset = self.changeset(member, id).await?;
-        let to = match to {
-            Some(number) => self.revision(&changeset.doc, number).await?,
-            None => match &changeset.doc.revision {
-                Some(newest) => newest.clone(),
-                None => {
-                    return Err(Error::conflict(
-                        "no_revision",
-                        "the changeset was not submitted yet; look at its workspace",
-                    ));
-                }
-            },
-        };
+        let to = self.newest_or(&changeset.doc, to).await?;
         let repository = self.repository(member.app_id());
         let (from, base) = match from {
             Some(number) => {
@@ -278,6 +271,28 @@ impl Workflow {
         };
         let (base, head) = (base.to_string(), to.head.to_string());
         Ok(Comparison { app_id: member.app_id(), from, to: to.tree, base, head })
+    }
+
+    /// One revision of a changeset of the member's app; the newest is meant by default.
+    pub(crate) async fn revision_or_newest(
+        &self,
+        member: &Member,
+        id: ChangesetId,
+        number: Option<u32>,
+    ) -> Result<Revision> {
+        let changeset = self.changeset(member, id).await?;
+        self.newest_or(&changeset.doc, number).await
+    }
+
+    async fn newest_or(&self, changeset: &Changeset, number: Option<u32>) -> Result<Revision> {
+        match (number, &changeset.revision) {
+            (Some(number), _) => self.revision(changeset, number).await,
+            (None, Some(newest)) => Ok(newest.clone()),
+            (None, None) => Err(Error::conflict(
+                "no_revision",
+                "the changeset was not submitted yet; look at its workspace",
+            )),
+        }
     }
 
     /// One revision of a changeset.

@@ -10,7 +10,7 @@ use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
 use conman_domain::freeze::FreezeWindow;
 use conman_domain::id::{
-    AppId, ChangesetId, DraftId, EnvironmentId, JobId, ProfileId, ReleaseId, WorkspaceId,
+    AppId, ChangesetId, DeploymentId, DraftId, EnvironmentId, JobId, ProfileId, ReleaseId, WorkspaceId,
 };
 use conman_domain::job::{Job, Work};
 use conman_domain::mail::Mail;
@@ -70,6 +70,8 @@ pub enum Place {
     Workspace(WorkspaceId),
     /// A draft of parameters.
     Draft(EnvironmentId, DraftId),
+    /// A deployment.
+    Deployment(DeploymentId),
     /// An environment.
     Environment(EnvironmentId),
     /// A release.
@@ -157,7 +159,7 @@ impl Workflow {
         }
         for one in &deployments {
             let name = format!("{} on {}", one.tag, on(one.environment_id));
-            add("deployment", one.id.to_string(), name, Some(Place::Environment(one.environment_id)));
+            add("deployment", one.id.to_string(), name, Some(Place::Deployment(one.id)));
         }
         for one in &freezes {
             let name = format!("{} on {}", one.name, on(one.environment_id));

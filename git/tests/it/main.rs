@@ -13,6 +13,7 @@ mod composition;
 mod crash;
 mod diff;
 mod guards;
+mod history;
 mod import;
 mod moved;
 mod refs;

@@ -2,9 +2,9 @@
 
 use super::{
     accounts, analysis, apps, assist, audit, auth, catalog, changesets, comments, deployments, drafts,
-    environments, freezes, history, invites, jobs, me, members, parameter_sets, parameters, password,
-    profiles, releases, restores, revisions, runs, service_tokens, stream, sync, tokens, values, waiting,
-    worker, workers, workspaces,
+    environments, file_history, freezes, history, invites, jobs, me, members, parameter_sets, parameters,
+    password, pipeline, profiles, releases, restores, revisions, runs, service_tokens, stream, sync, tokens,
+    values, waiting, worker, workers, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,11 +41,13 @@ pub(crate) fn for_people() -> OpenApiRouter<AppState> {
         .merge(sync::routes())
         .merge(changesets::routes())
         .merge(revisions::routes())
+        .merge(file_history::routes())
         .merge(analysis::routes())
         .merge(assist::routes())
         .merge(comments::routes())
         .merge(releases::routes())
         .merge(deployments::routes())
+        .merge(pipeline::routes())
         .merge(jobs::routes())
         .merge(stream::routes())
         .merge(audit::routes())

@@ -27,6 +27,11 @@ pub(super) enum PlaceBody {
         /// Which.
         draft_id: Uuid,
     },
+    /// A deployment's.
+    Deployment {
+        /// Which.
+        deployment_id: Uuid,
+    },
     /// An environment's.
     Environment {
         /// Which.
@@ -63,6 +68,7 @@ impl From<Place> for PlaceBody {
             Place::Draft(environment, id) => {
                 Self::Draft { environment_id: environment.uuid(), draft_id: id.uuid() }
             }
+            Place::Deployment(id) => Self::Deployment { deployment_id: id.uuid() },
             Place::Environment(id) => Self::Environment { environment_id: id.uuid() },
             Place::Release(id) => Self::Release { release_id: id.uuid() },
             Place::Profile(id) => Self::Profile { profile_id: id.uuid() },

@@ -23,6 +23,8 @@ mod jobs;
 mod main_job;
 mod observing;
 mod out_of_step;
+mod past;
+mod pipeline;
 mod profiling;
 mod publishing;
 mod queueing;

@@ -1,12 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { Boxes } from 'lucide-react';
 import { useState } from 'react';
-import { getAppOptions, listDeploymentsOptions, listEnvironmentsOptions } from '../api/gen/@tanstack/react-query.gen';
+import { getAppOptions, listDeploymentsOptions } from '../api/gen/@tanstack/react-query.gen';
 import { setEnvironments } from '../api/gen/sdk.gen';
 import type { Environment } from '../api/gen/types.gen';
 import { fieldErrors, formError } from '../api/problem';
 import { Deployments } from '../features/environments/Deployments';
-import { Pipeline } from '../features/environments/Pipeline';
+import { ReleaseGrid } from '../features/environments/ReleaseGrid';
+import { Stages, StageViews } from '../features/environments/Stages';
+import { usePipeline } from '../features/environments/usePipeline';
 import { Button } from '../ui/Button';
 import { Dialog } from '../ui/Dialog';
 import { inputLook } from '../ui/Field';
@@ -23,17 +25,24 @@ export function Environments() {
   const [search, change] = useFilters();
   const [isEditing, edit] = useState(false);
   const app = useQuery(getAppOptions({ path }));
-  const stages = useQuery({ ...listEnvironmentsOptions({ path }), ...live });
+  const isList = search.view === 'list';
+  const { stages, pipeline } = usePipeline(appId, isList ? 1 : (search.page ?? 1), 10);
   const deployments = useQuery({
     ...listDeploymentsOptions({ path, query: { page: search.page ?? 1, limit: 25 } }),
     ...live,
+    enabled: isList,
   });
   const canEdit = app.data?.allowed_actions.some((action) => /environment|setting/.test(action));
   return (
     <Page
       title="Environments"
       note="The same release goes from stage to stage."
-      actions={canEdit && <Button onPress={() => edit(true)}>Edit stages</Button>}
+      actions={
+        <>
+          {canEdit && <Button onPress={() => edit(true)}>Edit stages</Button>}
+          <StageViews />
+        </>
+      }
     >
       <Loaded query={stages}>
         {({ data }) =>
@@ -50,20 +59,33 @@ export function Environments() {
               </Empty>
             </Panel>
           ) : (
-            <Pipeline app={appId} stages={data} />
+            <Stages app={appId} stages={data} pipeline={pipeline.data} />
           )
         }
       </Loaded>
-      <Panel title="Deployments">
-        <Loaded query={deployments}>
-          {({ data, page, limit, total }) => (
-            <>
-              <Deployments app={appId} list={data} stages={stages.data?.data ?? []} />
-              <Pager page={page} limit={limit} total={total} onPage={(next) => change({ page: next })} />
-            </>
+      {isList ? (
+        <Panel title="Deployments">
+          <Loaded query={deployments}>
+            {({ data, page, limit, total }) => (
+              <>
+                <Deployments app={appId} list={data} stages={stages.data?.data ?? []} />
+                <Pager page={page} limit={limit} total={total} onPage={(next) => change({ page: next })} />
+              </>
+            )}
+          </Loaded>
+        </Panel>
+      ) : (
+        <Loaded query={pipeline}>
+          {(told) => (
+            <ReleaseGrid
+              app={appId}
+              stages={stages.data?.data ?? []}
+              pipeline={told}
+              onPage={(page) => change({ page })}
+            />
           )}
         </Loaded>
-      </Panel>
+      )}
       {isEditing && <EditStages app={appId} stages={stages.data?.data ?? []} onClose={() => edit(false)} />}
     </Page>
   );

@@ -1,29 +1,30 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { Boxes, GitPullRequestArrow } from 'lucide-react';
-import {
-  getAppOptions,
-  listChangesetsOptions,
-  listEnvironmentsOptions,
-  listReleasesOptions,
-} from '../api/gen/@tanstack/react-query.gen';
+import { Boxes, GitPullRequestArrow, PackageCheck } from 'lucide-react';
+import { getAppOptions, listChangesetsOptions, listReleasesOptions } from '../api/gen/@tanstack/react-query.gen';
 import { ChangesetRows } from '../features/changes/ChangesetRows';
-import { Pipeline } from '../features/environments/Pipeline';
+import { ReleaseGrid } from '../features/environments/ReleaseGrid';
+import { Stages, StageViews } from '../features/environments/Stages';
+import { usePipeline } from '../features/environments/usePipeline';
 import { ReleaseRows } from '../features/releases/ReleaseRows';
 import { paths } from '../paths';
 import { Page, Panel } from '../ui/Page';
 import { Badge, words } from '../ui/Status';
 import { Empty, Loaded } from '../ui/states';
 import { live } from '../util/act';
-import { useIdOf } from '../util/where';
+import { useFilters, useIdOf } from '../util/where';
+
+/** States of a release that is not published yet: those that are stand by their stages. */
+const MAKING = 'draft_release,assembling,validated,publishing';
 
 export function Overview() {
   const appId = useIdOf('appId');
   const path = { appId };
   const app = useQuery(getAppOptions({ path }));
-  const stages = useQuery({ ...listEnvironmentsOptions({ path }), ...live });
+  const [search, change] = useFilters();
+  const { stages, pipeline } = usePipeline(appId, search.page ?? 1, 5);
   const changesets = useQuery({ ...listChangesetsOptions({ path, query: { limit: 8 } }), ...live });
-  const releases = useQuery({ ...listReleasesOptions({ path, query: { limit: 5 } }), ...live });
+  const releases = useQuery({ ...listReleasesOptions({ path, query: { limit: 5, state: MAKING } }), ...live });
   const all = (to: string) => (
     <Link to={to} className="rounded text-sm text-accent hover:underline">
       See all
@@ -42,6 +43,7 @@ export function Overview() {
           </>
         )
       }
+      actions={(stages.data?.data.length ?? 0) > 0 && <StageViews />}
     >
       <Loaded query={stages}>
         {({ data }) =>
@@ -55,7 +57,14 @@ export function Overview() {
               </Empty>
             </Panel>
           ) : (
-            <Pipeline app={appId} stages={data} />
+            <>
+              <Stages app={appId} stages={data} pipeline={pipeline.data} />
+              <Loaded query={pipeline}>
+                {(told) => (
+                  <ReleaseGrid app={appId} stages={data} pipeline={told} onPage={(page) => change({ page })} />
+                )}
+              </Loaded>
+            </>
           )
         }
       </Loaded>
@@ -76,9 +85,21 @@ export function Overview() {
             }
           </Loaded>
         </Panel>
-        <Panel title="Releases" aside={all(paths.releases(appId))}>
+        <Panel title="Releases in the making" aside={all(paths.releases(appId))}>
           <Loaded query={releases}>
-            {({ data }) => <ReleaseRows app={appId} list={data} stages={stages.data?.data ?? []} />}
+            {({ data }) =>
+              data.length === 0 ? (
+                <Empty icon={PackageCheck} title="None is in the making">
+                  Pick changesets from the{' '}
+                  <Link to={paths.queue(appId)} className="text-accent underline">
+                    queue
+                  </Link>{' '}
+                  to compose one.
+                </Empty>
+              ) : (
+                <ReleaseRows app={appId} list={data} stages={stages.data?.data ?? []} />
+              )
+            }
           </Loaded>
         </Panel>
       </div>

@@ -54,7 +54,7 @@ export function useFollow(app: string | undefined) {
       gathered.add(id);
       gathering ||= window.setTimeout(() => {
         gathering = 0;
-        // Workers report often, and one list only shows them.
+        // Workers report often, and few requests tell of them.
         const ids = gathered.has(undefined) ? [undefined] : [...gathered];
         gathered.clear();
         for (const one of ids) refresh(queries, one);
@@ -67,7 +67,9 @@ export function useFollow(app: string | undefined) {
       source.addEventListener('reset', () => gather());
       source.addEventListener('change', ({ data }) => {
         const { kind } = JSON.parse(data) as StreamEvent;
-        gather(kind === 'worker' ? 'listWorkers' : undefined);
+        if (kind !== 'worker') return gather();
+        gather('listWorkers');
+        gather('getPipeline');
       });
       source.onerror = () => {
         stand('lost');

@@ -10,6 +10,8 @@ export function addressOf(app: string, page: Place): string {
       return paths.workspace(app, page.workspace_id);
     case 'draft':
       return paths.draft(app, page.environment_id, page.draft_id);
+    case 'deployment':
+      return paths.deployment(app, page.deployment_id);
     case 'environment':
       return paths.environment(app, page.environment_id);
     case 'release':

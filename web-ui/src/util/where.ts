@@ -7,6 +7,7 @@ type Ids =
   | 'changesetId'
   | 'releaseId'
   | 'envId'
+  | 'deploymentId'
   | 'draftId'
   | 'profileId'
   | 'workspaceId'

@@ -125,6 +125,7 @@ async fn row_15_ids_of_another_app_do_not_exist(h: &Harness) {
         // That the ids are right: where they belong, all of them are found.
         let none = path.ends_with("/stream")
             || path.ends_with("/files")
+            || path.ends_with("/files/blame")
             || path.ends_with("/diff")
             || path.ends_with("/preview");
         assert!(*status == 200 || none, "{path}: {body}");

@@ -240,6 +240,43 @@ export type AuditEvent = {
 export type BaselineMode = 'integration_head' | 'canonical_env_release';
 
 /**
+ * A text, and what last set each of its lines.
+ */
+export type Blame = {
+    /**
+     * All lines in order.
+     */
+    lines: Array<BlamedLines>;
+    /**
+     * What lines come from, newest first.
+     */
+    origins: Array<FileOrigin>;
+    text: string;
+};
+
+/**
+ * Lines of a file that stand together and come from the same.
+ */
+export type BlamedLines = {
+    /**
+     * The first of them, from 1.
+     */
+    first: number;
+    /**
+     * Whether they are older than what was looked at.
+     */
+    is_older: boolean;
+    /**
+     * The last of them.
+     */
+    last: number;
+    /**
+     * What last set them, by its place in `origins`, from 0; null for lines that no release has.
+     */
+    origin?: number | null;
+};
+
+/**
  * What to change: the text of one's own comment, or whether a thread is settled.
  */
 export type ChangeComment = {
@@ -853,6 +890,11 @@ export type FieldError = {
 };
 
 /**
+ * What a change did to a file.
+ */
+export type FileChangeKind = 'added' | 'modified' | 'deleted' | 'renamed';
+
+/**
  * A file's content.
  */
 export type FileContent = {
@@ -887,6 +929,53 @@ export type FileDiff = {
     old_path?: string | null;
     path: string;
     truncated: boolean;
+};
+
+/**
+ * What changed a file, a page of it.
+ */
+export type FileHistory = {
+    /**
+     * Newest first.
+     */
+    data: Array<FileOrigin>;
+    /**
+     * Whether there are more pages.
+     */
+    has_more: boolean;
+    /**
+     * Whether the search was given up before the history's beginning: older changes are not told.
+     */
+    is_cut: boolean;
+    limit: number;
+    page: number;
+};
+
+/**
+ * A change of a file with what brought it.
+ */
+export type FileOrigin = {
+    at: string;
+    /**
+     * Who wrote it, as the commit says.
+     */
+    author: string;
+    changeset?: OriginChangeset | null;
+    commit: string;
+    kind: FileChangeKind;
+    /**
+     * The path before, where it was renamed.
+     */
+    old_path?: string | null;
+    /**
+     * The path that the file has since.
+     */
+    path: string;
+    release?: OriginRelease | null;
+    /**
+     * The first line of what the commit says.
+     */
+    summary: string;
 };
 
 /**
@@ -1054,6 +1143,22 @@ export type Health = {
     status: string;
     timestamp: string;
 };
+
+/**
+ * Why a release cannot be put on a stage now.
+ */
+export type Held = {
+    by: HeldBy;
+    /**
+     * In a sentence.
+     */
+    reason: string;
+};
+
+/**
+ * What holds a release.
+ */
+export type HeldBy = 'role' | 'deployment' | 'freeze';
 
 /**
  * What a side holds at a key.
@@ -2228,6 +2333,15 @@ export type NewValue = {
 };
 
 /**
+ * A release that a stage could take next.
+ */
+export type NextRelease = {
+    held?: Held | null;
+    release_id: string;
+    tag: string;
+};
+
+/**
  * An empty object: what is posted where there is nothing to say.
  */
 export type Nothing = {
@@ -2248,6 +2362,28 @@ export type NotificationPreferences = {
  * What becomes of a release whose composing isolated members.
  */
 export type OnIsolation = 'continue' | 'return_to_draft';
+
+/**
+ * The changeset that a change came with.
+ */
+export type OriginChangeset = {
+    /**
+     * Who approved what was released.
+     */
+    approved_by: Array<Person>;
+    author: Person;
+    id: string;
+    number: number;
+    title: string;
+};
+
+/**
+ * The release that published a change.
+ */
+export type OriginRelease = {
+    id: string;
+    tag: string;
+};
 
 /**
  * A parameter, as the catalog declares it.
@@ -2487,6 +2623,61 @@ export type PersonalToken = {
 };
 
 /**
+ * The stages of an app, and a page of its published releases with where each was deployed.
+ */
+export type Pipeline = {
+    /**
+     * Published releases, newest first.
+     */
+    data: Array<PipelineRelease>;
+    limit: number;
+    page: number;
+    /**
+     * First stage first.
+     */
+    stages: Array<PipelineStage>;
+    /**
+     * How many releases are published in all.
+     */
+    total: number;
+};
+
+/**
+ * A published release and where it was deployed.
+ */
+export type PipelineRelease = {
+    /**
+     * Its newest deployment on each stage that has one, first stage first.
+     */
+    deployments: Array<Deployment>;
+    published_at: string;
+    published_by: Person;
+    release_id: string;
+    state: string;
+    tag: string;
+};
+
+/**
+ * A stage of the pipeline beside what surrounds it.
+ */
+export type PipelineStage = {
+    deployment?: Deployment | null;
+    environment_id: string;
+    next?: NextRelease | null;
+    /**
+     * The newest revision of its profile: where it runs another one, that is drift.
+     */
+    profile_revision: number;
+    /**
+     * How many workers there are by their state: `current`, `waiting`, `restart_required`, `refused`, `lagging` or
+     * `lost`.
+     */
+    workers: {
+        [key: string]: number;
+    };
+};
+
+/**
  * A page of an app, by the ids of what it shows.
  */
 export type Place = {
@@ -2511,6 +2702,12 @@ export type Place = {
      */
     environment_id: string;
     kind: 'draft';
+} | {
+    /**
+     * Which.
+     */
+    deployment_id: string;
+    kind: 'deployment';
 } | {
     /**
      * Which.
@@ -5305,6 +5502,150 @@ export type GetChangesetDiffResponses = {
 };
 
 export type GetChangesetDiffResponse = GetChangesetDiffResponses[keyof GetChangesetDiffResponses];
+
+export type GetChangesetBlameData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The changeset
+         */
+        changesetId: string;
+    };
+    query: {
+        path: string;
+        /**
+         * The revision; the newest if left out.
+         */
+        revision?: number;
+    };
+    url: '/api/apps/{appId}/changesets/{changesetId}/files/blame';
+};
+
+export type GetChangesetBlameErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetChangesetBlameError = GetChangesetBlameErrors[keyof GetChangesetBlameErrors];
+
+export type GetChangesetBlameResponses = {
+    /**
+     * The lines
+     */
+    200: Blame;
+};
+
+export type GetChangesetBlameResponse = GetChangesetBlameResponses[keyof GetChangesetBlameResponses];
+
+export type GetChangesetFileHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The changeset
+         */
+        changesetId: string;
+    };
+    query: {
+        path: string;
+        /**
+         * The revision; the newest if left out.
+         */
+        revision?: number;
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/changesets/{changesetId}/files/history';
+};
+
+export type GetChangesetFileHistoryErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetChangesetFileHistoryError = GetChangesetFileHistoryErrors[keyof GetChangesetFileHistoryErrors];
+
+export type GetChangesetFileHistoryResponses = {
+    /**
+     * What changed it
+     */
+    200: FileHistory;
+};
+
+export type GetChangesetFileHistoryResponse = GetChangesetFileHistoryResponses[keyof GetChangesetFileHistoryResponses];
 
 export type MoveChangesetToDraftData = {
     body: Nothing;
@@ -9559,6 +9900,73 @@ export type GetParameterSetResponses = {
 
 export type GetParameterSetResponse = GetParameterSetResponses[keyof GetParameterSetResponses];
 
+export type GetPipelineData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+    };
+    query?: {
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/pipeline';
+};
+
+export type GetPipelineErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetPipelineError = GetPipelineErrors[keyof GetPipelineErrors];
+
+export type GetPipelineResponses = {
+    /**
+     * The pipeline
+     */
+    200: Pipeline;
+};
+
+export type GetPipelineResponse = GetPipelineResponses[keyof GetPipelineResponses];
+
 export type GetQueueData = {
     body?: never;
     path: {
@@ -12430,6 +12838,142 @@ export type WriteFilesResponses = {
 };
 
 export type WriteFilesResponse = WriteFilesResponses[keyof WriteFilesResponses];
+
+export type GetWorkspaceBlameData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The workspace
+         */
+        workspaceId: string;
+    };
+    query: {
+        path: string;
+    };
+    url: '/api/apps/{appId}/workspaces/{workspaceId}/files/blame';
+};
+
+export type GetWorkspaceBlameErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetWorkspaceBlameError = GetWorkspaceBlameErrors[keyof GetWorkspaceBlameErrors];
+
+export type GetWorkspaceBlameResponses = {
+    /**
+     * The lines
+     */
+    200: Blame;
+};
+
+export type GetWorkspaceBlameResponse = GetWorkspaceBlameResponses[keyof GetWorkspaceBlameResponses];
+
+export type GetWorkspaceFileHistoryData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The workspace
+         */
+        workspaceId: string;
+    };
+    query: {
+        path: string;
+        /**
+         * The page's number, from 1.
+         */
+        page?: number;
+        /**
+         * How many rows a page has, 1 to 200.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/workspaces/{workspaceId}/files/history';
+};
+
+export type GetWorkspaceFileHistoryErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetWorkspaceFileHistoryError = GetWorkspaceFileHistoryErrors[keyof GetWorkspaceFileHistoryErrors];
+
+export type GetWorkspaceFileHistoryResponses = {
+    /**
+     * What changed it
+     */
+    200: FileHistory;
+};
+
+export type GetWorkspaceFileHistoryResponse = GetWorkspaceFileHistoryResponses[keyof GetWorkspaceFileHistoryResponses];
 
 export type MoveFileData = {
     body: MoveFile;

@@ -74,6 +74,16 @@ export const zApproveDraft = z.object({
 export const zBaselineMode = z.enum(['integration_head', 'canonical_env_release']);
 
 /**
+ * Lines of a file that stand together and come from the same.
+ */
+export const zBlamedLines = z.object({
+    first: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    is_older: z.boolean(),
+    last: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    origin: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).nullish()
+});
+
+/**
  * What to change: the text of one's own comment, or whether a thread is settled.
  */
 export const zChangeComment = z.object({
@@ -308,6 +318,16 @@ export const zFieldError = z.object({
 });
 
 /**
+ * What a change did to a file.
+ */
+export const zFileChangeKind = z.enum([
+    'added',
+    'modified',
+    'deleted',
+    'renamed'
+]);
+
+/**
  * A file's content.
  */
 export const zFileContent = z.object({
@@ -392,6 +412,23 @@ export const zHealth = z.object({
     checks: z.record(z.string(), z.string()),
     status: z.string(),
     timestamp: z.iso.datetime()
+});
+
+/**
+ * What holds a release.
+ */
+export const zHeldBy = z.enum([
+    'role',
+    'deployment',
+    'freeze'
+]);
+
+/**
+ * Why a release cannot be put on a stage now.
+ */
+export const zHeld = z.object({
+    by: zHeldBy,
+    reason: z.string()
 });
 
 /**
@@ -733,6 +770,15 @@ export const zNewValue = z.object({
 });
 
 /**
+ * A release that a stage could take next.
+ */
+export const zNextRelease = z.object({
+    held: zHeld.nullish(),
+    release_id: z.uuid(),
+    tag: z.string()
+});
+
+/**
  * An empty object: what is posted where there is nothing to say.
  */
 export const zNothing = z.record(z.string(), z.never());
@@ -754,6 +800,14 @@ export const zOnIsolation = z.enum(['continue', 'return_to_draft']);
  */
 export const zAssemble = z.object({
     on_isolation: zOnIsolation.optional()
+});
+
+/**
+ * The release that published a change.
+ */
+export const zOriginRelease = z.object({
+    id: z.uuid(),
+    tag: z.string()
 });
 
 /**
@@ -1006,6 +1060,52 @@ export const zListParameterDraft = z.object({
 });
 
 /**
+ * The changeset that a change came with.
+ */
+export const zOriginChangeset = z.object({
+    approved_by: z.array(zPerson),
+    author: zPerson,
+    id: z.uuid(),
+    number: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    title: z.string()
+});
+
+/**
+ * A change of a file with what brought it.
+ */
+export const zFileOrigin = z.object({
+    at: z.iso.datetime(),
+    author: z.string(),
+    changeset: zOriginChangeset.nullish(),
+    commit: z.string(),
+    kind: zFileChangeKind,
+    old_path: z.string().nullish(),
+    path: z.string(),
+    release: zOriginRelease.nullish(),
+    summary: z.string()
+});
+
+/**
+ * A text, and what last set each of its lines.
+ */
+export const zBlame = z.object({
+    lines: z.array(zBlamedLines),
+    origins: z.array(zFileOrigin),
+    text: z.string()
+});
+
+/**
+ * What changed a file, a page of it.
+ */
+export const zFileHistory = z.object({
+    data: z.array(zFileOrigin),
+    has_more: z.boolean(),
+    is_cut: z.boolean(),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
  * A draft beside what runs.
  */
 export const zParameterDraft = z.object({
@@ -1042,6 +1142,10 @@ export const zPlace = z.union([
         draft_id: z.uuid(),
         environment_id: z.uuid(),
         kind: z.enum(['draft'])
+    }),
+    z.object({
+        deployment_id: z.uuid(),
+        kind: z.enum(['deployment'])
     }),
     z.object({
         environment_id: z.uuid(),
@@ -2408,6 +2512,40 @@ export const zListDeployment = z.object({
 });
 
 /**
+ * A published release and where it was deployed.
+ */
+export const zPipelineRelease = z.object({
+    deployments: z.array(zDeployment),
+    published_at: z.iso.datetime(),
+    published_by: zPerson,
+    release_id: z.uuid(),
+    state: z.string(),
+    tag: z.string()
+});
+
+/**
+ * A stage of the pipeline beside what surrounds it.
+ */
+export const zPipelineStage = z.object({
+    deployment: zDeployment.nullish(),
+    environment_id: z.uuid(),
+    next: zNextRelease.nullish(),
+    profile_revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    workers: z.record(z.string(), z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }))
+});
+
+/**
+ * The stages of an app, and a page of its published releases with where each was deployed.
+ */
+export const zPipeline = z.object({
+    data: z.array(zPipelineRelease),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    stages: z.array(zPipelineStage),
+    total: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' })
+});
+
+/**
  * A version that a worker's program does not take.
  */
 export const zWorkerRefusal = z.object({
@@ -2731,6 +2869,38 @@ export const zGetChangesetDiffQuery = z.object({
  * The differences
  */
 export const zGetChangesetDiffResponse = zDiff;
+
+export const zGetChangesetBlamePath = z.object({
+    appId: z.uuid(),
+    changesetId: z.uuid()
+});
+
+export const zGetChangesetBlameQuery = z.object({
+    path: z.string(),
+    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional()
+});
+
+/**
+ * The lines
+ */
+export const zGetChangesetBlameResponse = zBlame;
+
+export const zGetChangesetFileHistoryPath = z.object({
+    appId: z.uuid(),
+    changesetId: z.uuid()
+});
+
+export const zGetChangesetFileHistoryQuery = z.object({
+    path: z.string(),
+    revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional(),
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * What changed it
+ */
+export const zGetChangesetFileHistoryResponse = zFileHistory;
 
 export const zMoveChangesetToDraftBody = zNothing;
 
@@ -3447,6 +3617,20 @@ export const zGetParameterSetPath = z.object({
  */
 export const zGetParameterSetResponse = zParameterSet;
 
+export const zGetPipelinePath = z.object({
+    appId: z.uuid()
+});
+
+export const zGetPipelineQuery = z.object({
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * The pipeline
+ */
+export const zGetPipelineResponse = zPipeline;
+
 export const zGetQueuePath = z.object({
     appId: z.uuid()
 });
@@ -3926,6 +4110,36 @@ export const zWriteFilesPath = z.object({
  * Saved
  */
 export const zWriteFilesResponse = zWorkspace;
+
+export const zGetWorkspaceBlamePath = z.object({
+    appId: z.uuid(),
+    workspaceId: z.uuid()
+});
+
+export const zGetWorkspaceBlameQuery = z.object({
+    path: z.string()
+});
+
+/**
+ * The lines
+ */
+export const zGetWorkspaceBlameResponse = zBlame;
+
+export const zGetWorkspaceFileHistoryPath = z.object({
+    appId: z.uuid(),
+    workspaceId: z.uuid()
+});
+
+export const zGetWorkspaceFileHistoryQuery = z.object({
+    path: z.string(),
+    page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
+    limit: z.int().gte(1).lte(200).optional().default(50)
+});
+
+/**
+ * What changed it
+ */
+export const zGetWorkspaceFileHistoryResponse = zFileHistory;
 
 export const zMoveFileBody = zMoveFile;
 

@@ -2,6 +2,8 @@ import { ChevronDown, ChevronRight, MessageSquarePlus } from 'lucide-react';
 import { memo, useMemo, useState } from 'react';
 import type { DiffLine, FileDiff } from '../../api/gen/types.gen';
 import { Badge, type Tone, words } from '../../ui/Status';
+import type { PastOf } from '../past/FilePast';
+import { PastButton } from '../past/PastButton';
 import { blocksOf, changedPart, type Paired } from './rows';
 import { useNearby } from './useNearby';
 
@@ -34,6 +36,8 @@ type FileProps = {
   threads?: Threads;
   /** What is said about the file, but not about a line that is shown. */
   apart?: React.ReactNode;
+  /** Where the file's past is looked up, if it can be. */
+  past?: PastOf;
   /** The line that the address leads to. */
   target?: number | undefined;
   /** Whether its lines are not drawn yet; their place is kept. */
@@ -48,6 +52,7 @@ export const FileDiffView = memo(function FileDiffView({
   onViewed,
   threads,
   apart,
+  past,
   target,
   isLater = false,
 }: FileProps) {
@@ -79,6 +84,7 @@ export const FileDiffView = memo(function FileDiffView({
         <span className="font-mono text-sm">
           <span className="text-good">+{count('added')}</span> <span className="text-bad">−{count('deleted')}</span>
         </span>
+        {past && file.kind !== 'deleted' && <PastButton of={past} file={file.path} />}
         {onViewed && (
           <label className="flex items-center gap-1.5 text-sm text-soft">
             <input

@@ -71,6 +71,7 @@ export function ReviewFiles({ path, files, shown, revisions, threads, drafts, ca
     [app, changeset, shown, threads, drafts, canComment],
   );
   const placed = useMemo(() => threadsAt(review), [review]);
+  const past = useMemo(() => ({ app, changeset, revision: shown }), [app, changeset, shown]);
   // Threads on other revisions, on whole files, and on lines that no hunk shows: the place is said in words.
   const elsewhere = (file: FileDiff | undefined) => {
     const about = threads.filter((thread) => {
@@ -152,6 +153,7 @@ export function ReviewFiles({ path, files, shown, revisions, threads, drafts, ca
               onViewed={viewed.set}
               threads={placed}
               apart={apart(file)}
+              past={past}
               target={file.path === search.file ? search.line : undefined}
               isLater={place >= drawn && file.path !== search.file}
             />

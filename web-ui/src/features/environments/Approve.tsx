@@ -8,10 +8,10 @@ import { FormError } from '../../ui/states';
 import { useAct } from '../../util/act';
 import { useFreeze } from '../freezes/useFreeze';
 
-type ApproveProps = { app: string; deployment: Deployment; stage: Environment | undefined };
+type ApproveProps = { app: string; deployment: Deployment; stage: Environment | undefined; small?: boolean };
 
 /** Gives one of the approvals that a deployment needs; asks first where a freeze would stop what it starts. */
-export function Approve({ app, deployment, stage }: ApproveProps) {
+export function Approve({ app, deployment, stage, small }: ApproveProps) {
   const [isAsking, ask] = useState(false);
   const freeze = useFreeze(app, stage);
   const approve = useAct(
@@ -22,7 +22,7 @@ export function Approve({ app, deployment, stage }: ApproveProps) {
   return (
     <>
       <Button
-        small
+        {...(small ? { small } : {})}
         look="primary"
         isPending={approve.isPending && !isAsking}
         onPress={() => (stage?.freeze ? ask(true) : approve.mutate())}

@@ -4,12 +4,21 @@ import { cancelDeployment } from '../../api/gen/sdk.gen';
 import type { Deployment, Environment } from '../../api/gen/types.gen';
 import { paths } from '../../paths';
 import { Button } from '../../ui/Button';
-import { Status, words } from '../../ui/Status';
+import { words } from '../../ui/Status';
 import { Empty } from '../../ui/states';
 import { Table } from '../../ui/Table';
 import { Time } from '../../ui/Time';
 import { useAct } from '../../util/act';
 import { Approve } from './Approve';
+import { DeploymentState } from './DeploymentState';
+
+/** How a deployment came about, in words. */
+export const KINDS: Record<string, string> = {
+  deploy: 'Deployed',
+  promote: 'Promoted',
+  skip_stage: 'Leaves stages out',
+  redeploy: 'An earlier release again',
+};
 
 /** Deployments with how they ended and what they still need. */
 export function Deployments({ app, list, stages }: { app: string; list: Deployment[]; stages: Environment[] }) {
@@ -30,11 +39,13 @@ export function Deployments({ app, list, stages }: { app: string; list: Deployme
             <Link to={paths.release(app, deployment.release_id)} className="font-mono font-semibold hover:underline">
               {deployment.tag}
             </Link>
-            <span className="block text-sm text-soft">{words(deployment.kind)}</span>
+            <span className="block text-sm text-soft">{KINDS[deployment.kind] ?? words(deployment.kind)}</span>
           </td>
           <td>{stages.find(({ id }) => id === deployment.environment_id)?.name ?? ''}</td>
           <td>
-            <Status state={deployment.state} />
+            <Link to={paths.deployment(app, deployment.id)} className="rounded hover:underline">
+              <DeploymentState deployment={deployment} />
+            </Link>
             {deployment.approvals_required > 0 && (
               <span className="block text-sm text-soft">
                 {deployment.approvals.length} of {deployment.approvals_required} approvals
@@ -58,6 +69,7 @@ export function Deployments({ app, list, stages }: { app: string; list: Deployme
             <span className="flex justify-end gap-1.5">
               {deployment.allowed_actions.includes('approve') && (
                 <Approve
+                  small
                   app={app}
                   deployment={deployment}
                   stage={stages.find(({ id }) => id === deployment.environment_id)}

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import { fleetOf } from './workerStates';
 
-const workers = (...states: string[]) => states.map((state) => ({ state }));
+const workers = (...states: string[]) => {
+  const counts: Record<string, number> = {};
+  for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+};
 
 test('a fleet is told by its worst, and by how many', () => {
   expect(fleetOf(workers())).toEqual({ tone: 'neutral', text: 'No workers' });

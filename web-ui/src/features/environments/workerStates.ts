@@ -1,4 +1,3 @@
-import type { Worker } from '../../api/gen/types.gen';
 import type { Tone } from '../../ui/Status';
 
 /** How each state of a worker looks and is called, and how it is said of several; what asks for attention comes first. */
@@ -12,17 +11,15 @@ export const WORKER_STATES: Record<string, [tone: Tone, word: string, ofSeveral:
   stopped: ['neutral', 'Stopped', 'stopped'],
 };
 
-/** How the workers of an environment stand, in one line; the tone is that of the worst. */
-export function fleetOf(workers: Pick<Worker, 'state'>[]): { tone: Tone; text: string } {
-  const going = workers.filter(({ state }) => state !== 'stopped');
-  if (going.length === 0) return { tone: 'neutral', text: 'No workers' };
+/** How the workers of an environment stand, by how many are in which state, in one line; the tone is that of the worst. */
+export function fleetOf(counts: Record<string, number>): { tone: Tone; text: string } {
   const found = Object.entries(WORKER_STATES).flatMap(([state, [tone, , said]]) => {
-    const count = going.filter((worker) => worker.state === state).length;
-    return count > 0 ? { tone, said, count } : [];
+    const count = state === 'stopped' ? 0 : (counts[state] ?? 0);
+    return count > 0 ? [{ tone, said, count }] : [];
   });
   const [worst] = found;
-  const whole = `${going.length} ${going.length === 1 ? 'worker' : 'workers'}`;
-  if (worst === undefined) return { tone: 'neutral', text: whole };
+  if (worst === undefined) return { tone: 'neutral', text: 'No workers' };
+  const all = found.reduce((sum, { count }) => sum + count, 0);
   const parts = found.map(({ said, count }) => (found.length > 1 ? `${count} ${said}` : said));
-  return { tone: worst.tone, text: `${whole}: ${parts.join(', ')}` };
+  return { tone: worst.tone, text: `${all} ${all === 1 ? 'worker' : 'workers'}: ${parts.join(', ')}` };
 }

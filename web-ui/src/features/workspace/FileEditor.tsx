@@ -5,6 +5,7 @@ import { Button } from '../../ui/Button';
 import { Badge, type Tone } from '../../ui/Status';
 import { Empty, ErrorPanel, FormError, Skeleton } from '../../ui/states';
 import { PutTogether } from '../merge/PutTogether';
+import { PastButton } from '../past/PastButton';
 import type { Place } from './CodeEditor';
 import { Problems } from './Problems';
 import { type Saving, useFile } from './useFile';
@@ -61,6 +62,7 @@ export function FileEditor({ app, workspace, file, canEdit, line, onGo, onMove, 
             Save now
           </Button>
         )}
+        <PastButton of={{ app, workspace }} file={file} />
         {canEdit && (
           <>
             <Button small look="quiet" icon={FolderInput} aria-label={`Rename or move ${file}`} onPress={onMove}>

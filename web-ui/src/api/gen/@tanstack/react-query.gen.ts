@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions, type UseMutationOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { abortSync, acceptInvite, addFreezeWindow, addParameter, analyzeChangeset, approveDeployment, approveDraft, askForNewInvite, assembleRelease, cancelDeployment, cancelJob, changeComment, changePassword, changeRole, checkpoint, checkText, cloneChangeset, compareEnvironments, compareParameterSets, continueSync, createApp, createChangeset, createServiceToken, createToken, createWorkspace, deleteConfigValue, deleteFile, deploy, draftRelease, editChangeset, editRelease, endRun, explain, forgotPassword, freezeParameters, getApp, getCatalog, getChangeset, getChangesetDiff, getConfigValue, getConfigValueAt, getConfigValueHistory, getDeployment, getDraft, getEnvironmentCatalog, getEnvironmentConfig, getEnvironmentHistory, getEnvironmentThen, getFile, getFreezeWindow, getJob, getJobLogs, getParameterSet, getProfile, getQueue, getRelease, getRun, getSync, getWorkspace, getWorkspaceDiff, getWorkspaceTree, importApp, invite, listAccounts, listApps, listAuditEvents, listChangesets, listComments, listDeployments, listDrafts, listEnvironmentDeployments, listEnvironments, listFreezeWindows, listInvites, listJobs, listMembers, listOutbox, listParameterSets, listProfileRevisions, listProfiles, listReleases, listReviews, listRevisions, listRuns, listServiceTokens, listTokens, listWaiting, listWorkers, listWorkersOfVersion, listWorkspaces, livez, login, logout, lookAtInvite, me, metrics, moveChangesetToDraft, moveFile, notificationPreferences, type Options, planRestore, previewRelease, promote, publishRelease, queueChangeset, readyz, registerRun, rejectDraft, removeFreezeWindow, removeMember, reorderQueue, reorderRelease, rerun, resendInvite, resetPassword, resetWorkspace, resolveConflict, restore, resubmitChangeset, revealSecret, reviewChangeset, revokeInvite, revokeServiceToken, revokeToken, rollBack, saveConfig, setConfigValue, setEnvironments, setReleaseChangesets, setUp, submitChangeset, submitDraft, suggest, syncIntegration, updateFreezeWindow, updateMe, updateNotificationPreferences, updateProfile, updateSettings, updateWorkspace, v1DeleteValue, v1GetValue, v1Health, v1ListValues, v1SetValue, v1ValueAt, v1ValueHistory, widenParameter, workerFile, workerReport, workerSnapshot, writeComment, writeFiles } from '../sdk.gen';
-import type { AbortSyncData, AbortSyncError, AbortSyncResponse, AcceptInviteData, AcceptInviteError, AcceptInviteResponse, AddFreezeWindowData, AddFreezeWindowError, AddFreezeWindowResponse, AddParameterData, AddParameterError, AddParameterResponse, AnalyzeChangesetData, AnalyzeChangesetError, AnalyzeChangesetResponse, ApproveDeploymentData, ApproveDeploymentError, ApproveDeploymentResponse, ApproveDraftData, ApproveDraftError, ApproveDraftResponse, AskForNewInviteData, AskForNewInviteError, AssembleReleaseData, AssembleReleaseError, AssembleReleaseResponse, CancelDeploymentData, CancelDeploymentError, CancelDeploymentResponse, CancelJobData, CancelJobError, CancelJobResponse, ChangeCommentData, ChangeCommentError, ChangeCommentResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChangeRoleData, ChangeRoleError, ChangeRoleResponse, CheckpointData, CheckpointError, CheckpointResponse, CheckTextData, CheckTextError, CheckTextResponse, CloneChangesetData, CloneChangesetError, CloneChangesetResponse, CompareEnvironmentsData, CompareEnvironmentsError, CompareEnvironmentsResponse, CompareParameterSetsData, CompareParameterSetsError, CompareParameterSetsResponse, ContinueSyncData, ContinueSyncError, ContinueSyncResponse, CreateAppData, CreateAppError, CreateAppResponse, CreateChangesetData, CreateChangesetError, CreateChangesetResponse, CreateServiceTokenData, CreateServiceTokenError, CreateServiceTokenResponse, CreateTokenData, CreateTokenError, CreateTokenResponse, CreateWorkspaceData, CreateWorkspaceError, CreateWorkspaceResponse, DeleteConfigValueData, DeleteConfigValueError, DeleteConfigValueResponse, DeleteFileData, DeleteFileError, DeleteFileResponse, DeployData, DeployError, DeployResponse, DraftReleaseData, DraftReleaseError, DraftReleaseResponse, EditChangesetData, EditChangesetError, EditChangesetResponse, EditReleaseData, EditReleaseError, EditReleaseResponse, EndRunData, EndRunError, EndRunResponse, ExplainData, ExplainError, ExplainResponse, ForgotPasswordData, ForgotPasswordError, FreezeParametersData, FreezeParametersError, FreezeParametersResponse, GetAppData, GetAppError, GetAppResponse, GetCatalogData, GetCatalogError, GetCatalogResponse, GetChangesetData, GetChangesetDiffData, GetChangesetDiffError, GetChangesetDiffResponse, GetChangesetError, GetChangesetResponse, GetConfigValueAtData, GetConfigValueAtError, GetConfigValueAtResponse, GetConfigValueData, GetConfigValueError, GetConfigValueHistoryData, GetConfigValueHistoryError, GetConfigValueHistoryResponse, GetConfigValueResponse, GetDeploymentData, GetDeploymentError, GetDeploymentResponse, GetDraftData, GetDraftError, GetDraftResponse, GetEnvironmentCatalogData, GetEnvironmentCatalogError, GetEnvironmentCatalogResponse, GetEnvironmentConfigData, GetEnvironmentConfigError, GetEnvironmentConfigResponse, GetEnvironmentHistoryData, GetEnvironmentHistoryError, GetEnvironmentHistoryResponse, GetEnvironmentThenData, GetEnvironmentThenError, GetEnvironmentThenResponse, GetFileData, GetFileError, GetFileResponse, GetFreezeWindowData, GetFreezeWindowError, GetFreezeWindowResponse, GetJobData, GetJobError, GetJobLogsData, GetJobLogsError, GetJobLogsResponse, GetJobResponse, GetParameterSetData, GetParameterSetError, GetParameterSetResponse, GetProfileData, GetProfileError, GetProfileResponse, GetQueueData, GetQueueError, GetQueueResponse, GetReleaseData, GetReleaseError, GetReleaseResponse, GetRunData, GetRunError, GetRunResponse, GetSyncData, GetSyncError, GetSyncResponse, GetWorkspaceData, GetWorkspaceDiffData, GetWorkspaceDiffError, GetWorkspaceDiffResponse, GetWorkspaceError, GetWorkspaceResponse, GetWorkspaceTreeData, GetWorkspaceTreeError, GetWorkspaceTreeResponse, ImportAppData, ImportAppError, ImportAppResponse, InviteData, InviteError, InviteResponse, ListAccountsData, ListAccountsError, ListAccountsResponse, ListAppsData, ListAppsError, ListAppsResponse, ListAuditEventsData, ListAuditEventsError, ListAuditEventsResponse, ListChangesetsData, ListChangesetsError, ListChangesetsResponse, ListCommentsData, ListCommentsError, ListCommentsResponse, ListDeploymentsData, ListDeploymentsError, ListDeploymentsResponse, ListDraftsData, ListDraftsError, ListDraftsResponse, ListEnvironmentDeploymentsData, ListEnvironmentDeploymentsError, ListEnvironmentDeploymentsResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListFreezeWindowsData, ListFreezeWindowsError, ListFreezeWindowsResponse, ListInvitesData, ListInvitesError, ListInvitesResponse, ListJobsData, ListJobsError, ListJobsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListOutboxData, ListOutboxError, ListOutboxResponse, ListParameterSetsData, ListParameterSetsError, ListParameterSetsResponse, ListProfileRevisionsData, ListProfileRevisionsError, ListProfileRevisionsResponse, ListProfilesData, ListProfilesError, ListProfilesResponse, ListReleasesData, ListReleasesError, ListReleasesResponse, ListReviewsData, ListReviewsError, ListReviewsResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListServiceTokensData, ListServiceTokensError, ListServiceTokensResponse, ListTokensData, ListTokensError, ListTokensResponse, ListWaitingData, ListWaitingError, ListWaitingResponse, ListWorkersData, ListWorkersError, ListWorkersOfVersionData, ListWorkersOfVersionError, ListWorkersOfVersionResponse, ListWorkersResponse, ListWorkspacesData, ListWorkspacesError, ListWorkspacesResponse, LivezData, LivezError, LivezResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtInviteData, LookAtInviteError, LookAtInviteResponse, MeData, MeError, MeResponse, MetricsData, MetricsError, MetricsResponse, MoveChangesetToDraftData, MoveChangesetToDraftError, MoveChangesetToDraftResponse, MoveFileData, MoveFileError, MoveFileResponse, NotificationPreferencesData, NotificationPreferencesError, NotificationPreferencesResponse, PlanRestoreData, PlanRestoreError, PlanRestoreResponse, PreviewReleaseData, PreviewReleaseError, PreviewReleaseResponse, PromoteData, PromoteError, PromoteResponse, PublishReleaseData, PublishReleaseError, PublishReleaseResponse, QueueChangesetData, QueueChangesetError, QueueChangesetResponse, ReadyzData, ReadyzError, ReadyzResponse, RegisterRunData, RegisterRunError, RegisterRunResponse, RejectDraftData, RejectDraftError, RejectDraftResponse, RemoveFreezeWindowData, RemoveFreezeWindowError, RemoveFreezeWindowResponse, RemoveMemberData, RemoveMemberError, RemoveMemberResponse, ReorderQueueData, ReorderQueueError, ReorderQueueResponse, ReorderReleaseData, ReorderReleaseError, ReorderReleaseResponse, RerunData, RerunError, RerunResponse, ResendInviteData, ResendInviteError, ResendInviteResponse, ResetPasswordData, ResetPasswordError, ResetPasswordResponse, ResetWorkspaceData, ResetWorkspaceError, ResetWorkspaceResponse, ResolveConflictData, ResolveConflictError, ResolveConflictResponse, RestoreData, RestoreError, RestoreResponse, ResubmitChangesetData, ResubmitChangesetError, ResubmitChangesetResponse, RevealSecretData, RevealSecretError, RevealSecretResponse, ReviewChangesetData, ReviewChangesetError, ReviewChangesetResponse, RevokeInviteData, RevokeInviteError, RevokeInviteResponse, RevokeServiceTokenData, RevokeServiceTokenError, RevokeServiceTokenResponse, RevokeTokenData, RevokeTokenError, RevokeTokenResponse, RollBackData, RollBackError, RollBackResponse, SaveConfigData, SaveConfigError, SaveConfigResponse, SetConfigValueData, SetConfigValueError, SetConfigValueResponse, SetEnvironmentsData, SetEnvironmentsError, SetEnvironmentsResponse, SetReleaseChangesetsData, SetReleaseChangesetsError, SetReleaseChangesetsResponse, SetUpData, SetUpError, SetUpResponse, SubmitChangesetData, SubmitChangesetError, SubmitChangesetResponse, SubmitDraftData, SubmitDraftError, SubmitDraftResponse, SuggestData, SuggestError, SuggestResponse, SyncIntegrationData, SyncIntegrationError, SyncIntegrationResponse, UpdateFreezeWindowData, UpdateFreezeWindowError, UpdateFreezeWindowResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdateNotificationPreferencesData, UpdateNotificationPreferencesError, UpdateNotificationPreferencesResponse, UpdateProfileData, UpdateProfileError, UpdateProfileResponse, UpdateSettingsData, UpdateSettingsError, UpdateSettingsResponse, UpdateWorkspaceData, UpdateWorkspaceError, UpdateWorkspaceResponse, V1DeleteValueData, V1DeleteValueError, V1DeleteValueResponse, V1GetValueData, V1GetValueError, V1GetValueResponse, V1HealthData, V1HealthError, V1HealthResponse, V1ListValuesData, V1ListValuesError, V1ListValuesResponse, V1SetValueData, V1SetValueError, V1SetValueResponse, V1ValueAtData, V1ValueAtError, V1ValueAtResponse, V1ValueHistoryData, V1ValueHistoryError, V1ValueHistoryResponse, WidenParameterData, WidenParameterError, WidenParameterResponse, WorkerFileData, WorkerFileError, WorkerFileResponse, WorkerReportData, WorkerReportError, WorkerReportResponse, WorkerSnapshotData, WorkerSnapshotError, WorkerSnapshotResponse, WriteCommentData, WriteCommentError, WriteCommentResponse, WriteFilesData, WriteFilesError, WriteFilesResponse } from '../types.gen';
+import { abortSync, acceptInvite, addFreezeWindow, addParameter, analyzeChangeset, approveDeployment, approveDraft, askForNewInvite, assembleRelease, cancelDeployment, cancelJob, changeComment, changePassword, changeRole, checkpoint, checkText, cloneChangeset, compareEnvironments, compareParameterSets, continueSync, createApp, createChangeset, createServiceToken, createToken, createWorkspace, deleteConfigValue, deleteFile, deploy, draftRelease, editChangeset, editRelease, endRun, explain, forgotPassword, freezeParameters, getApp, getCatalog, getChangeset, getChangesetBlame, getChangesetDiff, getChangesetFileHistory, getConfigValue, getConfigValueAt, getConfigValueHistory, getDeployment, getDraft, getEnvironmentCatalog, getEnvironmentConfig, getEnvironmentHistory, getEnvironmentThen, getFile, getFreezeWindow, getJob, getJobLogs, getParameterSet, getPipeline, getProfile, getQueue, getRelease, getRun, getSync, getWorkspace, getWorkspaceBlame, getWorkspaceDiff, getWorkspaceFileHistory, getWorkspaceTree, importApp, invite, listAccounts, listApps, listAuditEvents, listChangesets, listComments, listDeployments, listDrafts, listEnvironmentDeployments, listEnvironments, listFreezeWindows, listInvites, listJobs, listMembers, listOutbox, listParameterSets, listProfileRevisions, listProfiles, listReleases, listReviews, listRevisions, listRuns, listServiceTokens, listTokens, listWaiting, listWorkers, listWorkersOfVersion, listWorkspaces, livez, login, logout, lookAtInvite, me, metrics, moveChangesetToDraft, moveFile, notificationPreferences, type Options, planRestore, previewRelease, promote, publishRelease, queueChangeset, readyz, registerRun, rejectDraft, removeFreezeWindow, removeMember, reorderQueue, reorderRelease, rerun, resendInvite, resetPassword, resetWorkspace, resolveConflict, restore, resubmitChangeset, revealSecret, reviewChangeset, revokeInvite, revokeServiceToken, revokeToken, rollBack, saveConfig, setConfigValue, setEnvironments, setReleaseChangesets, setUp, submitChangeset, submitDraft, suggest, syncIntegration, updateFreezeWindow, updateMe, updateNotificationPreferences, updateProfile, updateSettings, updateWorkspace, v1DeleteValue, v1GetValue, v1Health, v1ListValues, v1SetValue, v1ValueAt, v1ValueHistory, widenParameter, workerFile, workerReport, workerSnapshot, writeComment, writeFiles } from '../sdk.gen';
+import type { AbortSyncData, AbortSyncError, AbortSyncResponse, AcceptInviteData, AcceptInviteError, AcceptInviteResponse, AddFreezeWindowData, AddFreezeWindowError, AddFreezeWindowResponse, AddParameterData, AddParameterError, AddParameterResponse, AnalyzeChangesetData, AnalyzeChangesetError, AnalyzeChangesetResponse, ApproveDeploymentData, ApproveDeploymentError, ApproveDeploymentResponse, ApproveDraftData, ApproveDraftError, ApproveDraftResponse, AskForNewInviteData, AskForNewInviteError, AssembleReleaseData, AssembleReleaseError, AssembleReleaseResponse, CancelDeploymentData, CancelDeploymentError, CancelDeploymentResponse, CancelJobData, CancelJobError, CancelJobResponse, ChangeCommentData, ChangeCommentError, ChangeCommentResponse, ChangePasswordData, ChangePasswordError, ChangePasswordResponse, ChangeRoleData, ChangeRoleError, ChangeRoleResponse, CheckpointData, CheckpointError, CheckpointResponse, CheckTextData, CheckTextError, CheckTextResponse, CloneChangesetData, CloneChangesetError, CloneChangesetResponse, CompareEnvironmentsData, CompareEnvironmentsError, CompareEnvironmentsResponse, CompareParameterSetsData, CompareParameterSetsError, CompareParameterSetsResponse, ContinueSyncData, ContinueSyncError, ContinueSyncResponse, CreateAppData, CreateAppError, CreateAppResponse, CreateChangesetData, CreateChangesetError, CreateChangesetResponse, CreateServiceTokenData, CreateServiceTokenError, CreateServiceTokenResponse, CreateTokenData, CreateTokenError, CreateTokenResponse, CreateWorkspaceData, CreateWorkspaceError, CreateWorkspaceResponse, DeleteConfigValueData, DeleteConfigValueError, DeleteConfigValueResponse, DeleteFileData, DeleteFileError, DeleteFileResponse, DeployData, DeployError, DeployResponse, DraftReleaseData, DraftReleaseError, DraftReleaseResponse, EditChangesetData, EditChangesetError, EditChangesetResponse, EditReleaseData, EditReleaseError, EditReleaseResponse, EndRunData, EndRunError, EndRunResponse, ExplainData, ExplainError, ExplainResponse, ForgotPasswordData, ForgotPasswordError, FreezeParametersData, FreezeParametersError, FreezeParametersResponse, GetAppData, GetAppError, GetAppResponse, GetCatalogData, GetCatalogError, GetCatalogResponse, GetChangesetBlameData, GetChangesetBlameError, GetChangesetBlameResponse, GetChangesetData, GetChangesetDiffData, GetChangesetDiffError, GetChangesetDiffResponse, GetChangesetError, GetChangesetFileHistoryData, GetChangesetFileHistoryError, GetChangesetFileHistoryResponse, GetChangesetResponse, GetConfigValueAtData, GetConfigValueAtError, GetConfigValueAtResponse, GetConfigValueData, GetConfigValueError, GetConfigValueHistoryData, GetConfigValueHistoryError, GetConfigValueHistoryResponse, GetConfigValueResponse, GetDeploymentData, GetDeploymentError, GetDeploymentResponse, GetDraftData, GetDraftError, GetDraftResponse, GetEnvironmentCatalogData, GetEnvironmentCatalogError, GetEnvironmentCatalogResponse, GetEnvironmentConfigData, GetEnvironmentConfigError, GetEnvironmentConfigResponse, GetEnvironmentHistoryData, GetEnvironmentHistoryError, GetEnvironmentHistoryResponse, GetEnvironmentThenData, GetEnvironmentThenError, GetEnvironmentThenResponse, GetFileData, GetFileError, GetFileResponse, GetFreezeWindowData, GetFreezeWindowError, GetFreezeWindowResponse, GetJobData, GetJobError, GetJobLogsData, GetJobLogsError, GetJobLogsResponse, GetJobResponse, GetParameterSetData, GetParameterSetError, GetParameterSetResponse, GetPipelineData, GetPipelineError, GetPipelineResponse, GetProfileData, GetProfileError, GetProfileResponse, GetQueueData, GetQueueError, GetQueueResponse, GetReleaseData, GetReleaseError, GetReleaseResponse, GetRunData, GetRunError, GetRunResponse, GetSyncData, GetSyncError, GetSyncResponse, GetWorkspaceBlameData, GetWorkspaceBlameError, GetWorkspaceBlameResponse, GetWorkspaceData, GetWorkspaceDiffData, GetWorkspaceDiffError, GetWorkspaceDiffResponse, GetWorkspaceError, GetWorkspaceFileHistoryData, GetWorkspaceFileHistoryError, GetWorkspaceFileHistoryResponse, GetWorkspaceResponse, GetWorkspaceTreeData, GetWorkspaceTreeError, GetWorkspaceTreeResponse, ImportAppData, ImportAppError, ImportAppResponse, InviteData, InviteError, InviteResponse, ListAccountsData, ListAccountsError, ListAccountsResponse, ListAppsData, ListAppsError, ListAppsResponse, ListAuditEventsData, ListAuditEventsError, ListAuditEventsResponse, ListChangesetsData, ListChangesetsError, ListChangesetsResponse, ListCommentsData, ListCommentsError, ListCommentsResponse, ListDeploymentsData, ListDeploymentsError, ListDeploymentsResponse, ListDraftsData, ListDraftsError, ListDraftsResponse, ListEnvironmentDeploymentsData, ListEnvironmentDeploymentsError, ListEnvironmentDeploymentsResponse, ListEnvironmentsData, ListEnvironmentsError, ListEnvironmentsResponse, ListFreezeWindowsData, ListFreezeWindowsError, ListFreezeWindowsResponse, ListInvitesData, ListInvitesError, ListInvitesResponse, ListJobsData, ListJobsError, ListJobsResponse, ListMembersData, ListMembersError, ListMembersResponse, ListOutboxData, ListOutboxError, ListOutboxResponse, ListParameterSetsData, ListParameterSetsError, ListParameterSetsResponse, ListProfileRevisionsData, ListProfileRevisionsError, ListProfileRevisionsResponse, ListProfilesData, ListProfilesError, ListProfilesResponse, ListReleasesData, ListReleasesError, ListReleasesResponse, ListReviewsData, ListReviewsError, ListReviewsResponse, ListRevisionsData, ListRevisionsError, ListRevisionsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListServiceTokensData, ListServiceTokensError, ListServiceTokensResponse, ListTokensData, ListTokensError, ListTokensResponse, ListWaitingData, ListWaitingError, ListWaitingResponse, ListWorkersData, ListWorkersError, ListWorkersOfVersionData, ListWorkersOfVersionError, ListWorkersOfVersionResponse, ListWorkersResponse, ListWorkspacesData, ListWorkspacesError, ListWorkspacesResponse, LivezData, LivezError, LivezResponse, LoginData, LoginError, LoginResponse, LogoutData, LogoutError, LogoutResponse, LookAtInviteData, LookAtInviteError, LookAtInviteResponse, MeData, MeError, MeResponse, MetricsData, MetricsError, MetricsResponse, MoveChangesetToDraftData, MoveChangesetToDraftError, MoveChangesetToDraftResponse, MoveFileData, MoveFileError, MoveFileResponse, NotificationPreferencesData, NotificationPreferencesError, NotificationPreferencesResponse, PlanRestoreData, PlanRestoreError, PlanRestoreResponse, PreviewReleaseData, PreviewReleaseError, PreviewReleaseResponse, PromoteData, PromoteError, PromoteResponse, PublishReleaseData, PublishReleaseError, PublishReleaseResponse, QueueChangesetData, QueueChangesetError, QueueChangesetResponse, ReadyzData, ReadyzError, ReadyzResponse, RegisterRunData, RegisterRunError, RegisterRunResponse, RejectDraftData, RejectDraftError, RejectDraftResponse, RemoveFreezeWindowData, RemoveFreezeWindowError, RemoveFreezeWindowResponse, RemoveMemberData, RemoveMemberError, RemoveMemberResponse, ReorderQueueData, ReorderQueueError, ReorderQueueResponse, ReorderReleaseData, ReorderReleaseError, ReorderReleaseResponse, RerunData, RerunError, RerunResponse, ResendInviteData, ResendInviteError, ResendInviteResponse, ResetPasswordData, ResetPasswordError, ResetPasswordResponse, ResetWorkspaceData, ResetWorkspaceError, ResetWorkspaceResponse, ResolveConflictData, ResolveConflictError, ResolveConflictResponse, RestoreData, RestoreError, RestoreResponse, ResubmitChangesetData, ResubmitChangesetError, ResubmitChangesetResponse, RevealSecretData, RevealSecretError, RevealSecretResponse, ReviewChangesetData, ReviewChangesetError, ReviewChangesetResponse, RevokeInviteData, RevokeInviteError, RevokeInviteResponse, RevokeServiceTokenData, RevokeServiceTokenError, RevokeServiceTokenResponse, RevokeTokenData, RevokeTokenError, RevokeTokenResponse, RollBackData, RollBackError, RollBackResponse, SaveConfigData, SaveConfigError, SaveConfigResponse, SetConfigValueData, SetConfigValueError, SetConfigValueResponse, SetEnvironmentsData, SetEnvironmentsError, SetEnvironmentsResponse, SetReleaseChangesetsData, SetReleaseChangesetsError, SetReleaseChangesetsResponse, SetUpData, SetUpError, SetUpResponse, SubmitChangesetData, SubmitChangesetError, SubmitChangesetResponse, SubmitDraftData, SubmitDraftError, SubmitDraftResponse, SuggestData, SuggestError, SuggestResponse, SyncIntegrationData, SyncIntegrationError, SyncIntegrationResponse, UpdateFreezeWindowData, UpdateFreezeWindowError, UpdateFreezeWindowResponse, UpdateMeData, UpdateMeError, UpdateMeResponse, UpdateNotificationPreferencesData, UpdateNotificationPreferencesError, UpdateNotificationPreferencesResponse, UpdateProfileData, UpdateProfileError, UpdateProfileResponse, UpdateSettingsData, UpdateSettingsError, UpdateSettingsResponse, UpdateWorkspaceData, UpdateWorkspaceError, UpdateWorkspaceResponse, V1DeleteValueData, V1DeleteValueError, V1DeleteValueResponse, V1GetValueData, V1GetValueError, V1GetValueResponse, V1HealthData, V1HealthError, V1HealthResponse, V1ListValuesData, V1ListValuesError, V1ListValuesResponse, V1SetValueData, V1SetValueError, V1SetValueResponse, V1ValueAtData, V1ValueAtError, V1ValueAtResponse, V1ValueHistoryData, V1ValueHistoryError, V1ValueHistoryResponse, WidenParameterData, WidenParameterError, WidenParameterResponse, WorkerFileData, WorkerFileError, WorkerFileResponse, WorkerReportData, WorkerReportError, WorkerReportResponse, WorkerSnapshotData, WorkerSnapshotError, WorkerSnapshotResponse, WriteCommentData, WriteCommentError, WriteCommentResponse, WriteFilesData, WriteFilesError, WriteFilesResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -488,6 +488,69 @@ export const getChangesetDiffInfiniteOptions = (options: Options<GetChangesetDif
         return data;
     },
     queryKey: getChangesetDiffInfiniteQueryKey(options)
+});
+
+export const getChangesetBlameQueryKey = (options: Options<GetChangesetBlameData>) => createQueryKey('getChangesetBlame', options);
+
+/**
+ * Reads a file of a revision with what last set each of its lines.
+ */
+export const getChangesetBlameOptions = (options: Options<GetChangesetBlameData>) => queryOptions<GetChangesetBlameResponse, GetChangesetBlameError, GetChangesetBlameResponse, ReturnType<typeof getChangesetBlameQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getChangesetBlame({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getChangesetBlameQueryKey(options)
+});
+
+export const getChangesetFileHistoryQueryKey = (options: Options<GetChangesetFileHistoryData>) => createQueryKey('getChangesetFileHistory', options);
+
+/**
+ * Lists what changed a file of a revision before it came there, newest first.
+ */
+export const getChangesetFileHistoryOptions = (options: Options<GetChangesetFileHistoryData>) => queryOptions<GetChangesetFileHistoryResponse, GetChangesetFileHistoryError, GetChangesetFileHistoryResponse, ReturnType<typeof getChangesetFileHistoryQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getChangesetFileHistory({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getChangesetFileHistoryQueryKey(options)
+});
+
+export const getChangesetFileHistoryInfiniteQueryKey = (options: Options<GetChangesetFileHistoryData>): QueryKey<Options<GetChangesetFileHistoryData>> => createQueryKey('getChangesetFileHistory', options, true);
+
+/**
+ * Lists what changed a file of a revision before it came there, newest first.
+ */
+export const getChangesetFileHistoryInfiniteOptions = (options: Options<GetChangesetFileHistoryData>) => infiniteQueryOptions<GetChangesetFileHistoryResponse, GetChangesetFileHistoryError, InfiniteData<GetChangesetFileHistoryResponse>, QueryKey<Options<GetChangesetFileHistoryData>>, number | Pick<QueryKey<Options<GetChangesetFileHistoryData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+// @ts-ignore
+{
+    queryFn: async ({ pageParam, queryKey, signal }) => {
+        // @ts-ignore
+        const page: Pick<QueryKey<Options<GetChangesetFileHistoryData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+            query: {
+                page: pageParam
+            }
+        };
+        const params = createInfiniteParams(queryKey, page);
+        const { data } = await getChangesetFileHistory({
+            ...options,
+            ...params,
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getChangesetFileHistoryInfiniteQueryKey(options)
 });
 
 /**
@@ -1759,6 +1822,51 @@ export const getParameterSetOptions = (options: Options<GetParameterSetData>) =>
     queryKey: getParameterSetQueryKey(options)
 });
 
+export const getPipelineQueryKey = (options: Options<GetPipelineData>) => createQueryKey('getPipeline', options);
+
+/**
+ * Reads the pipeline: its stages, and the published releases by where they were deployed, newest first.
+ */
+export const getPipelineOptions = (options: Options<GetPipelineData>) => queryOptions<GetPipelineResponse, GetPipelineError, GetPipelineResponse, ReturnType<typeof getPipelineQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getPipeline({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getPipelineQueryKey(options)
+});
+
+export const getPipelineInfiniteQueryKey = (options: Options<GetPipelineData>): QueryKey<Options<GetPipelineData>> => createQueryKey('getPipeline', options, true);
+
+/**
+ * Reads the pipeline: its stages, and the published releases by where they were deployed, newest first.
+ */
+export const getPipelineInfiniteOptions = (options: Options<GetPipelineData>) => infiniteQueryOptions<GetPipelineResponse, GetPipelineError, InfiniteData<GetPipelineResponse>, QueryKey<Options<GetPipelineData>>, number | Pick<QueryKey<Options<GetPipelineData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+// @ts-ignore
+{
+    queryFn: async ({ pageParam, queryKey, signal }) => {
+        // @ts-ignore
+        const page: Pick<QueryKey<Options<GetPipelineData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+            query: {
+                page: pageParam
+            }
+        };
+        const params = createInfiniteParams(queryKey, page);
+        const { data } = await getPipeline({
+            ...options,
+            ...params,
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getPipelineInfiniteQueryKey(options)
+});
+
 export const getQueueQueryKey = (options: Options<GetQueueData>) => createQueryKey('getQueue', options);
 
 /**
@@ -2537,6 +2645,69 @@ export const writeFilesMutation = (options?: Partial<Options<WriteFilesData>>): 
     };
     return mutationOptions;
 };
+
+export const getWorkspaceBlameQueryKey = (options: Options<GetWorkspaceBlameData>) => createQueryKey('getWorkspaceBlame', options);
+
+/**
+ * Reads a file of a workspace with what last set each of its lines.
+ */
+export const getWorkspaceBlameOptions = (options: Options<GetWorkspaceBlameData>) => queryOptions<GetWorkspaceBlameResponse, GetWorkspaceBlameError, GetWorkspaceBlameResponse, ReturnType<typeof getWorkspaceBlameQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getWorkspaceBlame({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getWorkspaceBlameQueryKey(options)
+});
+
+export const getWorkspaceFileHistoryQueryKey = (options: Options<GetWorkspaceFileHistoryData>) => createQueryKey('getWorkspaceFileHistory', options);
+
+/**
+ * Lists what changed a file of a workspace before it came there, newest first.
+ */
+export const getWorkspaceFileHistoryOptions = (options: Options<GetWorkspaceFileHistoryData>) => queryOptions<GetWorkspaceFileHistoryResponse, GetWorkspaceFileHistoryError, GetWorkspaceFileHistoryResponse, ReturnType<typeof getWorkspaceFileHistoryQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getWorkspaceFileHistory({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getWorkspaceFileHistoryQueryKey(options)
+});
+
+export const getWorkspaceFileHistoryInfiniteQueryKey = (options: Options<GetWorkspaceFileHistoryData>): QueryKey<Options<GetWorkspaceFileHistoryData>> => createQueryKey('getWorkspaceFileHistory', options, true);
+
+/**
+ * Lists what changed a file of a workspace before it came there, newest first.
+ */
+export const getWorkspaceFileHistoryInfiniteOptions = (options: Options<GetWorkspaceFileHistoryData>) => infiniteQueryOptions<GetWorkspaceFileHistoryResponse, GetWorkspaceFileHistoryError, InfiniteData<GetWorkspaceFileHistoryResponse>, QueryKey<Options<GetWorkspaceFileHistoryData>>, number | Pick<QueryKey<Options<GetWorkspaceFileHistoryData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+// @ts-ignore
+{
+    queryFn: async ({ pageParam, queryKey, signal }) => {
+        // @ts-ignore
+        const page: Pick<QueryKey<Options<GetWorkspaceFileHistoryData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+            query: {
+                page: pageParam
+            }
+        };
+        const params = createInfiniteParams(queryKey, page);
+        const { data } = await getWorkspaceFileHistory({
+            ...options,
+            ...params,
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getWorkspaceFileHistoryInfiniteQueryKey(options)
+});
 
 /**
  * Moves a file.
