@@ -113,13 +113,13 @@ async fn jobs_are_filtered_by_several_kinds(h: &Harness) {
     }
 
     let tag = deployment["tag"].as_str().unwrap();
-    let dev = &h.environments["dev"];
+    let id = &deployment["id"];
     let about = |job: &serde_json::Value| job["about"].clone();
     let abouts: Vec<_> = work.iter().map(about).collect();
     let of_release = json!({"name": tag, "page": {"kind": "release", "release_id": release.id}});
     let of_change = json!({"name": "#1 A page", "page": {"kind": "changeset", "changeset_id": change.id}});
     let name = format!("{tag} on dev");
-    let of_deployment = json!({"name": name, "page": {"kind": "environment", "environment_id": dev}});
+    let of_deployment = json!({"name": name, "page": {"kind": "deployment", "deployment_id": id}});
     assert_eq!(abouts, [of_deployment, of_release.clone(), of_release, of_change]);
     let asked: Vec<_> = work.iter().map(|job| job["asked_by"]["name"].as_str().unwrap()).collect();
     assert_eq!(asked, ["Mona", "Mona", "Mona", "Ana"]);
