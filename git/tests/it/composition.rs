@@ -338,6 +338,15 @@ fn expected(work: &Path, count: usize) -> Vec<Expected> {
             outcomes.push(Expected::Merged(git_ok(work, &["rev-parse", "HEAD^{tree}"])));
             continue;
         }
+        if done.status.code().is_none() && done.stderr.starts_with(b"BUG: merge-ort.c") {
+            // Where folders are renamed against files Git can fail over its own work tree, after it found the conflict;
+            // `git merge-tree`, which has none, tells of it.
+            std::fs::remove_file(work.join(".git/index.lock")).unwrap();
+            outcomes.push(Expected::Conflicted(BTreeSet::new()));
+            git_ok(work, &["reset", "-q", "--hard"]);
+            git_ok(work, &["clean", "-fdxq"]);
+            continue;
+        }
         let unmerged = git(work, &["ls-files", "-u", "-z"]);
         let paths = String::from_utf8(unmerged.stdout).unwrap();
         let paths: BTreeSet<String> = paths

@@ -106,7 +106,7 @@ function Reviewed({ path, changeset, revisions }: ReviewedProps) {
               , edited in{' '}
               <Link
                 to={paths.workspace(path.appId, changeset.workspace_id)}
-                className="rounded text-accent hover:underline"
+                className="rounded text-accent underline"
               >
                 your workspace
               </Link>
