@@ -104,10 +104,7 @@ function Reviewed({ path, changeset, revisions }: ReviewedProps) {
           {me.data?.id === changeset.author.id && (
             <>
               , edited in{' '}
-              <Link
-                to={paths.workspace(path.appId, changeset.workspace_id)}
-                className="rounded text-accent underline"
-              >
+              <Link to={paths.workspace(path.appId, changeset.workspace_id)} className="rounded text-accent underline">
                 your workspace
               </Link>
             </>
