@@ -55,7 +55,8 @@ fn at_least(viewer: Viewer, role: Role) -> Result<(), Denied> {
     if viewer.role >= role {
         return Ok(());
     }
-    forbidden(format!("this needs the role {} or above; yours is {}", role.name(), viewer.role.name()))
+    let words = |role: Role| role.name().replace('_', " ");
+    forbidden(format!("this needs the role {} or above; yours is {}", words(role), words(viewer.role)))
 }
 
 macro_rules! actions {

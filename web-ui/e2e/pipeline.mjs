@@ -90,7 +90,7 @@ test('the pipeline shows what runs, what waits and why, and where each release g
     const author = await person(browser, demo.url, demo.accounts.user);
     await author.page.goto(app);
     await author.page
-      .getByText(/this needs the role config_manager/)
+      .getByText(/this needs the role config manager/)
       .first()
       .waitFor();
     assert.equal(await byRole(author.page, 'button', /Promote|Deploy/).count(), 0);

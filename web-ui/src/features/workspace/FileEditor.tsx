@@ -51,7 +51,7 @@ export function FileEditor({ app, workspace, file, canEdit, line, onGo, onMove, 
   return (
     <div className="flex h-full min-h-0 flex-col">
       <div className="flex flex-wrap items-center gap-2 border-b border-line px-3 py-1.5">
-        <h2 className="min-w-0 flex-1 font-mono text-sm break-all">{file}</h2>
+        <h2 className="min-w-0 flex-1 basis-48 font-mono text-sm break-all">{file}</h2>
         <span role="status">
           <Badge tone={tone} icon={icon}>
             {word}
