@@ -67,7 +67,7 @@ async fn the_pipeline_tells_what_holds_a_release(h: &Harness) {
     let as_author = h.author().get(&h.author().at("/pipeline")).await.ok();
     assert_eq!(next(&as_author, 0).1, "role");
     let reason = as_author["stages"][0]["next"]["held"]["reason"].as_str().unwrap();
-    assert!(reason.contains("config_manager"), "{reason}");
+    assert!(reason.contains("config manager"), "{reason}");
     h.deploys(&release, "dev").await;
     let window = h.freezes_now("staging").await.ok();
     assert_eq!(next(&h.pipeline("").await, 1).1, "freeze");
