@@ -38,25 +38,32 @@ pub(crate) fn kept_beside(data: &Path, places: &Places) -> Result<Option<MasterK
 
 /// Reads the key out of a file, which is made if it is not there.
 fn kept(file: &Path) -> Result<MasterKey> {
-    let place = file.display().to_string();
+    read(&text_of(file)?, &file.display().to_string())
+}
+
+fn text_of(file: &Path) -> Result<String> {
+    let place = file.display();
     if !file.exists() {
         let key = STANDARD.encode(conman_workflow::random_bytes::<32>());
         write_new(file, &key).with_context(|| format!("{place} cannot be written"))?;
     }
-    let text = std::fs::read_to_string(file).with_context(|| format!("{place} cannot be read"))?;
-    read(&text, &place)
+    std::fs::read_to_string(file).with_context(|| format!("{place} cannot be read"))
 }
 
-/// Writes a file whole or not at all, for this account alone.
+/// Writes a file whole or not at all, for this account alone. Of servers that start at once the first one's stays: what
+/// one of them seals must open for whoever owns the store later.
 fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let draft = file.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    let mut open = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    open.write_all(text.as_bytes())?;
-    open.sync_all()?;
-    std::fs::rename(&draft, file)
+    let folder = file.parent().unwrap_or(Path::new("."));
+    // Such files are readable for their account alone.
+    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+    draft.write_all(text.as_bytes())?;
+    draft.as_file().sync_all()?;
+    match draft.persist_noclobber(file) {
+        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.error),
+        // A key that a power cut takes away would take what it sealed along.
+        Ok(_) | Err(_) => std::fs::File::open(folder)?.sync_all(),
+    }
 }
 
 fn read(text: &str, place: &str) -> Result<MasterKey> {
@@ -92,6 +99,18 @@ mod tests {
     fn random_keys_are_taken() {
         let key: [u8; 32] = std::array::from_fn(|n| u8::try_from((n * n * 73 + n * 11 + 5) % 256).unwrap());
         assert_eq!(refusal(&key), None);
+    }
+
+    #[test]
+    fn servers_that_start_at_once_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        let keys: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..16).map(|_| scope.spawn(|| text_of(&file).unwrap())).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        assert_eq!(keys.len(), 1);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
