@@ -5,6 +5,7 @@ use crate::mailer::{MailSettings, SmtpMailer};
 use crate::master_key;
 use crate::services::{self, Places};
 use anyhow::{Context as _, Result, anyhow};
+use conman_distribution::Distribution;
 use conman_jobs::{Runner, RunnerConfig};
 use conman_server::{AppState, Config};
 use conman_store::Store;
@@ -44,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     workflow: Workflow,
     store: Store,
+    distribution: Arc<dyn Distribution>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -86,7 +88,7 @@ impl Server {
         };
         let decided =
             Settings { public_url: public_url.clone(), local_imports: settings.local_imports, master_key };
-        let store = services.store.clone();
+        let (store, distribution) = (services.store.clone(), services.distribution.clone());
         let workflow =
             Workflow::new(services.store, services.repositories, services.distribution, mailer, decided);
         let stop = CancellationToken::new();
@@ -99,7 +101,7 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(runner.run(stop.clone()));
         tasks.spawn(conman_server::run(listener, state, stop.clone()));
-        Ok(Self { public_url, url, workflow, store, stop, tasks })
+        Ok(Self { public_url, url, workflow, store, distribution, stop, tasks })
     }
 
     /// The whole address of the one-time link to the first account, while there is none.
@@ -132,6 +134,7 @@ impl Server {
             outcome = outcome.and(ended.context("a part of the server died"));
         }
         drop(self.workflow);
+        self.distribution.close().await;
         self.store.close().await;
         outcome
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 /// PostgreSQL refuses payloads of 8,000 bytes and more.
 const MAX_PAYLOAD: usize = 7_999;
@@ -16,8 +17,6 @@ const MAX_PAYLOAD: usize = 7_999;
 const BACKLOG: usize = 1_024;
 
 /// Says that an environment runs another version: a hint to look, never the data itself.
-///
-/// Its JSON is the payload of `NOTIFY config_changed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigChanged {
     /// The app.
@@ -32,24 +31,29 @@ pub struct ConfigChanged {
     pub truncated: bool,
 }
 
-impl ConfigChanged {
+/// The payload of `NOTIFY config_changed`, as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Notice {
+    #[serde(flatten)]
+    pub(crate) change: ConfigChanged,
+    /// The server that made the version active; those of older releases do not say.
+    #[serde(default)]
+    pub(crate) by: Option<Uuid>,
+}
+
+impl Notice {
     /// The JSON, with as many names as fit into a notification.
-    pub(crate) fn payload(&self) -> String {
-        let fits = |count: usize| {
-            let shortened = Self {
-                changed: self.changed[..count].to_vec(),
-                truncated: self.truncated || count < self.changed.len(),
-                ..self.clone()
-            };
-            let text = serde_json::to_string(&shortened).expect("ids, numbers and names are always JSON");
-            (text.len() <= MAX_PAYLOAD).then_some(text)
-        };
-        if let Some(text) = fits(self.changed.len()) {
+    pub(crate) fn payload(mut self) -> String {
+        let write =
+            |notice: &Self| serde_json::to_string(notice).expect("ids, numbers and names are always JSON");
+        let text = write(&self);
+        if text.len() <= MAX_PAYLOAD {
             return text;
         }
         // Names are ASCII without escapes: each takes its length, two quotes and a comma; 300 bytes hold the rest.
         let mut room = MAX_PAYLOAD - 300;
         let count = self
+            .change
             .changed
             .iter()
             .take_while(|name| {
@@ -59,7 +63,9 @@ impl ConfigChanged {
                 fits
             })
             .count();
-        fits(count).expect("the names were counted to fit")
+        self.change.changed.truncate(count);
+        self.change.truncated = true;
+        write(&self)
     }
 }
 
@@ -158,7 +164,6 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     fn change(environment: u128, version: u32, names: usize) -> ConfigChanged {
         ConfigChanged {
@@ -176,9 +181,10 @@ mod tests {
     fn payloads_stay_under_the_limit() {
         for names in [0, 1, 100, 180, 200, 5_000] {
             let whole = change(1, u32::MAX, names);
-            let text = whole.payload();
+            let text = Notice { change: whole.clone(), by: Some(Uuid::nil()) }.payload();
             assert!(text.len() < 8_000, "{names}: {}", text.len());
-            let back: ConfigChanged = serde_json::from_str(&text).unwrap();
+            let Notice { change: back, by } = serde_json::from_str(&text).unwrap();
+            assert_eq!(by, Some(Uuid::nil()));
             assert_eq!(back.truncated, back.changed.len() < names);
             assert_eq!(back.changed[..], whole.changed[..back.changed.len()]);
             assert!(names < 150 || back.changed.len() > 100, "{}", back.changed.len());

@@ -35,6 +35,7 @@ pub(crate) const POSTGRES: &[Migration] = &[
         name: "history by time",
         sql: include_str!("../migrations/postgres/0006_history_by_time.sql"),
     },
+    Migration { number: 7, name: "readers", sql: include_str!("../migrations/postgres/0007_readers.sql") },
 ];
 
 pub(crate) const SQLITE: &[Migration] = &[

@@ -66,7 +66,7 @@ pub trait Distribution: RunRegistry + Send + Sync {
 
     /// The version of [`Distribution::active`], where it can be told without waiting; `None` where it must be asked.
     ///
-    /// It is as new as if it were asked, and never guessed from what was told before.
+    /// It is as new as every activation that was answered, by any server, before this is called.
     fn version_at_hand(&self, _app: AppId, _environment: EnvironmentId) -> Option<ConfigVersion> {
         None
     }
@@ -175,6 +175,10 @@ pub trait Distribution: RunRegistry + Send + Sync {
 
     /// Succeeds if the database answers.
     async fn ping(&self) -> Result<(), DistributionError>;
+
+    /// Lets go of the database, so that other servers do not wait for this one. Versions are not at hand any more, and
+    /// nothing more is heard; all else still works.
+    async fn close(&self) {}
 }
 
 /// Opens the distribution database behind a URL, `postgres://…` or `sqlite:PATH`, and brings its tables up to date.

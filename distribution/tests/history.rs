@@ -179,9 +179,9 @@ async fn the_version_at_hand_is_never_older_than_asked(db: Database) {
     for number in 1..=20 {
         let writer = if number % 2 == 0 { &port } else { &another };
         writer.activate(place.version(number)).await.unwrap();
-        // Whoever must ask tells nothing.
-        let expected = (!db.is_postgres()).then_some(ConfigVersion(number));
-        assert_eq!(at_hand(), expected);
+        // Who follows a server over the network may have to ask; `tests/readers.rs` tries it.
+        let told = at_hand();
+        assert!(told == Some(ConfigVersion(number)) || (told.is_none() && db.is_postgres()), "{told:?}");
     }
     assert_eq!(port.version_at_hand(Place::new().app, place.environment), None);
     if db.is_postgres() {

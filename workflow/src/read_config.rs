@@ -47,10 +47,11 @@ pub(crate) type ValuesInMemory = HashMap<(AppId, EnvironmentId), Arc<ConfigValue
 impl Workflow {
     /// The values that an environment runs, out of memory.
     ///
-    /// A read asks the distribution database for the active version alone, a row by its key, and reads the values again
-    /// only where that is not the version in memory; reads that come at once share what they ask. A write is answered
-    /// once it is active there, so that a read that begins after the answer sees it, whichever server is asked. The
-    /// embedded database has the version at hand, and no read waits for it.
+    /// A read compares the version in memory with the active one, which the distribution database has
+    /// [at hand](conman_distribution::Distribution::version_at_hand) as a rule; where it has not, a row is read by its key,
+    /// and reads that come at once share that. Only where another version is active are the values read again. A write is
+    /// answered once every server knows of its version, so that a read that begins after the answer sees it, whichever
+    /// server is asked.
     pub async fn config_values(
         &self,
         app_id: AppId,

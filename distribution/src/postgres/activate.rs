@@ -1,7 +1,7 @@
 //! One activation, one transaction.
 
 use super::{history, read};
-use crate::changes::ConfigChanged;
+use crate::changes::{ConfigChanged, Notice};
 use crate::decode::{self, json_of, word_of};
 use crate::diff::{self, DeclarationChanges, FileChanges, ParameterChanges};
 use crate::error::DistributionError;
@@ -14,6 +14,7 @@ use deadpool_postgres::{Object, Transaction};
 use std::collections::BTreeMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
+use uuid::Uuid;
 
 /// The constraint that lets a source id apply once.
 const SOURCE_ID_KEY: &str = "config_history_source_id_key";
@@ -49,6 +50,7 @@ pub(super) async fn put_blobs(client: &Object, contents: Vec<Bytes>) -> Result<(
 pub(super) async fn activate(
     client: &mut Object,
     activation: &Activation,
+    by: Uuid,
 ) -> Result<Activated, DistributionError> {
     let transaction =
         client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
@@ -82,13 +84,14 @@ pub(super) async fn activate(
     write_files(&transaction, &version, &files).await?;
     write_catalog(&transaction, &version, &declarations, at).await?;
     write_history(&transaction, &version, base, &parameters, &files, at).await?;
-    commit(transaction, &version, parameters).await?;
+    commit(transaction, &version, parameters, by).await?;
     Ok(Activated::Applied { at: Timestamp::new(at) })
 }
 
 pub(super) async fn activate_parameters(
     client: &mut Object,
     activation: &ParameterActivation,
+    by: Uuid,
 ) -> Result<Activated, DistributionError> {
     let transaction =
         client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
@@ -112,7 +115,7 @@ pub(super) async fn activate_parameters(
     let at = write_active(&transaction, &version).await?;
     write_entries(&transaction, &version, &parameters).await?;
     write_history(&transaction, &version, base, &parameters, &FileChanges::new(), at).await?;
-    commit(transaction, &version, parameters).await?;
+    commit(transaction, &version, parameters, by).await?;
     Ok(Activated::Applied { at: Timestamp::new(at) })
 }
 
@@ -121,8 +124,9 @@ async fn commit(
     transaction: Transaction<'_>,
     version: &NewVersion<'_>,
     parameters: ParameterChanges,
+    by: Uuid,
 ) -> Result<(), DistributionError> {
-    notify(&transaction, version, parameters).await?;
+    notify(&transaction, version, parameters, by).await?;
     fail::fail_point!("distribution.activate.before_commit");
     tracing::debug!(event = "config_change_commit", version = version.provenance.config_version.0);
     transaction.commit().await?;
@@ -406,6 +410,7 @@ async fn notify(
     transaction: &Transaction<'_>,
     version: &NewVersion<'_>,
     parameters: ParameterChanges,
+    by: Uuid,
 ) -> Result<(), DistributionError> {
     let change = ConfigChanged {
         app_id: version.app_id,
@@ -414,7 +419,8 @@ async fn notify(
         changed: parameters.into_keys().collect(),
         truncated: false,
     };
-    execute(transaction, "SELECT pg_notify('config_changed', $1)", &[&change.payload()]).await?;
+    let payload = Notice { change, by: Some(by) }.payload();
+    execute(transaction, "SELECT pg_notify('config_changed', $1)", &[&payload]).await?;
     Ok(())
 }
 

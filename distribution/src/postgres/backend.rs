@@ -1,8 +1,12 @@
 //! The port over PostgreSQL.
 
-use super::{activate, applications, history, listen, read, report, setup};
+use super::lease::LONGEST_LEASE;
+use super::listen::{self, Listeners, Listening};
+use super::readers::{self, Expected, Made};
+use super::server::Server;
+use super::{activate, applications, history, read, report, setup};
 use crate::application::WorkerApplication;
-use crate::changes::{Changes, Hub};
+use crate::changes::{Changes, ConfigChanged, Notice};
 use crate::error::DistributionError;
 use crate::model::{
     Activated, Activation, ActiveConfig, HistoryPage, HistoryRow, ParameterActivation, WorkerReport,
@@ -16,14 +20,23 @@ use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::name::ParameterName;
 use conman_domain::snapshot::{ConfigVersion, ContentHash, Snapshot, SnapshotParameter};
 use deadpool_postgres::{Object, Pool};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 #[derive(Debug)]
 pub(crate) struct Postgres {
     pool: Pool,
-    hub: Hub,
-    listener: JoinHandle<()>,
+    listeners: Listeners,
+    listener: Mutex<Option<Listener>>,
+}
+
+/// The task that listens, until it is told to leave or the sender is gone.
+#[derive(Debug)]
+struct Listener {
+    leave: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Postgres {
@@ -31,22 +44,67 @@ impl Postgres {
         let server = setup::server(url)?;
         let pool = setup::pool(&server)?;
         setup::migrate(&mut pool.get().await?).await?;
-        let hub = Hub::new();
-        let listening = listen::Listening::start(&server, &hub, listen::PATIENCE).await?;
-        let listener = tokio::spawn(listen::run(server, hub.clone(), listening));
-        Ok(Self { pool, hub, listener })
+        let listeners = Listeners::new();
+        let first = Listening::start(&server, &listeners, listen::PATIENCE).await?;
+        let (leave, left) = oneshot::channel();
+        let task = tokio::spawn(listen_until(left, server, listeners.clone(), first, pool.clone()));
+        Ok(Self { pool, listeners, listener: Mutex::new(Some(Listener { leave, task })) })
     }
-}
 
-impl Postgres {
     pub(super) async fn client(&self) -> Result<Object, DistributionError> {
         Ok(self.pool.get().await?)
     }
+
+    /// Answers what an activation brought once no server tells of what was active before.
+    async fn known_everywhere(
+        &self,
+        expected: Expected,
+        outcome: Activated,
+    ) -> Result<Activated, DistributionError> {
+        let Made { app_id, environment_id, version } = expected.made();
+        let active = match outcome {
+            Activated::Applied { .. } | Activated::AlreadyApplied { .. } => version,
+            Activated::Superseded { active } => active,
+        };
+        self.listeners.lease.raise(app_id, environment_id, active);
+        let expected = match outcome {
+            Activated::Applied { .. } => expected,
+            // Whoever made it active may have been stopped before they had waited.
+            Activated::AlreadyApplied { .. } | Activated::Superseded { .. } => {
+                let again = self.listeners.hearings.expect(Made { app_id, environment_id, version: active });
+                self.remind(again.made()).await?;
+                again
+            }
+        };
+        readers::wait(&self.pool, self.listeners.server, expected).await?;
+        Ok(outcome)
+    }
+
+    /// Lets every reader hear once more of what is active.
+    async fn remind(&self, made: Made) -> Result<(), DistributionError> {
+        let Made { app_id, environment_id, version } = made;
+        let change = ConfigChanged { app_id, environment_id, version, changed: Vec::new(), truncated: true };
+        let payload = Notice { change, by: Some(self.listeners.server) }.payload();
+        self.pool.get().await?.execute("SELECT pg_notify('config_changed', $1)", &[&payload]).await?;
+        Ok(())
+    }
 }
 
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        self.listener.abort();
+async fn listen_until(
+    left: oneshot::Receiver<()>,
+    server: Server,
+    listeners: Listeners,
+    first: Listening,
+    pool: Pool,
+) {
+    tokio::select! {
+        () = listen::run(server, listeners.clone(), first) => {}
+        _ = left => {}
+    }
+    listeners.lease.end();
+    let go = async { readers::go(&pool.get().await?, listeners.server).await };
+    if let Ok(Err(error)) = tokio::time::timeout(LONGEST_LEASE, go).await {
+        tracing::debug!(%error, "this server did not say that it goes");
     }
 }
 
@@ -62,14 +120,30 @@ impl Distribution for Postgres {
 
     async fn activate(&self, activation: Activation) -> Result<Activated, DistributionError> {
         activation.check()?;
-        activate::activate(&mut self.pool.get().await?, &activation).await
+        let expected = self.listeners.hearings.expect(Made {
+            app_id: activation.app_id,
+            environment_id: activation.environment_id,
+            version: activation.provenance.config_version,
+        });
+        let mut client = self.pool.get().await?;
+        let outcome = activate::activate(&mut client, &activation, self.listeners.server).await?;
+        drop(client);
+        self.known_everywhere(expected, outcome).await
     }
 
     async fn activate_parameters(
         &self,
         activation: ParameterActivation,
     ) -> Result<Activated, DistributionError> {
-        activate::activate_parameters(&mut self.pool.get().await?, &activation).await
+        let expected = self.listeners.hearings.expect(Made {
+            app_id: activation.app_id,
+            environment_id: activation.environment_id,
+            version: activation.config_version,
+        });
+        let mut client = self.pool.get().await?;
+        let outcome = activate::activate_parameters(&mut client, &activation, self.listeners.server).await?;
+        drop(client);
+        self.known_everywhere(expected, outcome).await
     }
 
     async fn active(
@@ -78,6 +152,10 @@ impl Distribution for Postgres {
         environment: EnvironmentId,
     ) -> Result<Option<ActiveConfig>, DistributionError> {
         read::active(&self.pool.get().await?, app, environment).await
+    }
+
+    fn version_at_hand(&self, app: AppId, environment: EnvironmentId) -> Option<ConfigVersion> {
+        self.listeners.lease.version(app, environment)
     }
 
     async fn snapshot(
@@ -150,7 +228,7 @@ impl Distribution for Postgres {
     }
 
     fn subscribe(&self) -> Changes {
-        self.hub.subscribe()
+        self.listeners.hub.subscribe()
     }
 
     async fn report(
@@ -193,5 +271,14 @@ impl Distribution for Postgres {
 
     async fn ping(&self) -> Result<(), DistributionError> {
         Ok(self.pool.get().await?.batch_execute("").await?)
+    }
+    async fn close(&self) {
+        let listener = self.listener.lock().take();
+        if let Some(Listener { leave, task }) = listener {
+            drop(leave);
+            if let Err(error) = task.await {
+                tracing::debug!(%error, "the listener had ended");
+            }
+        }
     }
 }

@@ -1,32 +1,38 @@
 //! The one connection of this process that LISTENs.
 //!
 //! Every (re)connect goes LISTEN first, then reads all active versions, so that no change falls between; what was
-//! missed while away is told then. A notification is a hint: what counts is the version per environment.
+//! missed while away is told then. A notification is a hint: what counts is the version per environment. The same
+//! connection renews the [lease](super::lease) on what is active, and tells other servers what it heard.
 
+use super::lease::{Lease, RENEWAL};
+use super::readers::{self, HEARD, Heard, Hearings, Made};
 use super::server::Server;
-use crate::changes::{ConfigChanged, Hub};
+use crate::changes::{ConfigChanged, Hub, Notice};
 use crate::decode;
 use crate::error::DistributionError;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::ConfigVersion;
 use futures::StreamExt;
 use rand::RngExt;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client};
+use tokio::time::MissedTickBehavior;
+use tokio_postgres::{AsyncMessage, Client, Notification, Row, Statement};
+use uuid::Uuid;
 
 /// When a connection counts as lost.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// How often the connection is asked whether it is alive.
-    pub(super) heartbeat: Duration,
+    /// How often all active versions are read, which also tells whether the connection is alive.
+    pub(super) renewal: Duration,
     /// How long it has for an answer.
     pub(super) answer: Duration,
 }
 
-pub(super) const PATIENCE: Patience =
-    Patience { heartbeat: Duration::from_secs(30), answer: Duration::from_secs(10) };
+pub(super) const PATIENCE: Patience = Patience { renewal: RENEWAL, answer: Duration::from_secs(10) };
 
 /// How the connection shows in `pg_stat_activity`.
 const LISTENER_NAME: &str = "conman listener";
@@ -35,12 +41,62 @@ const LISTENER_NAME: &str = "conman listener";
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How many notifications are looked into at once.
+const BATCH: usize = 256;
+
+/// Everything of this process that hears of changes.
+#[derive(Debug, Clone)]
+pub(super) struct Listeners {
+    /// Names this process to others.
+    pub(super) server: Uuid,
+    pub(super) hub: Hub,
+    pub(super) lease: Arc<Lease>,
+    pub(super) hearings: Hearings,
+}
+
+impl Listeners {
+    pub(super) fn new() -> Self {
+        Self {
+            server: Uuid::now_v7(),
+            hub: Hub::new(),
+            lease: Arc::new(Lease::new()),
+            hearings: Hearings::default(),
+        }
+    }
+}
+
+type ActiveVersions = Vec<(AppId, EnvironmentId, ConfigVersion)>;
+
 /// A connection that listens already.
 pub(super) struct Listening {
     client: Client,
     patience: Patience,
-    payloads: mpsc::UnboundedReceiver<String>,
+    notifications: mpsc::UnboundedReceiver<Notification>,
     driver: JoinHandle<()>,
+    reader: Uuid,
+    statements: Statements,
+}
+
+struct Statements {
+    all_active: Statement,
+    active: Statement,
+    heard: Statement,
+}
+
+impl Statements {
+    async fn prepare(client: &Client) -> Result<Self, DistributionError> {
+        // One statement reads both, so that versions are told only of an instant at which we were a reader.
+        let all_active = "SELECT a.app_id, a.environment_id, a.version
+            FROM conman.readers r LEFT JOIN conman.active_config a ON true WHERE r.id = $1 AND NOT r.dismissed";
+        let active = "SELECT app_id, environment_id, version FROM conman.active_config
+            WHERE (app_id, environment_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))";
+        let heard = format!("SELECT pg_notify('{HEARD}', payload) FROM unnest($1::text[]) AS payload");
+        Ok(Self {
+            all_active: client.prepare(all_active).await?,
+            active: client.prepare(active).await?,
+            heard: client.prepare(&heard).await?,
+        })
+    }
 }
 
 impl Drop for Listening {
@@ -53,89 +109,153 @@ impl Listening {
     /// Connects for the first time: what is active by now was nobody's news.
     pub(super) async fn start(
         server: &Server,
-        hub: &Hub,
+        listeners: &Listeners,
         patience: Patience,
     ) -> Result<Self, DistributionError> {
-        let listening = Self::connect(server, patience).await?;
-        hub.prime(listening.active_versions().await?);
+        let listening = Self::connect(server, listeners.server, patience).await?;
+        let (began, versions) = listening.all_active().await?;
+        listeners.hub.prime(versions.iter().copied());
+        listeners.lease.renew(began, versions);
         Ok(listening)
     }
 
-    async fn connect(server: &Server, patience: Patience) -> Result<Self, DistributionError> {
+    async fn connect(
+        server: &Server,
+        server_id: Uuid,
+        patience: Patience,
+    ) -> Result<Self, DistributionError> {
         // As a whole: whoever takes the connection may still be silent.
-        answered(patience, Self::connect_and_listen(server, patience)).await
+        answered(patience, Self::connect_and_listen(server, server_id, patience)).await
     }
 
-    async fn connect_and_listen(server: &Server, patience: Patience) -> Result<Self, DistributionError> {
+    async fn connect_and_listen(
+        server: &Server,
+        server_id: Uuid,
+        patience: Patience,
+    ) -> Result<Self, DistributionError> {
         let mut server = server.clone();
         server.config.application_name(LISTENER_NAME);
         let (client, mut messages) = server.connect().await?;
-        let (sender, payloads) = mpsc::unbounded_channel();
+        let (sender, notifications) = mpsc::unbounded_channel();
         let driver = tokio::spawn(async move {
             while let Some(Ok(message)) = messages.next().await {
                 if let AsyncMessage::Notification(notification) = message
-                    && sender.send(notification.payload().to_owned()).is_err()
+                    && sender.send(notification).is_err()
                 {
                     break;
                 }
             }
         });
-        let listening = Self { client, patience, payloads, driver };
-        listening.client.batch_execute("LISTEN config_changed").await?;
-        Ok(listening)
+        client.batch_execute(&format!("LISTEN config_changed; LISTEN {HEARD}")).await?;
+        let reader = Uuid::now_v7();
+        readers::come(&client, server_id, reader).await?;
+        // From here on it writes nothing but notifications, which need no disk.
+        client.batch_execute("SET synchronous_commit = off").await?;
+        let statements = Statements::prepare(&client).await?;
+        Ok(Self { client, patience, notifications, driver, reader, statements })
     }
 
-    async fn active_versions(&self) -> Result<Vec<(AppId, EnvironmentId, ConfigVersion)>, DistributionError> {
-        let sql = "SELECT app_id, environment_id, version FROM conman.active_config";
-        let rows = answered(self.patience, async { Ok(self.client.query(sql, &[]).await?) }).await?;
-        rows.iter()
-            .map(|row| {
-                let (app, environment): (uuid::Uuid, uuid::Uuid) = (row.get(0), row.get(1));
-                Ok((app.into(), environment.into(), decode::version(row.get(2))?))
-            })
-            .collect()
+    /// All active versions, and when reading them began.
+    async fn all_active(&self) -> Result<(Instant, ActiveVersions), DistributionError> {
+        let began = Instant::now();
+        let ask = async { Ok(self.client.query(&self.statements.all_active, &[&self.reader]).await?) };
+        let rows = answered(self.patience, ask).await?;
+        if rows.is_empty() {
+            return Err(lost("others waited for this server in vain, and count on it no more"));
+        }
+        // Where nothing is active, the reader's row comes alone.
+        let active = rows.iter().filter(|row| row.get::<_, Option<Uuid>>(0).is_some());
+        Ok((began, active.map(active_version).collect::<Result<_, _>>()?))
     }
 
-    /// Tells whatever became active unheard.
-    async fn catch_up(&self, hub: &Hub) -> Result<(), DistributionError> {
-        for (app_id, environment_id, version) in self.active_versions().await? {
-            hub.tell(ConfigChanged { app_id, environment_id, version, changed: Vec::new(), truncated: true });
+    /// Tells whatever became active unheard, and that nothing else has.
+    async fn catch_up(&self, listeners: &Listeners) -> Result<(), DistributionError> {
+        let (began, versions) = self.all_active().await?;
+        for &(app_id, environment_id, version) in &versions {
+            let change =
+                ConfigChanged { app_id, environment_id, version, changed: Vec::new(), truncated: true };
+            listeners.hub.tell(change);
+        }
+        listeners.lease.renew(began, versions);
+        Ok(())
+    }
+
+    /// Hears what came: what others heard, and what changed.
+    async fn hear(&self, listeners: &Listeners, came: &[Notification]) -> Result<(), DistributionError> {
+        let (heard, changed): (Vec<_>, Vec<_>) = came.iter().partition(|came| came.channel() == HEARD);
+        for heard in heard.iter().filter_map(|heard| serde_json::from_str::<Heard>(heard.payload()).ok()) {
+            listeners.hearings.take(&heard);
+        }
+        let notices: Vec<Notice> =
+            changed.iter().filter_map(|changed| serde_json::from_str(changed.payload()).ok()).collect();
+        if notices.len() < changed.len() {
+            // Somebody else's words on our channel: look for ourselves.
+            self.catch_up(listeners).await?;
+        }
+        if notices.is_empty() {
+            return Ok(());
+        }
+        for Notice { change, .. } in &notices {
+            listeners.lease.doubt(change.app_id, change.environment_id, change.version);
+        }
+        let of_others = notices.iter().filter(|notice| notice.by != Some(listeners.server));
+        let (told, active) = tokio::join!(self.say(of_others), self.active(&notices));
+        told?;
+        let active: HashMap<_, _> =
+            active?.into_iter().map(|(app, environment, version)| ((app, environment), version)).collect();
+        for (&(app, environment), &version) in &active {
+            listeners.lease.raise(app, environment, version);
+        }
+        for Notice { change, .. } in notices {
+            // Anyone who may connect can send a notice, and a version that is not there would hide all that follow.
+            let active = active.get(&(change.app_id, change.environment_id));
+            if active.is_some_and(|active| *active >= change.version) {
+                listeners.hub.tell(change);
+            } else {
+                tracing::warn!("a notification tells of a version that is not there");
+            }
         }
         Ok(())
     }
 
-    /// Tells of a change that was heard of, if the database agrees: anyone who may connect can send a payload, and a
-    /// version that is not there would hide all that follow.
-    async fn hear(&self, hub: &Hub, change: ConfigChanged) -> Result<(), DistributionError> {
-        let sql = "SELECT version FROM conman.active_config WHERE app_id = $1 AND environment_id = $2";
-        let (app, environment) = (change.app_id.uuid(), change.environment_id.uuid());
-        let row =
-            answered(self.patience, async { Ok(self.client.query_opt(sql, &[&app, &environment]).await?) })
-                .await?;
-        match row {
-            Some(row) if decode::version(row.get(0))? >= change.version => hub.tell(change),
-            Some(_) | None => tracing::warn!("a notification tells of a version that is not there"),
+    /// Says to other servers that we heard of theirs.
+    async fn say(&self, notices: impl Iterator<Item = &Notice>) -> Result<(), DistributionError> {
+        let made: HashSet<Made> = notices.map(|notice| Made::from(&notice.change)).collect();
+        if made.is_empty() {
+            return Ok(());
         }
+        let write = |made| serde_json::to_string(&Heard { reader: self.reader, made });
+        let payloads: Vec<String> =
+            made.into_iter().map(|made| write(made).expect("ids and numbers are always JSON")).collect();
+        answered(self.patience, async { Ok(self.client.query(&self.statements.heard, &[&payloads]).await?) })
+            .await?;
         Ok(())
+    }
+
+    /// The active versions of what notices tell of.
+    async fn active(&self, notices: &[Notice]) -> Result<ActiveVersions, DistributionError> {
+        let places: HashSet<_> =
+            notices.iter().map(|notice| (notice.change.app_id, notice.change.environment_id)).collect();
+        let (apps, environments): (Vec<Uuid>, Vec<Uuid>) =
+            places.into_iter().map(|(app, environment)| (app.uuid(), environment.uuid())).unzip();
+        let ask = async { Ok(self.client.query(&self.statements.active, &[&apps, &environments]).await?) };
+        answered(self.patience, ask).await?.iter().map(active_version).collect()
     }
 
     /// Tells what it hears, until the connection is lost or no longer answers.
-    async fn follow(&mut self, hub: &Hub) -> DistributionError {
-        let mut heartbeat = tokio::time::interval(self.patience.heartbeat);
-        heartbeat.reset();
+    async fn follow(&mut self, listeners: &Listeners) -> DistributionError {
+        let mut renewal = tokio::time::interval(self.patience.renewal);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut came = Vec::new();
         loop {
             let outcome = tokio::select! {
-                payload = self.payloads.recv() => match payload.as_deref().map(serde_json::from_str) {
-                    Some(Ok(change)) => self.hear(hub, change).await,
-                    // Somebody else's words on our channel: look for ourselves.
-                    Some(Err(_)) => self.catch_up(hub).await,
-                    None => {
-                        let closed = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-                        Err(DistributionError::Unavailable(Box::new(closed)))
-                    }
+                count = self.notifications.recv_many(&mut came, BATCH) => match count {
+                    0 => Err(lost("the connection was closed")),
+                    _ => self.hear(listeners, &came).await,
                 },
-                _ = heartbeat.tick() => self.catch_up(hub).await,
+                _ = renewal.tick() => self.catch_up(listeners).await,
             };
+            came.clear();
             if let Err(error) = outcome {
                 return error;
             }
@@ -143,24 +263,41 @@ impl Listening {
     }
 }
 
-/// Listens for as long as the process has the distribution database open.
-pub(super) async fn run(server: Server, hub: Hub, first: Listening) {
-    let patience = first.patience;
-    let mut listening = first;
-    loop {
-        let lost = listening.follow(&hub).await;
-        tracing::warn!(event = "listen_reconnect", error = %lost, "the listening connection was lost");
-        drop(listening);
-        listening = reconnect(&server, &hub, patience).await;
+impl From<&ConfigChanged> for Made {
+    fn from(change: &ConfigChanged) -> Self {
+        Self { app_id: change.app_id, environment_id: change.environment_id, version: change.version }
     }
 }
 
-async fn reconnect(server: &Server, hub: &Hub, patience: Patience) -> Listening {
+fn active_version(row: &Row) -> Result<(AppId, EnvironmentId, ConfigVersion), DistributionError> {
+    let (app, environment): (Uuid, Uuid) = (row.get(0), row.get(1));
+    Ok((app.into(), environment.into(), decode::version(row.get(2))?))
+}
+
+fn lost(why: &'static str) -> DistributionError {
+    DistributionError::Unavailable(Box::new(std::io::Error::new(std::io::ErrorKind::ConnectionReset, why)))
+}
+
+/// Listens for as long as the process has the distribution database open.
+pub(super) async fn run(server: Server, listeners: Listeners, first: Listening) {
+    let patience = first.patience;
+    let mut listening = first;
+    loop {
+        let reason = listening.follow(&listeners).await;
+        // Whatever changes from now on is not heard.
+        listeners.lease.end();
+        tracing::warn!(event = "listen_reconnect", error = %reason, "the listening connection was lost");
+        drop(listening);
+        listening = reconnect(&server, &listeners, patience).await;
+    }
+}
+
+async fn reconnect(server: &Server, listeners: &Listeners, patience: Patience) -> Listening {
     let mut pause = FIRST_PAUSE;
     loop {
         let attempt = async {
-            let listening = Listening::connect(server, patience).await?;
-            listening.catch_up(hub).await?;
+            let listening = Listening::connect(server, listeners.server, patience).await?;
+            listening.catch_up(listeners).await?;
             Ok::<_, DistributionError>(listening)
         };
         match attempt.await {
@@ -247,11 +384,11 @@ mod tests {
         let target = url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0;
         let port = proxy(target.to_owned(), state).await;
         let through = setup::server(&url.replace(target, &format!("127.0.0.1:{port}"))).unwrap();
-        let hub = Hub::new();
-        let patience = Patience { heartbeat: Duration::from_millis(300), answer: Duration::from_millis(300) };
-        let listening = Listening::start(&through, &hub, patience).await.unwrap();
-        let listener = tokio::spawn(run(through, hub.clone(), listening));
-        let mut changes = hub.subscribe();
+        let listeners = Listeners::new();
+        let patience = Patience { renewal: Duration::from_millis(300), answer: Duration::from_millis(300) };
+        let listening = Listening::start(&through, &listeners, patience).await.unwrap();
+        let listener = tokio::spawn(run(through, listeners.clone(), listening));
+        let mut changes = listeners.hub.subscribe();
         let (app, environment) = (Uuid::now_v7(), Uuid::now_v7());
         for version in 1..=4_i64 {
             // From the third on, the connection that listens is deaf and does not know it.

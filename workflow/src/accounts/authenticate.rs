@@ -12,6 +12,7 @@ use conman_store::collections::TOKEN_BY_HASH;
 use conman_store::{Batch, Query, Versioned};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What the secrets of personal access tokens begin with.
 pub(crate) const PERSONAL_PREFIX: &str = "cpat";
@@ -33,6 +34,15 @@ pub struct Program {
     pub context: RequestContext,
 }
 
+/// How long a service token that was read counts as unchanged where the store cannot tell that nothing was written.
+const TOKEN_MEMORY: Duration = Duration::from_secs(1);
+
+/// How long revoking a service token takes: no server's memory of it from before is left then.
+const LONGEST_TOKEN_MEMORY: Duration = Duration::from_millis(1_100);
+
+/// How many tokens are remembered.
+const MOST_TOKENS: usize = 10_000;
+
 /// A token as it was found, and when.
 #[derive(Debug, Clone)]
 pub(crate) struct SeenToken {
@@ -40,27 +50,55 @@ pub(crate) struct SeenToken {
     now: Timestamp,
 }
 
-/// Tokens by their hash, as they were at one generation of the store.
+/// Tokens by their hash, as they were read.
 #[derive(Debug, Default)]
 pub(crate) struct KnownTokens {
-    generation: u64,
-    by_hash: HashMap<String, Arc<Versioned<Token>>>,
+    by_hash: HashMap<String, KnownToken>,
+}
+
+#[derive(Debug)]
+struct KnownToken {
+    token: Arc<Versioned<Token>>,
+    /// The store's generation before it was read.
+    generation: Option<u64>,
+    /// Before it was read.
+    asked_at: Instant,
+    /// The time by the store's clock, when it was read.
+    now: Timestamp,
+}
+
+impl KnownToken {
+    /// Whether the token is as it was: nothing was written since, or it is so short ago that whoever revokes it waits.
+    fn holds(&self, generation: Option<u64>) -> bool {
+        match generation {
+            Some(generation) => self.generation == Some(generation),
+            None => {
+                matches!(self.token.purpose, TokenPurpose::Service { .. })
+                    && self.asked_at.elapsed() < TOKEN_MEMORY
+            }
+        }
+    }
 }
 
 impl KnownTokens {
-    /// The token, if it was read at this generation.
-    fn at(&self, generation: u64, hash: &str) -> Option<Arc<Versioned<Token>>> {
-        self.by_hash.get(hash).filter(|_| self.generation == generation).cloned()
+    /// The token, if it is known to be as it was read, and what time it is if the store's clock went on since.
+    fn at(&self, generation: Option<u64>, hash: &str) -> Option<(Arc<Versioned<Token>>, Timestamp)> {
+        let known = self.by_hash.get(hash).filter(|known| known.holds(generation))?;
+        let elapsed = TimeDelta::from_std(known.asked_at.elapsed()).ok()?;
+        Some((Arc::clone(&known.token), known.now.plus(elapsed)))
     }
 
-    /// Keeps a token that was read when this generation or a later one was reached.
-    fn keep(&mut self, generation: u64, hash: String, token: Arc<Versioned<Token>>) {
-        if self.generation < generation {
-            (self.generation, self.by_hash) = (generation, HashMap::new());
+    fn keep(&mut self, hash: String, known: KnownToken) {
+        if self.by_hash.len() >= MOST_TOKENS {
+            self.by_hash.retain(|_, other| other.holds(known.generation));
         }
-        if self.generation == generation {
-            self.by_hash.insert(hash, token);
+        if self.by_hash.len() < MOST_TOKENS {
+            self.by_hash.insert(hash, known);
         }
+    }
+
+    fn forget(&mut self, hash: &TokenHash) {
+        self.by_hash.remove(hash.as_str());
     }
 }
 
@@ -117,14 +155,15 @@ impl Workflow {
         Ok(holder)
     }
 
-    /// Finds a token, and what time it was then. Where nothing was written since it was read, it is as it was; else those
-    /// who show it at once share the look, which is begun after.
+    /// Finds a token, and what time it was then. One that is known to be as it was is not looked for; those who show any
+    /// other at once share a look, which is begun after.
     async fn seen_token(&self, secret: &str) -> Result<SeenToken> {
         let hash = TokenHash::of(secret).as_str().to_owned();
-        let generation = self.store().generation();
-        let known = generation.and_then(|generation| self.known_tokens().lock().at(generation, &hash));
-        if let Some(token) = known {
-            let now = self.now().await?;
+        let (generation, asked_at) = (self.store().generation(), Instant::now());
+        let known = self.known_tokens().lock().at(generation, &hash);
+        if let Some((token, then)) = known {
+            // A store that is asked over a network has its clock there.
+            let now = if generation.is_some() { self.now().await? } else { then };
             if !is_use_forgotten(&token, now) {
                 return Ok(SeenToken { token: Some(token), now });
             }
@@ -138,10 +177,19 @@ impl Workflow {
             Some(seen) => seen,
             None => self.look_at_token(&hash).await?,
         };
-        if let (Some(generation), Some(token)) = (generation, &seen.token) {
-            self.known_tokens().lock().keep(generation, hash, Arc::clone(token));
+        if let Some(token) = &seen.token {
+            let known = KnownToken { token: Arc::clone(token), generation, asked_at, now: seen.now };
+            self.known_tokens().lock().keep(hash, known);
         }
         Ok(seen)
+    }
+
+    /// Waits until no server takes a service token that was revoked for valid.
+    pub(crate) async fn outlive_memories_of(&self, token: &Token) {
+        self.known_tokens().lock().forget(&token.token_hash);
+        if self.store().generation().is_none() && matches!(token.purpose, TokenPurpose::Service { .. }) {
+            tokio::time::sleep(LONGEST_TOKEN_MEMORY).await;
+        }
     }
 
     async fn look_at_token(&self, hash: &str) -> Result<SeenToken> {

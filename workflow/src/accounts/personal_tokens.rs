@@ -87,7 +87,8 @@ impl Workflow {
         self.revoke(id, own, |at| Change::by(actor, None, at)).await
     }
 
-    /// Deletes a token that passes a test; its last use being written meanwhile does not keep it alive.
+    /// Deletes a token that passes a test; its last use being written meanwhile does not keep it alive. Once this has
+    /// answered, no server takes it any more.
     pub(crate) async fn revoke(
         &self,
         id: TokenId,
@@ -109,7 +110,11 @@ impl Workflow {
             );
             match self.store().commit(change.into_batch()).await {
                 Err(error) if error.is_conflict() => {}
-                other => return other.map_err(Into::into),
+                Err(error) => return Err(error.into()),
+                Ok(_) => {
+                    self.outlive_memories_of(&token).await;
+                    return Ok(());
+                }
             }
         }
     }
