@@ -20,6 +20,11 @@ pub trait PathParameter: FromStr {
     const NAME: &'static str;
     /// What it names, for the 404.
     const WHAT: &'static str;
+
+    /// The text of the parameter where a route has it as a word of its own instead.
+    fn of_route(_path: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 macro_rules! parameters {
@@ -52,6 +57,11 @@ parameters! {
 impl PathParameter for ParameterName {
     const NAME: &'static str = "name";
     const WHAT: &'static str = "value";
+
+    /// Where several values are saved at once, by POST, a parameter of that name is read and set as well.
+    fn of_route(path: &str) -> Option<&'static str> {
+        path.ends_with("/config/save").then_some("save")
+    }
 }
 
 impl PathParameter for ContentHash {
@@ -104,6 +114,7 @@ impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {
             || Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {}", T::WHAT));
         let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| missing())?;
         let text = parameters.iter().find(|(name, _)| *name == T::NAME).map(|(_, text)| text);
+        let text = text.or_else(|| T::of_route(parts.uri.path()));
         text.and_then(|text| text.parse().ok()).map(Self).ok_or_else(missing)
     }
 }
