@@ -1,14 +1,14 @@
 //! From nothing in memory to the first answer, by the length of the history: `bench_rebuild [--rows 1000,1000000]`.
 //!
 //! On SQLite, and on PostgreSQL where `CONMAN_TEST_POSTGRES` names a server whose user may create databases. An
-//! environment of 1,000 parameters is activated once; then history rows are put beside it in bulk. What is timed is what
+//! environment of 1,000 parameters is activated; history rows that change one of them follow in bulk, and an activation. What is timed is what
 //! a server that starts does before it answers: opening the database, and reading the values that run. What the history
-//! costs those who read it is told beside that: its newest page, and the version of an instant in its middle.
+//! costs those who read it is told beside that: its newest page, the version of an instant in its middle, every value at that
+//! version, and the first 200 changes of a parameter that each version changed.
 
 #![expect(clippy::print_stdout, reason = "the lines on standard output are what a bench is for")]
 
 use conman_distribution::{Activation, Distribution};
-use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::{ChangeKind, ConfigVersion, Provenance, SnapshotParameter};
 use conman_domain::value::ParameterType;
@@ -21,6 +21,8 @@ use uuid::Uuid;
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const PARAMETERS: u32 = 1_000;
+/// What each version in bulk makes of a parameter.
+const CHANGED: &str = r#"{"value": {"limit": 1}, "type": "json", "category": null, "hot_reloadable": true}"#;
 /// How often each start is timed; the median is told.
 const STARTS: usize = 9;
 
@@ -49,19 +51,21 @@ async fn sqlite(rows: u32) -> Fallible<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("distribution.db");
     let url = format!("sqlite:{}", path.display());
-    let (app, environment) = first(&url, rows).await?;
+    let (app, environment) = (Uuid::now_v7().into(), Uuid::now_v7().into());
+    activate(&url, app, environment, 1).await?;
     let connection = rusqlite::Connection::open(&path)?;
     connection.execute(
-        "WITH RECURSIVE n (v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < ?1 - 1)
+        "WITH RECURSIVE n (v) AS (SELECT 2 UNION ALL SELECT v + 1 FROM n WHERE v < ?1 - 1)
          INSERT INTO config_history (app_id, environment_id, environment_name, version, base_version, source_id, kind,
             release_tag, release_commit, tree_id, profile_revision, parameters, files, files_added, files_changed,
             files_removed, changed_by, at)
          SELECT app_id, environment_id, environment_name, v, v - 1, 'bulk/' || v, 'save', release_tag, release_commit,
-            tree_id, profile_revision, '{\"parameter_1\": {\"before\": null, \"after\": null}}', '{}', 0, 0, 0, 'bench',
-            at - (?1 - v) * 1000 FROM config_history, n WHERE version = ?1",
-        [rows],
+            tree_id, profile_revision, json_object('parameter_1', json_object('before', null, 'after', json(?2))), '{}',
+            0, 0, 0, 'bench', at - (?1 - v) * 1000 FROM config_history, n WHERE version = 1",
+        rusqlite::params![rows, CHANGED],
     )?;
     drop(connection);
+    activate(&url, app, environment, rows).await?;
     measure("sqlite", &url, app, environment, rows).await
 }
 
@@ -78,7 +82,8 @@ async fn postgres(server: &str, rows: u32) -> Fallible<()> {
 }
 
 async fn on_postgres(url: &str, rows: u32) -> Fallible<()> {
-    let (app, environment) = first(url, rows).await?;
+    let (app, environment) = (Uuid::now_v7().into(), Uuid::now_v7().into());
+    activate(url, app, environment, 1).await?;
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     client
@@ -87,12 +92,14 @@ async fn on_postgres(url: &str, rows: u32) -> Fallible<()> {
                 source_id, kind, release_tag, release_commit, tree_id, profile_revision, parameters, files,
                 files_added, files_changed, files_removed, changed_by, at)
              SELECT app_id, environment_id, environment_name, v, v - 1, 'bulk/' || v, 'save', release_tag,
-                release_commit, tree_id, profile_revision, '{\"parameter_1\": {\"before\": null, \"after\": null}}', '{}',
+                release_commit, tree_id, profile_revision,
+                json_build_object('parameter_1', json_build_object('before', null, 'after', $2::text::json)), '{}',
                 0, 0, 0, 'bench', at - ($1 - v) * interval '1 second'
-             FROM conman.config_history, generate_series(1, $1::bigint - 1) AS v WHERE version = $1::bigint",
-            &[&i64::from(rows)],
+             FROM conman.config_history, generate_series(2, $1::bigint - 1) AS v WHERE version = 1",
+            &[&i64::from(rows), &CHANGED],
         )
         .await?;
+    activate(url, app, environment, rows).await?;
     client.batch_execute("ANALYZE").await?;
     measure("postgres", url, app, environment, rows).await
 }
@@ -105,10 +112,9 @@ async fn measure(
     rows: u32,
 ) -> Fallible<()> {
     let (mut starts, mut pages, mut instants) = (Vec::new(), Vec::new(), Vec::new());
-    let middle = Timestamp::from_millis(
-        open(url).await?.history(app, environment, 1, 1).await?.rows[0].at.millis()
-            - i64::from(rows / 2) * 1_000,
-    );
+    let (mut then, mut changes) = (Vec::new(), Vec::new());
+    let middle = open(url).await?.history_row(app, environment, ConfigVersion(rows / 2)).await?;
+    let middle = middle.ok_or("the history has a middle")?.at;
     for _ in 0..STARTS {
         let begun = Instant::now();
         let port = open(url).await?;
@@ -126,15 +132,30 @@ async fn measure(
             return Err(format!("the history has {} rows", page.total).into());
         }
         let begun = Instant::now();
-        let then = port.history_at(app, environment, middle).await?.ok_or("something ran then")?;
+        let row = port.history_at(app, environment, middle).await?.ok_or("something ran then")?;
         instants.push(begun.elapsed().as_secs_f64() * 1_000.0);
-        if then.provenance.config_version.0.abs_diff(rows / 2) > 1 {
+        let version = row.provenance.config_version;
+        if version.0.abs_diff(rows / 2) > 1 {
             return Err("another version ran then".into());
+        }
+        let begun = Instant::now();
+        let values = port.parameters_at(app, environment, version).await?.ok_or("it had values")?;
+        then.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        if values.len() != PARAMETERS as usize {
+            return Err("what was read is not what ran then".into());
+        }
+        let name = "parameter_1".parse()?;
+        let begun = Instant::now();
+        let changed = port.changes_of_parameter(app, environment, &name, ConfigVersion(0)).await?;
+        changes.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        if changed.len() != 200 {
+            return Err("every version changed it".into());
         }
     }
     let line = serde_json::json!({
         "bench": "rebuild", "backend": backend, "history_rows": rows, "parameters": PARAMETERS,
-        "ours_ms": median(&mut starts), "history_page_ms": median(&mut pages), "at_instant_ms": median(&mut instants),
+        "ours_ms": median(&mut starts), "history_page_ms": median(&mut pages), "at_instant_ms": median(&mut instants), "values_then_ms": median(&mut then),
+        "parameter_changes_ms": median(&mut changes),
     });
     println!("{line}");
     Ok(())
@@ -144,11 +165,10 @@ async fn open(url: &str) -> Fallible<Arc<dyn Distribution>> {
     Ok(conman_distribution::open(url).await?)
 }
 
-/// An environment whose only version so far is the last of as many as there will be rows.
-async fn first(url: &str, rows: u32) -> Fallible<(AppId, EnvironmentId)> {
-    let (app, environment) = (Uuid::now_v7().into(), Uuid::now_v7().into());
+/// Makes a version with all parameters active.
+async fn activate(url: &str, app: AppId, environment: EnvironmentId, version: u32) -> Fallible<()> {
     let mut activation = Activation {
-        source_id: "bench".to_owned(),
+        source_id: format!("bench/{version}"),
         app_id: app,
         environment_id: environment,
         environment_name: "bench".parse()?,
@@ -157,7 +177,7 @@ async fn first(url: &str, rows: u32) -> Fallible<(AppId, EnvironmentId)> {
             release_commit: "a".repeat(40).parse()?,
             tree_id: "b".repeat(40).parse()?,
             profile_revision: 1,
-            config_version: ConfigVersion(rows),
+            config_version: ConfigVersion(version),
         },
         kind: ChangeKind::Save,
         parameters: Default::default(),
@@ -169,7 +189,7 @@ async fn first(url: &str, rows: u32) -> Fallible<(AppId, EnvironmentId)> {
     };
     for at in 0..PARAMETERS {
         let parameter = SnapshotParameter {
-            value: serde_json::json!({"limit": at, "text": "a parameter of usual length"}),
+            value: serde_json::json!({"limit": at * version, "text": "a parameter of usual length"}),
             kind: ParameterType::Json,
             category: None,
             hot_reloadable: true,
@@ -177,7 +197,7 @@ async fn first(url: &str, rows: u32) -> Fallible<(AppId, EnvironmentId)> {
         activation.parameters.insert(format!("parameter_{at}").parse()?, parameter);
     }
     open(url).await?.activate(activation).await?;
-    Ok((app, environment))
+    Ok(())
 }
 
 fn median(times: &mut [f64]) -> f64 {

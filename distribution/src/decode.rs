@@ -104,6 +104,15 @@ impl HistoryColumns {
     }
 }
 
+/// A parameter as a row of its history tells it; `None` where there was none then.
+pub(crate) fn value_then(
+    name: &str,
+    after: Option<String>,
+) -> Result<Option<(ParameterName, SnapshotParameter)>, DistributionError> {
+    let Some(after) = after else { return Ok(None) };
+    Ok(Some((parameter_name(name)?, json(&after, "a parameter of the history")?)))
+}
+
 #[derive(Debug)]
 pub(crate) struct EntryColumns {
     pub(crate) name: String,

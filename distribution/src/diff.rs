@@ -1,6 +1,6 @@
 //! What an activation changes, against what is active.
 
-use crate::model::{FileCounts, HistoryRow, ParameterChange};
+use crate::model::{FileCounts, ParameterChange};
 use conman_domain::catalog::Catalog;
 use conman_domain::name::ParameterName;
 use conman_domain::path::RepoPath;
@@ -52,22 +52,6 @@ pub(crate) fn parameters(
             (name.clone(), change)
         })
         .collect()
-}
-
-/// The parameters before these versions, newest first, given those after them.
-pub(crate) fn undone(
-    mut parameters: BTreeMap<ParameterName, SnapshotParameter>,
-    newest_first: Vec<HistoryRow>,
-) -> BTreeMap<ParameterName, SnapshotParameter> {
-    for row in newest_first {
-        for (name, change) in row.parameters {
-            match change.before {
-                Some(before) => parameters.insert(name, before),
-                None => parameters.remove(&name),
-            };
-        }
-    }
-    parameters
 }
 
 pub(crate) fn files(

@@ -112,6 +112,13 @@ impl DatabaseFault {
     }
 }
 
+impl DatabaseFault {
+    /// True where what is there forbids it: a constraint was hurt (class 23), or one of our own rules (class CM).
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.code.get(..2), Some("23" | "CM"))
+    }
+}
+
 impl fmt::Display for DatabaseFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SQLSTATE {}", self.code)?;

@@ -36,6 +36,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         sql: include_str!("../migrations/postgres/0006_history_by_time.sql"),
     },
     Migration { number: 7, name: "readers", sql: include_str!("../migrations/postgres/0007_readers.sql") },
+    Migration {
+        number: 8,
+        name: "history by parameter",
+        sql: include_str!("../migrations/postgres/0008_history_by_parameter.sql"),
+    },
 ];
 
 pub(crate) const SQLITE: &[Migration] = &[
@@ -60,6 +65,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         number: 6,
         name: "history by time",
         sql: include_str!("../migrations/sqlite/0006_history_by_time.sql"),
+    },
+    Migration {
+        number: 7,
+        name: "history by parameter",
+        sql: include_str!("../migrations/sqlite/0007_history_by_parameter.sql"),
     },
 ];
 

@@ -121,6 +121,15 @@ pub trait Distribution: RunRegistry + Send + Sync {
         limit: u32,
     ) -> Result<HistoryPage, DistributionError>;
 
+    /// Reads the next history rows that changed one parameter after a version, oldest first: at most 200.
+    async fn changes_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        after: ConfigVersion,
+    ) -> Result<Vec<HistoryRow>, DistributionError>;
+
     /// Reads every parameter as it was at a version; `None` if the environment never ran that version.
     async fn parameters_at(
         &self,

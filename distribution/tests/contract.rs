@@ -10,7 +10,7 @@ use conman_distribution::{
     ParameterChange, Pending, Refused, WorkerReport,
 };
 use conman_domain::Timestamp;
-use conman_domain::snapshot::{ConfigVersion, ContentHash};
+use conman_domain::snapshot::{ConfigVersion, ContentHash, SnapshotParameter};
 use conman_domain::value::Value;
 use futures::future::join_all;
 use serde_json::json;
@@ -104,6 +104,12 @@ async fn a_snapshot_comes_back_exactly(db: Database) {
     let row = port.history_of(&place.version(4).source_id).await.unwrap().unwrap();
     assert!(row.parameters.is_empty(), "{:?}", row.parameters);
     assert_eq!(row.files, FileCounts::default());
+    // What is gone by now is told as it was.
+    applied(port.activate(place.version(5)).await.unwrap());
+    let then = port.parameters_at(place.app, place.environment, ConfigVersion(4)).await.unwrap().unwrap();
+    assert_eq!(then, activation.parameters);
+    let literally = |parameter: &SnapshotParameter| parameter.value.to_string();
+    assert!(then.values().map(literally).eq(activation.parameters.values().map(literally)));
 }
 
 async fn the_same_source_id_applies_once(db: Database) {

@@ -17,7 +17,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::json;
 use std::collections::BTreeMap;
-use support::{Database, Place, on_postgres, on_sqlite};
+use support::{Database, Place, With, name, on_postgres, on_sqlite};
 use uuid::Uuid;
 
 type Parameters = BTreeMap<ParameterName, SnapshotParameter>;
@@ -273,7 +273,42 @@ async fn who_ran_a_version_is_known_for_ninety_days(db: Database) {
     assert_eq!(ran().await, ["a", "b", "d"].map(str::to_owned).into());
 }
 
+/// What was there before the history was kept by parameter is told as if it always had been.
+async fn a_history_from_before_is_taken_over(db: Database) {
+    let (port, place) = (db.open().await, Place::new());
+    let values = [json!("nul \u{0} \\u0000 \\"), json!(0.1 + 0.2), json!(u64::MAX), json!({"a": [null]})];
+    for (number, value) in values.iter().enumerate() {
+        let number = u32::try_from(number).unwrap() + 1;
+        let activation = place.version(number).parameter("n", value.clone());
+        port.activate(activation).await.unwrap();
+    }
+    port.activate(place.version(5)).await.unwrap();
+    port.close().await;
+    let undo = if db.is_postgres() {
+        "DROP TABLE conman.config_history_parameters;
+         DROP TRIGGER config_history_by_parameter ON conman.config_history;
+         DROP FUNCTION conman.config_history_by_parameter, conman.after_of;
+         DELETE FROM conman.migrations WHERE number = 8"
+    } else {
+        "DROP TRIGGER config_history_by_parameter; DROP TABLE config_history_parameters;
+         DELETE FROM migrations WHERE number = 7"
+    };
+    db.sql(undo).await.unwrap();
+    let port = db.open().await;
+    for (number, value) in values.iter().enumerate() {
+        let version = ConfigVersion(u32::try_from(number).unwrap() + 1);
+        let then = port.parameters_at(place.app, place.environment, version).await.unwrap().unwrap();
+        assert_eq!(then[&name("n")].value.to_string(), value.to_string());
+    }
+    let n = name("n");
+    let changes =
+        port.changes_of_parameter(place.app, place.environment, &n, ConfigVersion(1)).await.unwrap();
+    let versions: Vec<u32> = changes.iter().map(|row| row.provenance.config_version.0).collect();
+    assert_eq!(versions, [2, 3, 4, 5]);
+}
+
 on_both! {
+    a_history_from_before_is_taken_over
     who_ran_a_version_is_known_for_ninety_days
     the_version_at_hand_is_never_older_than_asked
     a_clock_that_is_set_back_reorders_nothing

@@ -78,9 +78,9 @@ impl TokenHash {
     /// Hashes a token. Tokens carry 256 random bits, so a plain fast hash is enough.
     pub fn of(token: &str) -> Self {
         use sha2::{Digest, Sha256};
-        let mut text = [0; 64];
+        let mut text = vec![0; 64];
         hex::encode_to_slice(Sha256::digest(token.as_bytes()), &mut text).expect("it has room for 32 bytes");
-        Self(String::from_utf8_lossy(&text).into_owned())
+        Self(String::from_utf8(text).expect("hex is text"))
     }
 
     /// The hash in hex.

@@ -126,8 +126,11 @@ pub enum DraftEvent {
 }
 
 impl DraftStatus {
+    /// The state of those that were made active, also where something else runs by now.
+    pub const ACTIVE: &'static str = "active";
+
     /// All states that are kept.
-    pub const NAMES: [&'static str; 5] = ["pending_approval", "approved", "active", "rejected", "failed"];
+    pub const NAMES: [&'static str; 5] = ["pending_approval", "approved", Self::ACTIVE, "rejected", "failed"];
 
     /// The state's name in the API.
     pub fn name(&self) -> &'static str {
@@ -135,7 +138,7 @@ impl DraftStatus {
             Self::Draft => "draft",
             Self::PendingApproval => "pending_approval",
             Self::Approved { .. } => "approved",
-            Self::Active { .. } => "active",
+            Self::Active { .. } => Self::ACTIVE,
             Self::Rejected { .. } => "rejected",
             Self::Failed { .. } => "failed",
         }

@@ -12,6 +12,8 @@ pub const MAX_MINUTES: u32 = 31 * 24 * 60;
 pub const MAX_TEXT: usize = 200;
 /// The longest recurrence rule, in bytes.
 const MAX_RULE: usize = 500;
+/// How long ago a recurrence may have begun that has to be counted through from there, in days.
+const MAX_COUNTED: i64 = 5 * 366;
 /// How a local time is written.
 const LOCAL: &str = "%Y-%m-%dT%H:%M";
 
@@ -113,6 +115,12 @@ impl FreezeSchedule {
             }
             Self::Recurring { .. } => {
                 let recurrence = self.recurrence()?;
+                if recurrence.as_ref().is_some_and(|recurrence| recurrence.counted_days(now) > MAX_COUNTED) {
+                    return wrong(
+                        "starts_at",
+                        "a rule that is monthly, yearly or has a COUNT begins within the last five years",
+                    );
+                }
                 recurrence.and_then(|recurrence| recurrence.first_ending_after(now)).map(|_| ())
             }
         };
@@ -215,15 +223,23 @@ impl Recurrence {
 
     /// The freezes in order, from one that ended before an instant or so.
     fn from(&self, now: Timestamp) -> impl Iterator<Item = Freeze> + use<> {
-        let length = self.length;
-        let earliest = |local: NaiveDateTime| self.zone.from_local_datetime(&local).earliest();
-        // Where the clock is put forward that day, there is no such time; the true beginning was checked.
-        let start = earliest(self.near(now)).or_else(|| earliest(self.local));
-        let set = start.and_then(|start| self.rule.clone().build(start).ok()).map(RRuleSet::limit);
-        set.into_iter().flat_map(|set| (&set).into_iter()).map(move |start| {
-            let starts_at = Timestamp::new(start.with_timezone(&Utc));
-            Freeze { starts_at, ends_at: starts_at.plus(length) }
+        let (zone, length) = (self.zone, self.length);
+        // By the clock on the wall alone, as if it were never put forward or back: no day is without its time then.
+        let start = Tz::UTC.from_utc_datetime(&self.near(now));
+        let mut rule = self.rule.clone();
+        if let Some(until) = rule.get_until() {
+            rule = rule.clone().until(Tz::UTC.from_utc_datetime(&until.with_timezone(&zone).naive_local()));
+        }
+        let set = rule.build(start).ok().map(RRuleSet::limit);
+        set.into_iter().flat_map(|set| (&set).into_iter()).filter_map(move |start| {
+            let starts_at = instant_of(zone, start.naive_utc())?;
+            Some(Freeze { starts_at, ends_at: starts_at.plus(length) })
         })
+    }
+
+    /// How many days have to be counted through to come to an instant.
+    fn counted_days(&self, now: Timestamp) -> i64 {
+        (now.instant().naive_utc() - self.near(now)).num_days()
     }
 
     /// A beginning near an instant that gives the same freezes from there on, so that old rules cost no more than new ones.
@@ -242,6 +258,19 @@ impl Recurrence {
         let steps = u64::try_from(since.num_days()).unwrap_or(0) / step;
         self.local.checked_add_days(Days::new(steps * step)).unwrap_or(self.local)
     }
+}
+
+/// The instant of a local time. Of one that comes twice the first; one that the clock leaves out when it is put forward
+/// is as long after the jump as it would be without it (RFC 5545, 3.3.5).
+fn instant_of(zone: Tz, local: NaiveDateTime) -> Option<Timestamp> {
+    let found = zone.from_local_datetime(&local).earliest();
+    let found = found.map(|found| found.with_timezone(&Utc)).or_else(|| {
+        // A zone may leave out a whole day, when it changes sides of the date line.
+        let before =
+            (1..=2).find_map(|days| zone.from_local_datetime(&(local - TimeDelta::days(days))).latest())?;
+        Some(local.and_utc() - (before.naive_local() - before.naive_utc()))
+    });
+    found.map(Timestamp::new)
 }
 
 #[cfg(test)]
@@ -293,6 +322,44 @@ mod tests {
     }
 
     #[test]
+    fn no_day_is_without_its_freeze_where_the_clock_jumps() {
+        for (rule, zone, local, begins) in [
+            // Midnight does not come; what would have been it is one o'clock.
+            ("FREQ=WEEKLY;BYDAY=SU", "America/Santiago", "2026-01-04T00:00", "2026-09-06T04:00:00Z"),
+            ("FREQ=WEEKLY;BYDAY=FR", "Africa/Cairo", "2026-01-02T00:00", "2026-04-23T22:00:00Z"),
+            ("FREQ=DAILY", "Europe/Berlin", "2020-01-01T02:30", "2026-03-29T01:30:00Z"),
+            // It comes twice; the first one counts.
+            ("FREQ=WEEKLY;BYDAY=SU", "America/Havana", "2026-01-04T00:00", "2026-11-01T04:00:00Z"),
+            ("FREQ=DAILY", "Europe/Berlin", "2020-01-01T02:30", "2026-10-25T00:30:00Z"),
+            // A day that was left out.
+            ("FREQ=DAILY", "Pacific/Apia", "2011-12-01T10:00", "2011-12-30T20:00:00Z"),
+            (
+                "FREQ=DAILY;UNTIL=20260906T040000Z",
+                "America/Santiago",
+                "2026-01-04T00:00",
+                "2026-09-06T04:00:00Z",
+            ),
+        ] {
+            let (schedule, begins) = (recurring(rule, zone, local, 60), at(begins));
+            let before = begins.plus(-TimeDelta::milliseconds(1));
+            assert_eq!(schedule.next(before).map(|freeze| freeze.starts_at), Some(begins), "{rule} {zone}");
+            assert!(schedule.at(begins).is_some() && schedule.at(before).is_none(), "{rule} {zone}");
+        }
+    }
+
+    #[test]
+    fn what_has_to_be_counted_through_began_lately() {
+        let now = at("2026-11-25T00:00:00Z");
+        let field =
+            |rule, begins| recurring(rule, "UTC", begins, 60).check(now).err().map(|wrong| wrong.field);
+        for rule in ["FREQ=DAILY;COUNT=30000", "FREQ=MONTHLY", "FREQ=YEARLY;BYDAY=MO"] {
+            assert_eq!(field(rule, "1970-01-01T00:00"), Some("starts_at"), "{rule}");
+            assert_eq!(field(rule, "2022-01-01T00:00"), None, "{rule}");
+        }
+        assert_eq!(field("FREQ=DAILY", "1970-01-01T00:00"), None);
+    }
+
+    #[test]
     fn old_rules_give_what_new_ones_give() {
         for rule in
             ["FREQ=DAILY;INTERVAL=3", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH", "FREQ=WEEKLY;BYDAY=SU;WKST=SU"]
@@ -339,7 +406,7 @@ mod tests {
             (recurring("", "UTC", "2026-01-01T00:00", 1), "rule"),
             (recurring("FREQ=DAILY;INTERVAL=0", "UTC", "2026-01-01T00:00", 1), "rule"),
             (recurring("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30", "UTC", "2026-01-01T00:00", 1), "rule"),
-            (recurring("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31", "UTC", "1970-01-01T00:00", 1), "rule"),
+            (recurring("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31", "UTC", "2022-01-01T00:00", 1), "rule"),
             (recurring("FREQ=DAILY;COUNT=0", "UTC", "2026-01-01T00:00", 1), "rule"),
             (
                 recurring(&format!("FREQ=DAILY{}", ";WKST=MO".repeat(100)), "UTC", "2026-01-01T00:00", 1),

@@ -15,6 +15,8 @@ use tokio::sync::broadcast::{Receiver, Sender, WeakSender, channel};
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Every how many looks what workers say is looked at.
 const WORKERS_EVERY: u32 = 4;
+/// How long nothing is looked for after everybody was told to read everything again.
+const REST: Duration = Duration::from_secs(5);
 /// How many changes a slow reader may be behind before it is cut off, to resume where it was.
 const BACKLOG: usize = 1_024;
 /// How soon somebody who follows too much may try again, in seconds.
@@ -114,6 +116,11 @@ async fn tell(state: AppState, app: AppId, mut feed: Feed, sender: Sender<Told>)
             }
             Ok(Looked::TooMuch) => {
                 let _ = sender.send(Told::Everything);
+                // While that much goes on, all who follow would read everything at every look.
+                tokio::select! {
+                    () = state.stopping.cancelled() => return,
+                    () = tokio::time::sleep(REST) => {}
+                }
             }
             Err(error) => {
                 if !broken {

@@ -88,7 +88,7 @@ fn add_refusals(operation: &mut Operation, writes: bool) {
         ("415", has_body, "Not application/json"),
         ("429", true, "Too many attempts; see Retry-After"),
         ("500", true, "Something broke on the server"),
-        ("503", true, "Too many requests at once; see Retry-After"),
+        ("503", true, "Too many requests at once, or a database does not answer; see Retry-After"),
         ("default", true, "Any other refusal"),
     ];
     for (status, applies, description) in refusals {

@@ -22,6 +22,9 @@ const STALE_VERSION: &str = "stale_version";
 /// The conflict code of a write to a frozen environment.
 const FROZEN: &str = "frozen";
 
+/// When to try again where a database does not answer.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
 /// Says why a request was not done.
 #[derive(Debug, Clone)]
 pub struct Problem(Box<Parts>);
@@ -121,6 +124,14 @@ impl Problem {
         Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// A database does not answer for the moment; which and why goes to the log only.
+    fn unavailable(error: &(dyn StdError + 'static)) -> Self {
+        tracing::warn!(error = %chain(error), "a request failed for the moment");
+        let detail = "a database does not answer at the moment; try again soon, and where something was to be changed, \
+                      look first whether it was";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(RETRY_AFTER_SECONDS)
+    }
+
     /// A body or a query that is wrong in some fields.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let texts: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.message)).collect();
@@ -196,6 +207,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Rejected(rejection) => Self::of_rejection(rejection),
+            Error::Errored(errored) if errored.is_transient => Self::unavailable(&errored),
             Error::Errored(errored) => Self::internal("a request failed", &errored),
         }
     }

@@ -167,6 +167,24 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Tells whether asking again later may do, without anybody changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Busy { .. } | Self::Unsettled { .. } | Self::Closed => true,
+            // The databases are asked over a network or a disk; what they say of a query itself has names of its own.
+            Self::Backend { source, .. } => is_unreachable(source.as_ref()),
+            Self::InUse { .. }
+            | Self::StandAlone
+            | Self::WrongVersion { .. }
+            | Self::BadDeclaration { .. }
+            | Self::BadQuery { .. }
+            | Self::BadBatch { .. }
+            | Self::BadDocument { .. }
+            | Self::Unreadable { .. } => false,
+        }
+    }
+
     /// Wraps a driver's error with what was being done.
     pub(crate) fn backend<E>(doing: &'static str) -> impl FnOnce(E) -> Self
     where
@@ -174,4 +192,16 @@ impl StoreError {
     {
         move |source| Self::Backend { doing, source: source.into() }
     }
+}
+
+/// Whether MongoDB could not be reached, or went away; SQLite's file cannot.
+fn is_unreachable(error: &(dyn std::error::Error + 'static)) -> bool {
+    use mongodb::error::ErrorKind;
+    error.downcast_ref::<mongodb::error::Error>().is_some_and(|error| {
+        matches!(
+            error.kind.as_ref(),
+            ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }
+        ) || error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR)
+            || error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR)
+    })
 }

@@ -1,6 +1,6 @@
 //! Who asks: an account, and its membership of an app.
 
-use conman_domain::access::{Role, User};
+use conman_domain::access::{Membership, Role, User};
 use conman_domain::app::App;
 use conman_domain::audit::{AuditActor, RequestContext};
 use conman_domain::git::Signature;
@@ -65,6 +65,8 @@ pub struct Member {
     pub app: Versioned<App>,
     /// The account's role in the app.
     pub role: Role,
+    /// The membership that gives the role.
+    pub(crate) membership: Versioned<Membership>,
 }
 
 impl Member {

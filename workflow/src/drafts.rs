@@ -14,7 +14,7 @@ use crate::support::retrying;
 use conman_domain::access::Role;
 use conman_domain::audit::AuditActor;
 use conman_domain::draft::{DraftEvent, DraftStatus, ParameterDraft};
-use conman_domain::id::{DraftId, EnvironmentId};
+use conman_domain::id::{AppId, DraftId, EnvironmentId};
 use conman_domain::policy::{self, DraftAction};
 use conman_domain::snapshot::{ChangeKind, ConfigVersion};
 use conman_domain::value_change::{ChangedValues, ValueChanges};
@@ -31,6 +31,17 @@ pub struct NewDraft {
     pub changes: ValueChanges,
     /// Why; mandatory.
     pub reason: String,
+}
+
+/// Which drafts are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DraftsIn {
+    /// Those in a state that is kept, but for `active`.
+    Kept(&'static str),
+    /// The one that made what runs.
+    Active,
+    /// Those that made what ran before.
+    Superseded,
 }
 
 impl Workflow {
@@ -101,17 +112,58 @@ impl Workflow {
         &self,
         member: &Member,
         environment: EnvironmentId,
-        state: Option<&'static str>,
+        state: Option<DraftsIn>,
         page: Page,
     ) -> Result<(Vec<Versioned<ParameterDraft>>, u64)> {
-        let environment = self.environment(member, environment).await?.doc.id.to_string();
-        let query = match state {
-            Some(state) => Query::<ParameterDraft>::on(&DRAFT_BY_STATE).eq(environment).eq(state),
-            None => Query::on(&DRAFT_BY_ENVIRONMENT).eq(environment),
+        let environment = self.environment(member, environment).await?.doc.id;
+        let (skip, limit) = (page.skip(), u64::from(page.limit));
+        let kept = |state: &'static str| {
+            Query::<ParameterDraft>::on(&DRAFT_BY_STATE).eq(environment.to_string()).eq(state).descending()
         };
-        let query = query.descending().skip(page.skip()).limit(page.limit.into()).with_total();
-        let found = self.store().find(query).await?;
+        let made_active = DraftStatus::ACTIVE;
+        let query = match state {
+            None => Query::on(&DRAFT_BY_ENVIRONMENT).eq(environment.to_string()).descending(),
+            Some(DraftsIn::Kept(state)) => kept(state),
+            Some(DraftsIn::Active) => {
+                let running = self.running_draft(member.app_id(), environment).await?;
+                let total = u64::from(running.is_some());
+                return Ok((running.into_iter().filter(|_| skip == 0).collect(), total));
+            }
+            Some(DraftsIn::Superseded) => {
+                let running = self.running_draft(member.app_id(), environment).await?;
+                // One more, since the one that runs stands among them.
+                let query = kept(made_active).skip(skip).limit(limit + 1).with_total();
+                let (mut found, total) =
+                    self.store().find(query).await.map(|found| (found.items, found.total))?;
+                if let Some(running) = &running {
+                    match found.iter().position(|draft| draft.id == running.id) {
+                        Some(at) => drop(found.remove(at)),
+                        // It stands on a page before, and moved all of these down by one.
+                        None if found.first().is_some_and(|first| first.created_at <= running.created_at) => {
+                            found.remove(0);
+                        }
+                        None => {}
+                    }
+                }
+                found.truncate(page.limit as usize);
+                return Ok((found, total - u64::from(running.is_some())));
+            }
+        };
+        let found = self.store().find(query.skip(skip).limit(limit).with_total()).await?;
         Ok((found.items, found.total))
+    }
+
+    /// The draft that made what an environment runs, if a draft did.
+    async fn running_draft(
+        &self,
+        app_id: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Option<Versioned<ParameterDraft>>> {
+        let version = self.config_values(app_id, environment).await?.version;
+        let row = self.distribution().history_row(app_id, environment, version).await?;
+        let Some(row) = row.filter(|row| row.source_id.parse::<DraftId>().is_ok()) else { return Ok(None) };
+        let draft = self.store().get::<ParameterDraft>(&row.source_id).await?;
+        Ok(draft.filter(|draft| matches!(draft.status, DraftStatus::Active { .. })))
     }
 
     /// One draft of an environment.
@@ -140,6 +192,7 @@ impl Workflow {
         seen: ConfigVersion,
         when_frozen: WhenFrozen<'_>,
     ) -> Result<Saved> {
+        self.draft(member, environment, id).await?;
         let turn = self.turn(environment);
         let _held = turn.lock().await;
         retrying(|| self.decide_approval(member, environment, id, seen, when_frozen)).await?;
@@ -154,6 +207,7 @@ impl Workflow {
         seen: ConfigVersion,
         when_frozen: WhenFrozen<'_>,
     ) -> Result<()> {
+        let member = &self.member_now(member).await?;
         let before = self.draft(member, environment, id).await?;
         policy::draft(member.viewer(), &before.doc, DraftAction::Approve)?;
         let present = self.present(member.app_id(), environment, |_| Ok(())).await?;
@@ -163,6 +217,7 @@ impl Workflow {
             .map_err(|problems| invalid(changes, &problems))?;
         let at = self.now().await?;
         let mut change = Editor::Member(member).change(at);
+        change.check(&member.membership);
         self.heed_freezes(&mut change, &present.environment.doc, when_frozen).await?;
         let (editor, reason) = (before.doc.edited_by.clone(), before.doc.reason.clone());
         let decision =

@@ -5,11 +5,14 @@ use crate::actor::Member;
 use crate::change::Change;
 use crate::error::{Rejection, Result};
 use crate::freezes::WhenFrozen;
+use crate::services::Workflow;
 use conman_domain::Timestamp;
+use conman_domain::access::Token;
 use conman_domain::audit::AuditActor;
 use conman_domain::environment::Environment;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::policy::{self, EnvironmentAction};
+use std::sync::Arc;
 
 /// Who changes parameters.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +44,7 @@ impl<'a> Editor<'a> {
     pub(crate) fn audited(self) -> AuditActor {
         match self {
             Self::Member(member) => member.actor.audited(),
-            Self::Program(program) => AuditActor::Service { name: program.name.as_str().to_owned() },
+            Self::Program(program) => AuditActor::Service { name: program.token.name.as_str().to_owned() },
         }
     }
 
@@ -74,5 +77,44 @@ impl<'a> Editor<'a> {
             Self::Program(_) => policy::program(environment)?,
         }
         Ok(())
+    }
+}
+
+/// An editor as they are by now, however long they had to wait.
+pub(crate) enum EditorNow {
+    /// A member with their present role.
+    Member(Box<Member>),
+    /// A program whose token is still there.
+    Program(Program),
+}
+
+impl EditorNow {
+    pub(crate) fn editor(&self) -> Editor<'_> {
+        match self {
+            Self::Member(member) => Editor::Member(member),
+            Self::Program(program) => Editor::Program(program),
+        }
+    }
+
+    /// Lets a change be made only while they are what they are.
+    pub(crate) fn check(&self, change: &mut Change) {
+        match self {
+            Self::Member(member) => change.check(&member.membership),
+            Self::Program(program) => change.check(&program.token),
+        };
+    }
+}
+
+impl Workflow {
+    /// Looks at an editor again.
+    pub(crate) async fn editor_now(&self, editor: Editor<'_>) -> Result<EditorNow> {
+        match editor {
+            Editor::Member(member) => Ok(EditorNow::Member(Box::new(self.member_now(member).await?))),
+            Editor::Program(program) => {
+                let token = self.store().get::<Token>(&program.token.id.to_string()).await?;
+                let token = token.ok_or(Rejection::Unauthenticated("this token was revoked meanwhile"))?;
+                Ok(EditorNow::Program(Program { token: Arc::new(token), ..program.clone() }))
+            }
+        }
     }
 }

@@ -82,6 +82,8 @@ pub struct FieldProblem {
 pub struct Errored {
     /// What was being done.
     pub what: &'static str,
+    /// True if a database does not answer or is overrun for the moment: asking again later may do without anybody's help.
+    pub is_transient: bool,
     /// What went wrong.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
@@ -99,7 +101,15 @@ fn list(problems: &[FieldProblem]) -> String {
 impl Error {
     /// Wraps something that broke.
     pub fn errored(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Errored(Errored { what, source: source.into() })
+        Self::Errored(Errored { what, is_transient: false, source: source.into() })
+    }
+
+    /// Wraps something that does not work for the moment.
+    pub(crate) fn unavailable(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Errored(Errored { what, is_transient: true, source: source.into() })
     }
 
     /// A conflict without details.
@@ -141,7 +151,8 @@ pub(crate) const CHANGED_MEANWHILE: &str = "changed_meanwhile";
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::errored("the store did not answer", error)
+        let what = "the store did not answer";
+        if error.is_transient() { Self::unavailable(what, error) } else { Self::errored(what, error) }
     }
 }
 
@@ -161,7 +172,11 @@ impl From<CommitError> for Error {
                 "somebody else changed this at the same moment; load it again and retry",
             );
         }
-        Self::errored("the store did not take the change", error)
+        let what = "the store did not take the change";
+        match error {
+            CommitError::Store(error) if error.is_transient() => Self::unavailable(what, error),
+            error => Self::errored(what, error),
+        }
     }
 }
 

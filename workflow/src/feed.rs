@@ -121,12 +121,14 @@ impl Feed {
 
     /// Answers whether that is all.
     async fn audit(&mut self, found: &mut Vec<FeedEvent>) -> Result<bool> {
+        // What was told is read again, and does not count.
+        let most = MOST + self.told.len() as u64;
         let query = Query::<AuditEvent>::on(&AUDIT_BY_APP)
             .eq(self.app_id.to_string())
             .at_least(self.from.to_string())
-            .limit(MOST + 1);
+            .limit(most + 1);
         let events = self.workflow.store().find(query).await?.items;
-        let complete = events.len() as u64 <= MOST;
+        let complete = events.len() as u64 <= most;
         for event in events {
             let event = event.doc;
             if self.told.insert(event.id.to_string(), event.happened_at).is_none() {
@@ -136,16 +138,22 @@ impl Feed {
         Ok(complete)
     }
 
+    /// Answers whether that is all. Of those that wait, the newest are looked at: a long queue is no change.
     async fn jobs(&mut self, now: Timestamp, found: &mut Vec<FeedEvent>) -> Result<bool> {
         let app = self.app_id.to_string();
-        let finished =
-            Query::<Job>::on(&JOB_BY_FINISH).eq(app.as_str()).at_least(self.from.to_string()).limit(MOST + 1);
-        let unfinished =
-            Query::<Job>::on(&JOB_BY_STATE).eq(app.as_str()).any_of(["queued", "running"]).limit(MOST + 1);
-        // In this order: a job that ends between the two is found by the second.
-        let unfinished = self.workflow.store().find(unfinished).await?.items;
+        let ended = self.jobs.values().filter(|seen| seen.finished_at.is_some()).count() as u64;
+        let in_state = |state: &'static str| {
+            Query::<Job>::on(&JOB_BY_STATE).eq(app.as_str()).eq(state).descending().limit(MOST)
+        };
+        let finished = Query::<Job>::on(&JOB_BY_FINISH)
+            .eq(app.as_str())
+            .at_least(self.from.to_string())
+            .limit(MOST + ended + 1);
+        // In this order: a job that goes on between two of them is found by the later one.
+        let mut unfinished = self.workflow.store().find(in_state("queued")).await?.items;
+        unfinished.extend(self.workflow.store().find(in_state("running")).await?.items);
         let finished = self.workflow.store().find(finished).await?.items;
-        let complete = unfinished.len().max(finished.len()) as u64 <= MOST;
+        let complete = finished.len() as u64 <= MOST + ended;
         for job in unfinished.into_iter().chain(finished) {
             let job = job.doc;
             let (at, finished_at) = match &job.status {

@@ -86,6 +86,16 @@ impl Workflow {
         }
     }
 
+    /// The environment, if there is one and the member may freeze it.
+    async fn may_freeze(
+        &self,
+        member: &Member,
+        environment: EnvironmentId,
+    ) -> Result<Versioned<Environment>> {
+        member.may(AppAction::ManageFreezes)?;
+        self.environment(member, environment).await
+    }
+
     /// Makes a freeze window. Every write to the environment that is decided from now on heeds it.
     pub async fn add_freeze_window(
         &self,
@@ -93,12 +103,13 @@ impl Workflow {
         environment: EnvironmentId,
         wish: &FreezeWish,
     ) -> Result<Versioned<FreezeWindow>> {
+        self.may_freeze(member, environment).await?;
         // Otherwise it might lose against busy savers again and again.
         let turn = self.turn(environment);
         let _held = turn.lock().await;
         let id = retrying(|| async {
-            member.may(AppAction::ManageFreezes)?;
-            let environment = self.environment(member, environment).await?;
+            let member = &self.member_now(member).await?;
+            let environment = self.may_freeze(member, environment).await?;
             let at = self.checked(wish).await?;
             if self.windows(environment.doc.id).await?.len() as u64 >= MAX_WINDOWS {
                 let message =
@@ -141,11 +152,12 @@ impl Workflow {
         expected: Version,
         wish: &FreezeWish,
     ) -> Result<Versioned<FreezeWindow>> {
+        self.may_freeze(member, environment).await?;
         let turn = self.turn(environment);
         let _held = turn.lock().await;
         retrying(|| async {
-            member.may(AppAction::ManageFreezes)?;
-            let environment = self.environment(member, environment).await?;
+            let member = &self.member_now(member).await?;
+            let environment = self.may_freeze(member, environment).await?;
             let before = self.freeze_window(member, environment.doc.id, id).await?;
             let at = self.checked(wish).await?;
             if before.version != expected {
@@ -175,12 +187,13 @@ impl Workflow {
         environment: EnvironmentId,
         id: FreezeWindowId,
     ) -> Result<()> {
-        member.may(AppAction::ManageFreezes)?;
+        self.may_freeze(member, environment).await?;
         let turn = self.turn(environment);
         let _held = turn.lock().await;
         retrying(|| async {
             let at = self.now().await?;
-            let environment = self.environment(member, environment).await?;
+            let member = &self.member_now(member).await?;
+            let environment = self.may_freeze(member, environment).await?;
             let window = self.freeze_window(member, environment.doc.id, id).await?;
             let mut change = self.freezing(member, &environment, at);
             change.delete(&window);

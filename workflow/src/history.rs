@@ -64,6 +64,17 @@ impl Workflow {
         Ok(self.distribution().history_of_parameter(app_id, environment, name, page, limit).await?)
     }
 
+    /// The next versions after one that changed a parameter of an environment, oldest first; none where there are no more.
+    pub async fn parameter_changes(
+        &self,
+        app_id: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        after: ConfigVersion,
+    ) -> Result<Vec<HistoryRow>> {
+        Ok(self.distribution().changes_of_parameter(app_id, environment, name, after).await?)
+    }
+
     /// The whole of an environment's parameters at a version or an instant; refused where it ran nothing then.
     pub async fn config_then(
         &self,
@@ -73,7 +84,13 @@ impl Workflow {
     ) -> Result<ConfigThen> {
         let distribution = self.distribution();
         let row = match when {
-            When::Now => distribution.history(app_id, environment, 1, 1).await?.rows.into_iter().next(),
+            When::Now => match distribution.active(app_id, environment).await? {
+                Some(active) => {
+                    let version = active.provenance.config_version;
+                    distribution.history_row(app_id, environment, version).await?
+                }
+                None => None,
+            },
             When::Version(version) => distribution.history_row(app_id, environment, version).await?,
             When::At(instant) => distribution.history_at(app_id, environment, instant).await?,
         };

@@ -86,7 +86,7 @@ pub use changesets::ChangesetFilter;
 pub use comments::NewComment;
 pub use conman_validation::{Impact, ImpactSeverity, ImpactedPlace, Meaning, Suggestion, SuggestionKind};
 pub use diffs::{Analysis, Comparison};
-pub use drafts::NewDraft;
+pub use drafts::{DraftsIn, NewDraft};
 pub use editor::Editor;
 pub use environments::Stage;
 pub use error::{Conflict, Error, Errored, FieldProblem, Rejection, Result};

@@ -41,6 +41,22 @@ impl Workflow {
         id: EnvironmentId,
         may: impl Fn(&Environment) -> Result<()>,
     ) -> Result<Present> {
+        loop {
+            let present = self.present_once(app_id, id, &may).await?;
+            let Err(drifted) = self.refuse_drift(&present).await else { return Ok(present) };
+            // Its parts are read one after the other: a change that was finished meanwhile is no drift.
+            if self.environment_of(app_id, id).await?.version == present.environment.version {
+                return Err(drifted);
+            }
+        }
+    }
+
+    async fn present_once(
+        &self,
+        app_id: AppId,
+        id: EnvironmentId,
+        may: impl Fn(&Environment) -> Result<()>,
+    ) -> Result<Present> {
         let environment = self.settled(app_id, id).await?;
         may(&environment.doc)?;
         let deployment = self.active_deployment(id).await?;
@@ -57,9 +73,7 @@ impl Workflow {
         let profile: Versioned<RuntimeProfile> =
             self.load("runtime profile", environment.doc.profile_id).await?;
         let catalog = self.running_catalog(app_id, &running).await?;
-        let present = Present { environment, running, profile, catalog };
-        self.refuse_drift(&present).await?;
-        Ok(present)
+        Ok(Present { environment, running, profile, catalog })
     }
 
     /// The environment, after a decided draft of it, if there was one, became active.

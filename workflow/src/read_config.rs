@@ -63,6 +63,15 @@ impl Workflow {
         {
             return Ok(Arc::clone(known));
         }
+        self.newest_values(app_id, environment).await
+    }
+
+    /// The same, as new as the distribution database itself, by a look that those who ask at once share.
+    pub(crate) async fn newest_values(
+        &self,
+        app_id: AppId,
+        environment: EnvironmentId,
+    ) -> Result<Arc<ConfigValues>> {
         let workflow = self.clone();
         let look = move || {
             let workflow = workflow.clone();

@@ -13,10 +13,12 @@ impl Workflow {
         Ok(self.distribution().snapshot(app_id, environment).await?)
     }
 
-    /// The config version that an environment runs; none before its first deployment. As new as
-    /// [`Workflow::config_values`], and shared in the same way among the many streams that ask after a change.
+    /// The config version that an environment runs, by the distribution database itself; none before its first deployment.
+    ///
+    /// Whoever was told of a version by another server finds it here. Those who ask at once, as the many streams do after a
+    /// change, share what they ask.
     pub async fn active_version(&self, app_id: AppId, environment: EnvironmentId) -> Result<Option<u32>> {
-        let version = self.config_values(app_id, environment).await?.version.0;
+        let version = self.newest_values(app_id, environment).await?.version.0;
         Ok((version > 0).then_some(version))
     }
 

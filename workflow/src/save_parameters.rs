@@ -113,7 +113,9 @@ impl Workflow {
                 return Ok(saved);
             }
         }
-        if self.had_value(profile.id, name).await? {
+        // A variable that is no parameter has no place here.
+        let is_other = !declared && profile.env_vars.contains_key(name);
+        if !is_other && self.had_value(profile.id, name).await? {
             Err(Rejection::Gone("the environment's own value was deleted before").into())
         } else {
             Err(Rejection::NotFound("value").into())
@@ -170,6 +172,8 @@ impl Workflow {
         environment: EnvironmentId,
         save: &ParameterSave,
     ) -> Result<Decided> {
+        let by_now = self.editor_now(editor).await?;
+        let editor = by_now.editor();
         let present = self.present(editor.app_id(), environment, |found| editor.may_save(found)).await?;
         let critical = critical(&present.catalog, &present.profile.doc.env_vars, &save.changes);
         if !critical.is_empty() {
@@ -185,6 +189,7 @@ impl Workflow {
         }
         let at = self.now().await?;
         let mut change = editor.change(at);
+        by_now.check(&mut change);
         let when_frozen = editor.when_frozen(save.override_freeze.as_deref());
         self.heed_freezes(&mut change, &present.environment.doc, when_frozen).await?;
         let decision = present.takes(&mut change, &changed, editor.audited(), save.reason.clone(), None);

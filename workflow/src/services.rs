@@ -18,7 +18,7 @@ use conman_git::{Repositories, Repository};
 use conman_store::{Document, Query, Store, Versioned};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 
 /// What the operator decided for the whole server.
@@ -46,7 +46,7 @@ struct Parts {
     mailer: Option<Arc<dyn Mailer>>,
     jobs_added: Notify,
     /// In which order this process changes parameters of an environment.
-    turns: Mutex<HashMap<EnvironmentId, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<EnvironmentId, Weak<tokio::sync::Mutex<()>>>>,
     /// Values as they were read last.
     values: Mutex<ValuesInMemory>,
     /// Looks at what environments run, shared.
@@ -130,7 +130,15 @@ impl Workflow {
 
     /// What whoever changes an environment's parameters in this process holds while they do.
     pub(crate) fn turn(&self, environment: EnvironmentId) -> Arc<tokio::sync::Mutex<()>> {
-        self.0.turns.lock().entry(environment).or_default().clone()
+        let mut turns = self.0.turns.lock();
+        if let Some(turn) = turns.get(&environment).and_then(Weak::upgrade) {
+            return turn;
+        }
+        // Those that nobody holds any more need no place.
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        turns.insert(environment, Arc::downgrade(&turn));
+        turn
     }
 
     pub(crate) fn value_looks(&self) -> &Arc<Looks<(AppId, EnvironmentId), Arc<ConfigValues>>> {
@@ -165,7 +173,13 @@ impl Workflow {
             return Err(no_app);
         };
         let Some(app) = self.store().get::<App>(&app_id.to_string()).await? else { return Err(no_app) };
-        Ok(Member { actor: actor.clone(), app, role: membership.doc.role })
+        Ok(Member { actor: actor.clone(), app, role: membership.doc.role, membership })
+    }
+
+    /// A member as they are by now, for whoever had to wait: the role may have been taken away meanwhile. A change that
+    /// checks the membership too cannot be made after that.
+    pub(crate) async fn member_now(&self, member: &Member) -> Result<Member> {
+        self.member(&member.actor, member.app_id()).await
     }
 
     /// Loads a document, or says that there is none.

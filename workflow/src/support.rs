@@ -129,6 +129,19 @@ impl From<GitError> for Error {
 
 impl From<DistributionError> for Error {
     fn from(error: DistributionError) -> Self {
-        Self::errored("the distribution database did not answer", error)
+        match error {
+            DistributionError::Database(ref fault) if fault.is_refusal() => {
+                let constraint = fault.constraint.clone();
+                Self::conflict_with(
+                    "refused_by_database",
+                    "the distribution database holds what contradicts this; look at what is there now",
+                    json!({"sqlstate": fault.code, "constraint": constraint}),
+                )
+            }
+            error if error.is_transient() => {
+                Self::unavailable("the distribution database did not answer", error)
+            }
+            error => Self::errored("the distribution database did not do what was asked", error),
+        }
     }
 }

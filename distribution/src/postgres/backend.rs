@@ -214,6 +214,16 @@ impl Distribution for Postgres {
         history::history_of_parameter(&mut self.pool.get().await?, app, environment, name, page, limit).await
     }
 
+    async fn changes_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        after: ConfigVersion,
+    ) -> Result<Vec<HistoryRow>, DistributionError> {
+        history::changes_of_parameter(&self.pool.get().await?, app, environment, name, after).await
+    }
+
     async fn parameters_at(
         &self,
         app: AppId,

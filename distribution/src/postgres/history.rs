@@ -1,8 +1,7 @@
 //! Reading how an environment's configuration came to be.
 
 use super::read::{entries, instant, provenance, query};
-use crate::decode::{HistoryColumns, small};
-use crate::diff;
+use crate::decode::{self, HistoryColumns, small};
 use crate::error::DistributionError;
 use crate::model::{HistoryPage, HistoryRow};
 use crate::port::MAX_PAGE;
@@ -122,8 +121,8 @@ pub(super) async fn history_of_parameter(
     let (app, environment, name) = (app.uuid(), environment.uuid(), name.as_str());
     let rows = query(
         &transaction,
-        "SELECT count(*) FROM conman.config_history
-         WHERE app_id = $1 AND environment_id = $2 AND parameters -> $3 IS NOT NULL",
+        "SELECT count(*) FROM conman.config_history_parameters
+         WHERE app_id = $1 AND environment_id = $2 AND name = $3",
         &[&app, &environment, &name],
     )
     .await?;
@@ -132,14 +131,53 @@ pub(super) async fn history_of_parameter(
     let offset = i64::from(page.max(1) - 1) * limit;
     let rows = history_rows(
         &transaction,
-        "app_id = $1 AND environment_id = $2 AND parameters -> $3 IS NOT NULL
-         ORDER BY version LIMIT $4 OFFSET $5",
+        "app_id = $1 AND environment_id = $2 AND version IN (
+            SELECT version FROM conman.config_history_parameters
+            WHERE app_id = $1 AND environment_id = $2 AND name = $3 ORDER BY version LIMIT $4 OFFSET $5)
+         ORDER BY version",
         &[&app, &environment, &name, &limit, &offset],
     )
     .await?;
     transaction.commit().await?;
     Ok(HistoryPage { rows, total: small(total)? })
 }
+
+pub(super) async fn changes_of_parameter(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+    name: &ParameterName,
+    after: ConfigVersion,
+) -> Result<Vec<HistoryRow>, DistributionError> {
+    history_rows(
+        client,
+        "app_id = $1 AND environment_id = $2 AND version IN (
+            SELECT version FROM conman.config_history_parameters
+            WHERE app_id = $1 AND environment_id = $2 AND name = $3 AND version > $4 ORDER BY version LIMIT $5)
+         ORDER BY version",
+        &[
+            &app.uuid(),
+            &environment.uuid(),
+            &name.as_str(),
+            &i64::from(after.0),
+            &i64::from(MAX_PAGE),
+        ],
+    )
+    .await
+}
+
+/// What every parameter was at a version: one step of the index for each name, and one for its value.
+const VALUES_AT: &str = "WITH RECURSIVE names (name) AS (
+        (SELECT name FROM conman.config_history_parameters
+         WHERE app_id = $1 AND environment_id = $2 ORDER BY name LIMIT 1)
+        UNION ALL
+        SELECT (SELECT p.name FROM conman.config_history_parameters p
+                WHERE p.app_id = $1 AND p.environment_id = $2 AND p.name > names.name ORDER BY p.name LIMIT 1)
+        FROM names WHERE names.name IS NOT NULL)
+    SELECT name, (SELECT p.after::text FROM conman.config_history_parameters p
+        WHERE p.app_id = $1 AND p.environment_id = $2 AND p.name = names.name AND p.version <= $3
+        ORDER BY p.version DESC LIMIT 1) AS after
+    FROM names WHERE name IS NOT NULL";
 
 pub(super) async fn parameters_at(
     client: &mut Object,
@@ -148,18 +186,19 @@ pub(super) async fn parameters_at(
     version: ConfigVersion,
 ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError> {
     let transaction = reading(client).await?;
+    let active = "SELECT version FROM conman.active_config WHERE app_id = $1 AND environment_id = $2";
+    let active = query(&transaction, active, &[&app.uuid(), &environment.uuid()]).await?;
+    if active.first().is_some_and(|row| row.get::<_, i64>(0) == i64::from(version.0)) {
+        return Ok(Some(entries(&transaction, app, environment).await?));
+    }
     if history_row(&transaction, app, environment, version).await?.is_none() {
         return Ok(None);
     }
-    let now = entries(&transaction, app, environment).await?;
-    let newer = history_rows(
-        &transaction,
-        "app_id = $1 AND environment_id = $2 AND version > $3 ORDER BY version DESC",
-        &[&app.uuid(), &environment.uuid(), &i64::from(version.0)],
-    )
-    .await?;
+    let rows =
+        query(&transaction, VALUES_AT, &[&app.uuid(), &environment.uuid(), &i64::from(version.0)]).await?;
     transaction.commit().await?;
-    Ok(Some(diff::undone(now, newer)))
+    let values = rows.iter().map(|row| decode::value_then(row.get("name"), row.get("after")));
+    values.filter_map(Result::transpose).collect::<Result<_, _>>().map(Some)
 }
 
 /// Several queries as of one instant.

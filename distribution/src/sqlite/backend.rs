@@ -189,6 +189,20 @@ impl Distribution for Sqlite {
         .await
     }
 
+    async fn changes_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        after: ConfigVersion,
+    ) -> Result<Vec<HistoryRow>, DistributionError> {
+        let name = name.clone();
+        let read = move |connection: &mut _| {
+            history::changes_of_parameter(connection, app, environment, &name, after)
+        };
+        self.read(read).await
+    }
+
     async fn parameters_at(
         &self,
         app: AppId,

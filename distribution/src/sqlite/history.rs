@@ -1,8 +1,7 @@
 //! Reading how an environment's configuration came to be.
 
-use super::read::{entries, provenance, uuid};
-use crate::decode::{HistoryColumns, small};
-use crate::diff;
+use super::read::{self, entries, provenance, uuid};
+use crate::decode::{self, HistoryColumns, small};
 use crate::error::DistributionError;
 use crate::model::{HistoryPage, HistoryRow};
 use crate::port::MAX_PAGE;
@@ -113,8 +112,8 @@ pub(super) fn history_of_parameter(
     let transaction = connection.transaction()?;
     let (app, environment, name) = (app.to_string(), environment.to_string(), name.as_str());
     let total: i64 = transaction.query_row(
-        "SELECT count(*) FROM config_history
-         WHERE app_id = ?1 AND environment_id = ?2 AND parameters -> ?3 IS NOT NULL",
+        "SELECT count(*) FROM config_history_parameters
+         WHERE app_id = ?1 AND environment_id = ?2 AND name = ?3",
         params![app, environment, name],
         |row| row.get(0),
     )?;
@@ -122,12 +121,44 @@ pub(super) fn history_of_parameter(
     let offset = i64::from(page.max(1) - 1) * limit;
     let rows = history_rows(
         &transaction,
-        "app_id = ?1 AND environment_id = ?2 AND parameters -> ?3 IS NOT NULL
-         ORDER BY version LIMIT ?4 OFFSET ?5",
+        "app_id = ?1 AND environment_id = ?2 AND version IN (
+            SELECT version FROM config_history_parameters
+            WHERE app_id = ?1 AND environment_id = ?2 AND name = ?3 ORDER BY version LIMIT ?4 OFFSET ?5)
+         ORDER BY version",
         &[&app, &environment, &name, &limit, &offset],
     )?;
     Ok(HistoryPage { rows, total: small(total)? })
 }
+
+pub(super) fn changes_of_parameter(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+    name: &ParameterName,
+    after: ConfigVersion,
+) -> Result<Vec<HistoryRow>, DistributionError> {
+    history_rows(
+        connection,
+        "app_id = ?1 AND environment_id = ?2 AND version IN (
+            SELECT version FROM config_history_parameters
+            WHERE app_id = ?1 AND environment_id = ?2 AND name = ?3 AND version > ?4 ORDER BY version LIMIT ?5)
+         ORDER BY version",
+        &[&app.to_string(), &environment.to_string(), &name.as_str(), &after.0, &MAX_PAGE],
+    )
+}
+
+/// What every parameter was at a version: one step of the index for each name, and one for its value.
+const VALUES_AT: &str = "WITH RECURSIVE names (name) AS (
+        SELECT * FROM (SELECT name FROM config_history_parameters
+            WHERE app_id = ?1 AND environment_id = ?2 ORDER BY name LIMIT 1)
+        UNION ALL
+        SELECT (SELECT p.name FROM config_history_parameters p
+                WHERE p.app_id = ?1 AND p.environment_id = ?2 AND p.name > names.name ORDER BY p.name LIMIT 1)
+        FROM names WHERE names.name IS NOT NULL)
+    SELECT name, (SELECT p.after FROM config_history_parameters p
+        WHERE p.app_id = ?1 AND p.environment_id = ?2 AND p.name = names.name AND p.version <= ?3
+        ORDER BY p.version DESC LIMIT 1) AS after
+    FROM names WHERE name IS NOT NULL";
 
 pub(super) fn parameters_at(
     connection: &mut Connection,
@@ -136,14 +167,20 @@ pub(super) fn parameters_at(
     version: ConfigVersion,
 ) -> Result<Option<BTreeMap<ParameterName, SnapshotParameter>>, DistributionError> {
     let transaction = connection.transaction()?;
+    if read::version(&transaction, app, environment)? == Some(version) {
+        return Ok(Some(entries(&transaction, app, environment)?));
+    }
     if history_row(&transaction, app, environment, version)?.is_none() {
         return Ok(None);
     }
-    let now = entries(&transaction, app, environment)?;
-    let newer = history_rows(
-        &transaction,
-        "app_id = ?1 AND environment_id = ?2 AND version > ?3 ORDER BY version DESC",
-        &[&app.to_string(), &environment.to_string(), &version.0],
-    )?;
-    Ok(Some(diff::undone(now, newer)))
+    let mut statement = transaction.prepare_cached(VALUES_AT)?;
+    let rows = statement.query_map(params![app.to_string(), environment.to_string(), version.0], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+    })?;
+    let mut parameters = BTreeMap::new();
+    for row in rows {
+        let (name, after) = row?;
+        parameters.extend(decode::value_then(&name, after)?);
+    }
+    Ok(Some(parameters))
 }

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use conman_domain::access::TokenScope;
 use conman_domain::audit::RequestContext;
 use conman_workflow::Actor;
-use conman_workflow::accounts::{Program, TokenHolder};
+use conman_workflow::accounts::Program;
 use std::ops::Deref;
 use tower_sessions::Session;
 
@@ -76,15 +76,12 @@ impl FromRequestParts<AppState> for MaybeActor {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let context = context::of(parts);
         if let Some(secret) = bearer(&parts.headers)? {
-            let holder = state.workflow.authenticate_token(secret, context).await?;
-            let Some(TokenHolder::Person(actor)) = holder else {
-                return Err(wrong_token());
-            };
-            let writes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-            if writes && actor.scope == TokenScope::Read {
+            let actor = state.workflow.authenticate_person(secret, context).await?;
+            let actor = actor.ok_or_else(wrong_token)?;
+            if writes(parts) && actor.scope == TokenScope::Read {
                 return Err(Problem::new(StatusCode::FORBIDDEN, "read_only_token", "this token only reads"));
             }
-            return Ok(Self(Some(CurrentActor { actor: *actor, via: Via::Token })));
+            return Ok(Self(Some(CurrentActor { actor, via: Via::Token })));
         }
         let session = parts.extensions.get::<Session>().cloned();
         let session = session.ok_or_else(|| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
@@ -127,11 +124,7 @@ impl Credentials {
     pub async fn holder(&self, state: &AppState, context: RequestContext) -> Result<Option<Actor>, Problem> {
         let id = match &self.0 {
             Shown::Token(secret) => {
-                let holder = state.workflow.authenticate_token(secret, context).await?;
-                return Ok(match holder {
-                    Some(TokenHolder::Person(actor)) => Some(*actor),
-                    Some(TokenHolder::Program(_)) | None => None,
-                });
+                return Ok(state.workflow.authenticate_person(secret, context).await?);
             }
             Shown::Session(id) => *id,
         };
@@ -157,11 +150,16 @@ impl FromRequestParts<AppState> for CurrentProgram {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let secret = bearer(&parts.headers)?.ok_or_else(wrong_token)?;
-        match state.workflow.authenticate_token(secret, context::of(parts)).await? {
-            Some(TokenHolder::Program(program)) => Ok(Self(program)),
-            Some(TokenHolder::Person(_)) | None => Err(wrong_token()),
-        }
+        // No record tells of a read.
+        let context = if writes(parts) { context::of(parts) } else { RequestContext::default() };
+        let program = state.workflow.authenticate_program(secret, context).await?;
+        program.map(Self).ok_or_else(wrong_token)
     }
+}
+
+/// Whether a request is one that changes something.
+fn writes(parts: &Parts) -> bool {
+    !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 fn wrong_token() -> Problem {

@@ -181,36 +181,46 @@ fn has_own_body(response: &Response) -> bool {
         || kind.starts_with("application/x-git-")
 }
 
-/// What answers have that say nothing else, but for what depends on the path.
-static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut headers = HeaderMap::with_capacity(MOST_HEADERS);
-    let same_origin = HeaderValue::from_static("same-origin");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, same_origin.clone());
-    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), same_origin.clone());
-    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same_origin);
-    headers
-});
+/// What every answer has, whatever its handler says.
+const FIXED: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
 
-fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behind_tls: bool) {
-    let id = HeaderValue::try_from(request_id.to_string()).expect("a UUID is a header value");
-    // A copy of these is made faster than each is put where it belongs.
-    let own = std::mem::replace(response.headers_mut(), HEADERS.clone());
-    let headers = response.headers_mut();
-    for (name, value) in &own {
-        if !HEADERS.contains_key(name) {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-    headers.insert(REQUEST_ID, id);
-    let docs = path.starts_with("/api/docs");
+/// The headers of an answer that says nothing else, by whether it is of the API's documentation and goes out by TLS: a
+/// copy of all is made faster than each is put where it belongs.
+static HEADERS: LazyLock<[[HeaderMap; 2]; 2]> =
+    LazyLock::new(|| [false, true].map(|docs| [false, true].map(|behind_tls| headers_of(docs, behind_tls))));
+
+fn headers_of(docs: bool, behind_tls: bool) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(MOST_HEADERS);
+    headers.extend(FIXED);
     let policy = if docs { DOCS_SECURITY_POLICY } else { CONTENT_SECURITY_POLICY };
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     if behind_tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     if !docs {
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    headers
+}
+
+fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behind_tls: bool) {
+    let id = HeaderValue::try_from(request_id.to_string()).expect("a UUID is a header value");
+    let docs = path.starts_with("/api/docs");
+    let ours = &HEADERS[usize::from(docs)][usize::from(behind_tls)];
+    let own = std::mem::replace(response.headers_mut(), ours.clone());
+    let headers = response.headers_mut();
+    for (name, value) in &own {
+        if matches!(*name, header::CONTENT_SECURITY_POLICY | header::CACHE_CONTROL) {
+            headers.insert(name.clone(), value.clone());
+        } else if !ours.contains_key(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers.insert(REQUEST_ID, id);
 }

@@ -15,7 +15,7 @@ use conman_domain::id::{DraftId, EnvironmentId};
 use conman_domain::policy::{self, DraftAction};
 use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value_change::ValueChange;
-use conman_workflow::{ConfigValues, Member, NewDraft, WhenFrozen};
+use conman_workflow::{ConfigValues, DraftsIn, Member, NewDraft, WhenFrozen};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -148,7 +148,7 @@ pub(super) async fn show_one(
 struct DraftFilter {
     /// Only those in this state.
     #[serde(default)]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<DraftState>, inline)]
     state: Option<DraftState>,
     /// The page's number, from 1.
     #[serde(default)]
@@ -160,23 +160,27 @@ struct DraftFilter {
     limit: PageLimit,
 }
 
-/// The states that drafts are kept in.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// The states that drafts are shown in.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum DraftState {
     PendingApproval,
     Approved,
     Active,
+    Superseded,
     Rejected,
+    Failed,
 }
 
-impl DraftState {
-    fn name(self) -> &'static str {
-        match self {
-            Self::PendingApproval => "pending_approval",
-            Self::Approved => "approved",
-            Self::Active => "active",
-            Self::Rejected => "rejected",
+impl From<DraftState> for DraftsIn {
+    fn from(state: DraftState) -> Self {
+        match state {
+            DraftState::PendingApproval => Self::Kept("pending_approval"),
+            DraftState::Approved => Self::Kept("approved"),
+            DraftState::Active => Self::Active,
+            DraftState::Superseded => Self::Superseded,
+            DraftState::Rejected => Self::Kept("rejected"),
+            DraftState::Failed => Self::Kept("failed"),
         }
     }
 }
@@ -192,8 +196,8 @@ async fn list_drafts(
     QueryOf(filter): QueryOf<DraftFilter>,
 ) -> Answer<Json<List<DraftBody>>> {
     let page = filter.page.of(filter.limit);
-    let state_name = filter.state.map(DraftState::name);
-    let (drafts, total) = state.workflow.list_drafts(&member, id, state_name, page).await?;
+    let wanted = filter.state.map(DraftsIn::from);
+    let (drafts, total) = state.workflow.list_drafts(&member, id, wanted, page).await?;
     let drafts: Vec<ParameterDraft> = drafts.into_iter().map(|draft| draft.doc).collect();
     Ok(Json(List::of(page, total, show(&state, &member, &drafts).await?)))
 }

@@ -6,13 +6,16 @@ use crate::extract::{CurrentProgram, IfMatch, JsonBody, PathId, PathInstant};
 use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use conman_domain::name::ParameterName;
+use conman_domain::snapshot::ConfigVersion;
 use conman_domain::value::plain_text;
 use conman_domain::value_change::ValueChange;
-use conman_workflow::{Editor, Error, Page, ParameterSave, When};
+use conman_workflow::{Editor, Error, ParameterSave, When};
+use futures::stream;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -141,18 +144,31 @@ async fn value_history(
     State(state): State<AppState>,
     CurrentProgram(program): CurrentProgram,
     name: Result<PathId<ParameterName>, Problem>,
-) -> Result<Json<Vec<Value>>, Refusal> {
-    let Ok(PathId(name)) = name else { return Ok(Json(Vec::new())) };
+) -> Result<Response, Refusal> {
+    let Ok(PathId(name)) = name else { return Ok(Json(Vec::<Value>::new()).into_response()) };
     let (app, environment) = (program.app_id, program.environment_id);
-    let (mut page, mut events) = (Page { page: 1, limit: Page::MAX_LIMIT }, Vec::new());
-    loop {
-        let found = state.workflow.parameter_history(app, environment, &name, page).await?;
-        events.extend(found.rows.iter().map(|row| event(&name, row)));
-        if found.rows.len() < page.limit as usize {
-            return Ok(Json(events));
+    // Before the answer begins: what fails later can only cut it off.
+    let first = state.workflow.parameter_changes(app, environment, &name, ConfigVersion::default()).await?;
+    let start = Some((first, "["));
+    let parts = stream::try_unfold(start, move |part| {
+        let (workflow, name) = (state.workflow.clone(), name.clone());
+        async move {
+            let Some((rows, mut before)) = part else { return Ok::<_, Error>(None) };
+            let Some(last) = rows.last().map(|row| row.provenance.config_version) else {
+                let end = if before == "[" { "[]" } else { "]" };
+                return Ok(Some((Bytes::from_static(end.as_bytes()), None)));
+            };
+            let mut text = String::new();
+            for row in &rows {
+                text.push_str(before);
+                text.push_str(&event(&name, row).to_string());
+                before = ",";
+            }
+            let next = workflow.parameter_changes(app, environment, &name, last).await?;
+            Ok(Some((Bytes::from(text), Some((next, before)))))
         }
-        page.page += 1;
-    }
+    });
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(parts)).into_response())
 }
 
 /// Reads the value at an instant, as plain text.

@@ -133,7 +133,7 @@ fn follow(
                         change.app_id == program.app_id && change.environment_id == program.environment_id
                     }),
                     _ = check.tick() => {
-                        state.workflow.authenticate_token(&secret, Default::default()).await.ok()??;
+                        state.workflow.authenticate_program(&secret, Default::default()).await.ok()??;
                         false
                     }
                 };

@@ -11,6 +11,7 @@ on_both! {
     a_draft_whose_base_moved_is_looked_at_again,
     ten_approvals_at_once_are_one,
     what_is_wrong_with_a_draft_is_told,
+    every_state_that_is_shown_can_be_asked_for,
 }
 
 impl Harness {
@@ -171,4 +172,41 @@ async fn what_is_wrong_with_a_draft_is_told(h: &Harness) {
     let nobody = json!({"id": h.app});
     approves(h, &h.manager(), &nobody, 1).await.refused(404, "not_found");
     assert_eq!(h.everything().await, before);
+}
+
+/// Whatever state a draft is shown in, it is listed under that one and under no other, page by page.
+async fn every_state_that_is_shown_can_be_asked_for(h: &Harness) {
+    h.has_parameters().await;
+    for n in 0..5 {
+        h.saves(&h.manager(), 1 + n, json!({"beds": 11 + n})).await.ok();
+    }
+    // Older than a save that is decided before it.
+    let draft = h.drafted(&h.reviewer(), 6, json!({"dose": 2})).await.ok();
+    let rejected = h.drafted(&h.reviewer(), 6, json!({"dose": 3})).await.ok();
+    rejects(h, &h.manager(), &rejected, "No.").await.ok();
+    h.saves(&h.manager(), 6, json!({"beds": 20})).await.ok();
+    let states = ["pending_approval", "approved", "active", "superseded", "rejected", "failed"];
+    for decided in [false, true] {
+        if decided {
+            approves(h, &h.manager(), &draft, 7).await.ok();
+        }
+        let all = h.all(&h.drafts("")).await;
+        assert_eq!(all.len(), 8);
+        for state in states {
+            let shown: Vec<_> =
+                all.iter().filter(|draft| draft["state"] == state).map(|d| &d["id"]).collect();
+            for limit in [1, 2, 3, 50] {
+                let mut listed = Vec::new();
+                for page in 1..=9 {
+                    let path = h.drafts(&format!("?state={state}&limit={limit}&page={page}"));
+                    let found = h.author().get(&path).await.ok();
+                    assert_eq!(found["total"], shown.len(), "{state}");
+                    let rows = found["data"].as_array().unwrap();
+                    assert!(rows.iter().all(|row| row["state"] == state));
+                    listed.extend(rows.iter().map(|row| row["id"].clone()));
+                }
+                assert_eq!(listed.iter().collect::<Vec<_>>(), shown, "{state} by {limit}");
+            }
+        }
+    }
 }

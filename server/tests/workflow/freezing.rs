@@ -24,7 +24,7 @@ fn minutes(from_now: i64) -> String {
 }
 
 /// A freeze of the next hour.
-fn hour() -> Value {
+pub(crate) fn hour() -> Value {
     json!({
         "name": "Stocktaking",
         "banner": "The ward is counted.",

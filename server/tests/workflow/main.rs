@@ -27,6 +27,7 @@ mod past;
 mod pipeline;
 mod profiling;
 mod publishing;
+mod queued_saves;
 mod queueing;
 mod races;
 mod record;

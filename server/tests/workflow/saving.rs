@@ -296,16 +296,6 @@ async fn one_value_is_set_and_deleted(h: &Harness) {
         h.manager().delete(path).await.refused(410, "gone");
     }
     assert_eq!(h.history().await.len(), 6, "the history stays");
-    // A parameter may have the name of the route that saves several.
-    let catalog = "parameters:\n  - {name: save, type: int, default: 5}\n";
-    let release = h.released(&[("catalog/save.yml", catalog)]).await;
-    h.deploys(&release, "dev").await;
-    let save = h.config("/save");
-    assert_eq!(read(&save).await, (200, "5".to_owned()));
-    h.manager().put(&save, &json!({"value": 6})).await.ok();
-    assert_eq!(read(&save).await, (200, "6".to_owned()));
-    h.manager().delete(&save).await.ok();
-    assert_eq!(read(&save).await, (200, "5".to_owned()));
 }
 
 /// Releases come and go over saved values; the catalog that comes with one has the last word.

@@ -12,6 +12,8 @@ on_both! {
     values_are_set_read_and_deleted_by_programs,
     programs_stay_in_their_environment,
     every_server_reads_what_was_answered_before,
+    a_parameter_may_be_called_save,
+    a_long_history_is_told_whole,
 }
 
 /// A program with a service token, at one of the servers.
@@ -199,4 +201,39 @@ async fn every_server_reads_what_was_answered_before(h: &Harness) {
         }
     }));
     tokio::join!(writing, reading);
+}
+
+/// A parameter may have the name of the route that saves several.
+async fn a_parameter_may_be_called_save(h: &Harness) {
+    let catalog = "parameters:\n  - {name: save, type: int, default: 5}\n";
+    let release = h.released(&[("catalog/save.yml", catalog)]).await;
+    h.deploys(&release, "dev").await;
+    let (save, program) = (h.config("/save"), Program::of(h, "dev").await);
+    let read = async || {
+        let of_member = h.author().get(&save).await;
+        assert_eq!(program.gets("/config/save").await, (of_member.status, of_member.text.clone()));
+        of_member.text
+    };
+    assert_eq!(read().await, "5");
+    h.manager().put(&save, &json!({"value": 6})).await.ok();
+    assert_eq!(read().await, "6");
+    let several = json!({"base_version": 2, "values": {"save": 7}});
+    h.manager().post(&save, &several).await.ok();
+    assert_eq!(read().await, "7");
+    h.manager().delete(&save).await.ok();
+    assert_eq!(read().await, "5");
+}
+
+/// More changes than are read at once, as one list, oldest first.
+async fn a_long_history_is_told_whole(h: &Harness) {
+    h.has_parameters().await;
+    let program = Program::of(h, "dev").await;
+    for value in 1..=401 {
+        assert_eq!(program.puts("beds", json!(1_000 + value)).await, plain(200, "OK"));
+    }
+    let (status, text) = program.gets("/config/beds/history").await;
+    let events: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let values: Vec<u64> = events.iter().map(|event| event["data"]["value"].as_u64().unwrap()).collect();
+    let expected: Vec<u64> = std::iter::once(10).chain(1_001..=1_401).collect();
+    assert_eq!((status, values), (200, expected));
 }

@@ -4,10 +4,9 @@ use crate::error::Result;
 use crate::{Actor, Workflow};
 use chrono::TimeDelta;
 use conman_domain::Timestamp;
-use conman_domain::access::{Token, TokenHash, TokenPurpose, TokenScope, User};
+use conman_domain::access::{Token, TokenHash, TokenPurpose, TokenScope};
 use conman_domain::audit::RequestContext;
-use conman_domain::id::{AppId, EnvironmentId, TokenId, UserId};
-use conman_domain::name::Title;
+use conman_domain::id::{AppId, EnvironmentId, UserId};
 use conman_store::collections::TOKEN_BY_HASH;
 use conman_store::{Batch, Query, Versioned};
 use std::collections::HashMap;
@@ -22,15 +21,13 @@ pub(crate) const SERVICE_PREFIX: &str = "csvc";
 /// A program that shows a service token.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// The token.
-    pub token_id: TokenId,
-    /// Its name.
-    pub name: Title,
+    /// The token, by whose name the program goes.
+    pub token: Arc<Versioned<Token>>,
     /// The app.
     pub app_id: AppId,
     /// The only environment that the program may follow.
     pub environment_id: EnvironmentId,
-    /// Where its request came from.
+    /// Where its request came from; nothing for one that only reads, which no record tells of.
     pub context: RequestContext,
 }
 
@@ -102,15 +99,6 @@ impl KnownTokens {
     }
 }
 
-/// Who shows a token.
-#[derive(Debug, Clone)]
-pub enum TokenHolder {
-    /// A person, with a personal access token.
-    Person(Box<Actor>),
-    /// A program, with a service token.
-    Program(Program),
-}
-
 impl Workflow {
     /// Finds the account of a session; none where the password that opened the session is no longer the account's.
     pub async fn authenticate_session(
@@ -123,44 +111,36 @@ impl Workflow {
         Ok(user.map(|user| Actor::new(&user, TokenScope::Write, context)))
     }
 
-    /// Finds who holds a token; none for what is unknown, expired, or no token to sign in with.
-    pub async fn authenticate_token(
+    /// Finds the account of a personal access token; none for what is unknown, expired, or another kind of token.
+    pub async fn authenticate_person(&self, secret: &str, context: RequestContext) -> Result<Option<Actor>> {
+        let Some(token) = self.valid_token(secret).await? else { return Ok(None) };
+        let TokenPurpose::Personal { user_id, scope } = token.purpose else { return Ok(None) };
+        Ok(self.user(user_id).await?.map(|user| Actor::new(&user, scope, context)))
+    }
+
+    /// Finds the program of a service token; none for what is unknown, expired, or another kind of token.
+    pub async fn authenticate_program(
         &self,
         secret: &str,
         context: RequestContext,
-    ) -> Result<Option<TokenHolder>> {
+    ) -> Result<Option<Program>> {
+        let Some(token) = self.valid_token(secret).await? else { return Ok(None) };
+        let TokenPurpose::Service { app_id, environment_id, .. } = token.purpose else { return Ok(None) };
+        Ok(Some(Program { token, app_id, environment_id, context }))
+    }
+
+    /// Finds a token that has not expired.
+    async fn valid_token(&self, secret: &str) -> Result<Option<Arc<Versioned<Token>>>> {
         let SeenToken { token, now } = self.seen_token(secret).await?;
-        let Some(token) = token else { return Ok(None) };
-        if token.expires_at.is_some_and(|end| end <= now) {
-            return Ok(None);
-        }
-        let holder = match &token.purpose {
-            TokenPurpose::Personal { user_id, scope } => {
-                let user = self.user(*user_id).await?;
-                user.map(|user: Versioned<User>| {
-                    TokenHolder::Person(Box::new(Actor::new(&user, *scope, context)))
-                })
-            }
-            TokenPurpose::Service { app_id, environment_id, created_by: _ } => {
-                Some(TokenHolder::Program(Program {
-                    token_id: token.id,
-                    name: token.name.clone(),
-                    app_id: *app_id,
-                    environment_id: *environment_id,
-                    context,
-                }))
-            }
-            TokenPurpose::PasswordReset { .. } | TokenPurpose::FirstSetup => None,
-        };
-        Ok(holder)
+        Ok(token.filter(|token| token.expires_at.is_none_or(|end| now < end)))
     }
 
     /// Finds a token, and what time it was then. One that is known to be as it was is not looked for; those who show any
     /// other at once share a look, which is begun after.
     async fn seen_token(&self, secret: &str) -> Result<SeenToken> {
-        let hash = TokenHash::of(secret).as_str().to_owned();
+        let hash = TokenHash::of(secret);
         let (generation, asked_at) = (self.store().generation(), Instant::now());
-        let known = self.known_tokens().lock().at(generation, &hash);
+        let known = self.known_tokens().lock().at(generation, hash.as_str());
         if let Some((token, then)) = known {
             // A store that is asked over a network has its clock there.
             let now = if generation.is_some() { self.now().await? } else { then };
@@ -168,6 +148,7 @@ impl Workflow {
                 return Ok(SeenToken { token: Some(token), now });
             }
         }
+        let hash = hash.as_str().to_owned();
         let (workflow, key) = (self.clone(), hash.clone());
         let look = move || {
             let (workflow, hash) = (workflow.clone(), key.clone());

@@ -22,8 +22,8 @@ mod setup;
 mod sign_in;
 
 pub use accept_invite::{InviteView, NewAccount};
+pub use authenticate::Program;
 pub(crate) use authenticate::{KnownTokens, SeenToken};
-pub use authenticate::{Program, TokenHolder};
 pub use change_password::ChangePassword;
 pub use guard::Guard;
 pub use invites::InviteAction;

@@ -154,6 +154,16 @@ impl Distribution for Troubled {
         self.inner.history_of_parameter(app, environment, name, page, limit).await
     }
 
+    async fn changes_of_parameter(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        name: &ParameterName,
+        after: ConfigVersion,
+    ) -> Result<Vec<HistoryRow>, DistributionError> {
+        self.inner.changes_of_parameter(app, environment, name, after).await
+    }
+
     async fn parameters_at(
         &self,
         app: AppId,
