@@ -1,6 +1,6 @@
 //! Instants, in UTC and whole milliseconds.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -50,6 +50,29 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         DateTime::parse_from_rfc3339(text).ok().map(|instant| Self::new(instant.with_timezone(&Utc)))
     }
+
+    /// Parses an instant as people and programs write it in ISO 8601: a date, or a date and a time, with an offset or
+    /// without, in which case UTC is meant; of a date alone its first instant. Cut to milliseconds.
+    pub fn parse_iso(text: &str) -> Option<Self> {
+        const WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y%m%dT%H%M%S%#z"];
+        const WITHOUT: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S"];
+        let with_offset = || {
+            let instant =
+                WITH_OFFSET.iter().find_map(|format| DateTime::parse_from_str(text, format).ok())?;
+            Some(instant.with_timezone(&Utc))
+        };
+        let without = || WITHOUT.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
+        let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+        // Years of another length are numbers rather than years.
+        let is_usual =
+            text.is_ascii() && text.len() >= 10 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit);
+        if !is_usual {
+            return None;
+        }
+        Self::parse(text)
+            .or_else(|| with_offset().map(Self::new))
+            .or_else(|| without().or_else(date).map(|local| Self::new(local.and_utc())))
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -80,6 +103,36 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn iso_8601_is_read_as_it_is_written() {
+        for text in [
+            "2026-03-21T14:00:00Z",
+            "2026-03-21T14:00:00.000+00:00",
+            "2026-03-21T14:00Z",
+            "2026-03-21T14:00",
+            "2026-03-21T14:00:00",
+            "2026-03-21T16:00:00+0200",
+            "2026-03-21T16:00+02",
+            "20260321T140000Z",
+            "20260321T140000",
+        ] {
+            assert_eq!(Timestamp::parse_iso(text), Timestamp::parse("2026-03-21T14:00:00Z"), "{text}");
+        }
+        assert_eq!(Timestamp::parse_iso("2026-03-21"), Timestamp::parse("2026-03-21T00:00:00Z"));
+        for text in [
+            "",
+            "noon",
+            "2026",
+            "2026-02-30",
+            "2026-03-21T25:00",
+            "1700000000",
+            "+12026-01-01",
+            "2026-03-21 x",
+        ] {
+            assert_eq!(Timestamp::parse_iso(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn text_has_one_form() {

@@ -46,6 +46,17 @@ impl PostgresDatabase {
         execute(&self.server, &cut).await
     }
 
+    /// Lets nobody in until told otherwise, and cuts every connection: as if the server were down.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the cluster refuses.
+    pub async fn is_away(&self, away: bool) -> Result<()> {
+        let name = &self.name;
+        execute(&self.server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !away)).await?;
+        if away { self.cut_connections().await } else { Ok(()) }
+    }
+
     /// The database's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -169,12 +169,21 @@ impl Fleet {
         reach
     }
 
-    /// The workers that live and whose program does not take a version.
+    /// The workers that live and whose program does not take a version. One that was started again counts once.
     pub(crate) fn refusing(&self, version: ConfigVersion) -> impl Iterator<Item = &WorkerSession> {
         let lives =
             |standing: &&Standing| !matches!(standing.state, WorkerState::Lost | WorkerState::Stopped);
         let sessions = self.workers.iter().filter(lives).map(|standing| &standing.session);
-        sessions.filter(move |session| refuses(session, version))
+        sessions.filter(move |session| refuses(session, version) && !self.began_again(session))
+    }
+
+    /// Whether a worker of the same name began after a session's last word: it died, and this is its next life. Workers
+    /// that live side by side under one name go on speaking.
+    fn began_again(&self, session: &WorkerSession) -> bool {
+        let next = |other: &WorkerSession| {
+            other.report.name == session.report.name && other.report.started_at > session.heard_at
+        };
+        self.workers.iter().any(|standing| next(&standing.session))
     }
 }
 
@@ -226,6 +235,33 @@ mod tests {
         });
         report.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
         WorkerSession { report: serde_json::from_value(report).unwrap(), heard_at }
+    }
+
+    #[test]
+    fn a_worker_that_dies_of_what_it_refuses_counts_once() {
+        let at = |seconds: i64| Timestamp::from_millis(1_700_000_000_000 + seconds * 1_000);
+        let refuses = |name: &str, started: i64, heard: i64| {
+            let refused = json!({"version": 3, "reason": "no", "at": at(started)});
+            session(2, at(heard), json!({"name": name, "started_at": at(started), "refused": refused}))
+        };
+        // One that is started again and again, two that live side by side under a name, and one more.
+        let sessions = [
+            refuses("pump", 0, 2),
+            refuses("pump", 5, 7),
+            refuses("pump", 10, 12),
+            refuses("twin", 0, 20),
+            refuses("twin", 10, 20),
+            refuses("fan", 0, 1),
+        ];
+        let standing = |session| Standing {
+            state: state(&session, ConfigVersion(3), at(21)),
+            lag_versions: 1,
+            lag: TimeDelta::zero(),
+            session,
+        };
+        let fleet = Fleet { active: Some(ConfigVersion(3)), workers: sessions.map(standing).into() };
+        let names: Vec<_> = fleet.refusing(ConfigVersion(3)).map(|session| &*session.report.name).collect();
+        assert_eq!(names, ["pump", "twin", "twin", "fan"]);
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathVersion {
     }
 }
 
-/// An instant out of the path, in ISO 8601 with an offset; anything else is refused with 400.
+/// An instant out of the path, in ISO 8601; anything else is refused with 400.
 #[derive(Debug, Clone, Copy)]
 pub struct PathInstant(pub Timestamp);
 
@@ -99,11 +99,11 @@ impl<S: Send + Sync> FromRequestParts<S> for PathInstant {
     }
 }
 
-/// An instant that a client named, in ISO 8601 with an offset.
+/// An instant that a client named, in ISO 8601; without an offset it is in UTC.
 pub fn instant(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    let message = "an instant in ISO 8601 with an offset is expected, e.g. 2026-03-21T14:00:00Z".to_owned();
+    let message = "an instant in ISO 8601 is expected, e.g. 2026-03-21T14:00:00Z".to_owned();
     let wrong = FieldError { pointer: format!("/{name}"), message };
-    Timestamp::parse(text).ok_or_else(|| Problem::invalid(vec![wrong]))
+    Timestamp::parse_iso(text).ok_or_else(|| Problem::invalid(vec![wrong]))
 }
 
 impl<T: PathParameter, S: Send + Sync> FromRequestParts<S> for PathId<T> {

@@ -165,6 +165,13 @@ fn invalid(name: &str, message: &str) -> Problem {
     Problem::invalid(vec![FieldError { pointer: format!("/{name}"), message: message.to_owned() }])
 }
 
+/// Whether a version changed the value itself, and not only what else is known of the parameter.
+pub(super) fn changes_value(name: &ParameterName, row: &HistoryRow) -> bool {
+    row.parameters.get(name).is_some_and(|change| {
+        change.before.as_ref().map(|before| &before.value) != change.after.as_ref().map(|after| &after.value)
+    })
+}
+
 /// One change of a value, as an event.
 pub(super) fn event(name: &ParameterName, row: &HistoryRow) -> Value {
     let change = row.parameters.get(name).cloned().unwrap_or_default();

@@ -157,7 +157,8 @@ pub(super) fn about_one(error: Error) -> Error {
     responses((status = 200, description = "The environment runs it", body = SavedConfig),
         (status = 400, description = "A value that the catalog refuses"),
         (status = 403, description = "A critical parameter needs a draft"),
-        (status = 409, description = "Another version runs by now")))]
+        (status = 409, description = "Another version runs by now"),
+        (status = 423, description = "The environment is frozen; the details say until when")))]
 async fn set_config_value(
     State(state): State<AppState>,
     AppMember(member): AppMember,

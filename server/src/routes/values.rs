@@ -1,6 +1,6 @@
 //! The plain routes for programs: values of the service token's environment, set, deleted, and as they were.
 
-use super::history::event;
+use super::history::{changes_value, event};
 use super::parameters::{NewValue, about_one, base_of, no_value};
 use crate::extract::{CurrentProgram, IfMatch, JsonBody, PathId, PathInstant};
 use crate::problem::{OwnForm, Problem};
@@ -99,7 +99,8 @@ async fn get_value(
     responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"),
         (status = 400, description = "A value that the catalog refuses"),
         (status = 403, description = "A critical parameter needs a draft"),
-        (status = 409, description = "Another version runs by now, or nothing does")))]
+        (status = 409, description = "Another version runs by now, or nothing does"),
+        (status = 423, description = "The environment is frozen; the details say until when")))]
 async fn set_value(
     State(state): State<AppState>,
     CurrentProgram(program): CurrentProgram,
@@ -123,7 +124,10 @@ async fn set_value(
         ("If-Match" = Option<String>, Header, description = "The config version that was looked at, as \"v3\"")),
     responses((status = 200, description = "`OK`", body = String, content_type = "text/plain"),
         (status = 404, description = "There never was one", body = String, content_type = "text/plain"),
-        (status = 410, description = "It was deleted before", body = String, content_type = "text/plain")))]
+        (status = 403, description = "A critical parameter needs a draft"),
+        (status = 409, description = "Another version runs by now, or nothing does"),
+        (status = 410, description = "It was deleted before", body = String, content_type = "text/plain"),
+        (status = 423, description = "The environment is frozen; the details say until when")))]
 async fn delete_value(
     State(state): State<AppState>,
     CurrentProgram(program): CurrentProgram,
@@ -159,7 +163,7 @@ async fn value_history(
                 return Ok(Some((Bytes::from_static(end.as_bytes()), None)));
             };
             let mut text = String::new();
-            for row in &rows {
+            for row in rows.iter().filter(|row| changes_value(&name, row)) {
                 text.push_str(before);
                 text.push_str(&event(&name, row).to_string());
                 before = ",";

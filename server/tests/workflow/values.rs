@@ -14,6 +14,7 @@ on_both! {
     every_server_reads_what_was_answered_before,
     a_parameter_may_be_called_save,
     a_long_history_is_told_whole,
+    a_database_that_is_away_is_told_as_that,
 }
 
 /// A program with a service token, at one of the servers.
@@ -130,6 +131,13 @@ async fn values_are_set_read_and_deleted_by_programs(h: &Harness) {
     assert_eq!((then.0, serde_json::from_str::<Value>(&then.1).unwrap()), (200, note));
     assert_eq!(program.gets(&format!("/config/note/at/{before}")).await, plain(404, "Not Found"));
     refused(program.gets("/config/note/at/noon").await, 400, "invalid");
+    for early in ["2000-01-01", "2000-01-01T12:00", "2000-01-01T12:00:00.5+02", "20000101T120000Z"] {
+        assert_eq!(
+            program.gets(&format!("/config/note/at/{early}")).await,
+            plain(404, "Not Found"),
+            "{early}"
+        );
+    }
     let audited: Vec<_> = h.all(&format!("/api/audit?app={}&action=parameters.saved", h.app)).await;
     assert_eq!(audited[0]["actor"], "pump");
     let (status, text) = program.gets("/health").await;
@@ -236,4 +244,34 @@ async fn a_long_history_is_told_whole(h: &Harness) {
     let values: Vec<u64> = events.iter().map(|event| event["data"]["value"].as_u64().unwrap()).collect();
     let expected: Vec<u64> = std::iter::once(10).chain(1_001..=1_401).collect();
     assert_eq!((status, values), (200, expected));
+}
+
+/// Whoever asks while PostgreSQL is away is told to ask again, and finds everything as it was.
+async fn a_database_that_is_away_is_told_as_that(h: &Harness) {
+    h.has_parameters().await;
+    let program = Program::of(h, "dev").await;
+    assert_eq!(program.puts("beds", json!(11)).await, plain(200, "OK"));
+    if !h.postgres_is_away(true).await {
+        return;
+    }
+    let away = async |method: Method, path: &str, body: Option<Value>| {
+        let problem = refused(program.asks(method, path, body).await, 503, "unavailable");
+        assert!(!problem.to_string().contains("postgres"), "{problem}");
+    };
+    // For a moment the value is known, since nobody can have changed it.
+    while program.gets("/config/beds").await.0 == 200 {}
+    away(Method::GET, "/config/beds", None).await;
+    away(Method::GET, "/config", None).await;
+    away(Method::GET, "/config/beds/history", None).await;
+    away(Method::GET, "/config/beds/at/2026-03-21T00:00:00Z", None).await;
+    away(Method::PUT, "/config/beds", Some(json!({"value": 12}))).await;
+    let of_member = program.client.get(format!("{}{}", h.url, h.config(""))).bearer_auth(&h.manager().token);
+    let answer = of_member.send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (503, "2"));
+    assert_eq!(program.gets("/health").await.0, 503);
+    h.postgres_is_away(false).await;
+    // The save was decided before it met the database, and is finished by whoever comes next.
+    assert_eq!(program.puts("low", json!(2)).await, plain(200, "OK"));
+    let (status, text) = program.gets("/config/beds").await;
+    assert!(status == 200 && (text == "11" || text == "12"), "{text}");
 }

@@ -304,6 +304,13 @@ impl Harness {
         true
     }
 
+    /// Lets nobody connect to PostgreSQL until told otherwise; false where there is none.
+    pub(crate) async fn postgres_is_away(&self, away: bool) -> bool {
+        let Some(postgres) = &self.databases.1 else { return false };
+        postgres.is_away(away).await.expect("the cluster shuts and opens the database");
+        true
+    }
+
     /// A further server's view of the same memories: its own connection where the store takes several.
     pub(crate) async fn another_server(&self, distribution: Arc<dyn Distribution>) -> Workflow {
         let store = match self.on {

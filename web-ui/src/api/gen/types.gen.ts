@@ -4213,7 +4213,7 @@ export type ListAccountsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4275,7 +4275,7 @@ export type ListAppsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4348,7 +4348,7 @@ export type CreateAppErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4424,7 +4424,7 @@ export type ImportAppErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4482,7 +4482,7 @@ export type GetAppErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4540,7 +4540,7 @@ export type GetCatalogErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4618,7 +4618,7 @@ export type AddParameterErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4700,7 +4700,7 @@ export type WidenParameterErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4775,7 +4775,7 @@ export type ListChangesetsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4853,7 +4853,7 @@ export type CreateChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -4915,7 +4915,7 @@ export type GetChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5003,7 +5003,7 @@ export type EditChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5082,7 +5082,7 @@ export type AnalyzeChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5164,7 +5164,7 @@ export type CloneChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5226,7 +5226,7 @@ export type ListCommentsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5308,7 +5308,7 @@ export type WriteCommentErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5400,7 +5400,7 @@ export type ChangeCommentErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5483,7 +5483,7 @@ export type GetChangesetDiffErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5551,7 +5551,7 @@ export type GetChangesetBlameErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5627,7 +5627,7 @@ export type GetChangesetFileHistoryErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5709,7 +5709,7 @@ export type MoveChangesetToDraftErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5791,7 +5791,7 @@ export type QueueChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5873,7 +5873,7 @@ export type ResubmitChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -5955,7 +5955,7 @@ export type ReviewChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6017,7 +6017,7 @@ export type ListReviewsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6079,7 +6079,7 @@ export type ListRevisionsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6161,7 +6161,7 @@ export type SubmitChangesetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6228,7 +6228,7 @@ export type ListDeploymentsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6290,7 +6290,7 @@ export type GetDeploymentErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6372,7 +6372,7 @@ export type ApproveDeploymentErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6454,7 +6454,7 @@ export type CancelDeploymentErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6512,7 +6512,7 @@ export type ListEnvironmentsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6590,7 +6590,7 @@ export type SetEnvironmentsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6656,7 +6656,7 @@ export type GetEnvironmentCatalogErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6718,7 +6718,7 @@ export type GetEnvironmentConfigErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6804,7 +6804,7 @@ export type SaveConfigErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6897,7 +6897,7 @@ export type DeleteConfigValueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6963,7 +6963,7 @@ export type GetConfigValueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7047,6 +7047,10 @@ export type SetConfigValueErrors = {
      */
     415: Problem;
     /**
+     * The environment is frozen; the details say until when
+     */
+    423: unknown;
+    /**
      * Too many attempts; see Retry-After
      */
     429: Problem;
@@ -7055,7 +7059,7 @@ export type SetConfigValueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7125,7 +7129,7 @@ export type GetConfigValueAtErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7200,7 +7204,7 @@ export type GetConfigValueHistoryErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7282,7 +7286,7 @@ export type DeployErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7353,7 +7357,7 @@ export type ListEnvironmentDeploymentsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7436,7 +7440,7 @@ export type CompareEnvironmentsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7470,9 +7474,9 @@ export type ListDraftsData = {
     };
     query?: {
         /**
-         * Only those in this state.
+         * The states that drafts are shown in.
          */
-        state?: string;
+        state?: 'pending_approval' | 'approved' | 'active' | 'superseded' | 'rejected' | 'failed';
         /**
          * The page's number, from 1.
          */
@@ -7511,7 +7515,7 @@ export type ListDraftsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7593,7 +7597,7 @@ export type SubmitDraftErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7659,7 +7663,7 @@ export type GetDraftErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7745,7 +7749,7 @@ export type ApproveDraftErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7831,7 +7835,7 @@ export type RejectDraftErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7893,7 +7897,7 @@ export type ListFreezeWindowsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -7975,7 +7979,7 @@ export type AddFreezeWindowErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8049,7 +8053,7 @@ export type RemoveFreezeWindowErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8115,7 +8119,7 @@ export type GetFreezeWindowErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8207,7 +8211,7 @@ export type UpdateFreezeWindowErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8278,7 +8282,7 @@ export type GetEnvironmentHistoryErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8344,7 +8348,7 @@ export type ListWorkersOfVersionErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8426,7 +8430,7 @@ export type PromoteErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8493,7 +8497,7 @@ export type PlanRestoreErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8579,7 +8583,7 @@ export type RestoreErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8665,7 +8669,7 @@ export type RollBackErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8736,7 +8740,7 @@ export type GetEnvironmentThenErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8798,7 +8802,7 @@ export type ListWorkersErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8865,7 +8869,7 @@ export type ListInvitesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -8943,7 +8947,7 @@ export type InviteErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9013,7 +9017,7 @@ export type RevokeInviteErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9083,7 +9087,7 @@ export type ResendInviteErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9162,7 +9166,7 @@ export type ListJobsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9224,7 +9228,7 @@ export type GetJobErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9306,7 +9310,7 @@ export type CancelJobErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9373,7 +9377,7 @@ export type GetJobLogsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9440,7 +9444,7 @@ export type ListMembersErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9510,7 +9514,7 @@ export type RemoveMemberErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9598,7 +9602,7 @@ export type ChangeRoleErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9669,7 +9673,7 @@ export type ListParameterSetsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9747,7 +9751,7 @@ export type FreezeParametersErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9818,7 +9822,7 @@ export type CompareParameterSetsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9880,7 +9884,7 @@ export type GetParameterSetErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -9947,7 +9951,7 @@ export type GetPipelineErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10005,7 +10009,7 @@ export type GetQueueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10083,7 +10087,7 @@ export type ReorderQueueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10154,7 +10158,7 @@ export type ListReleasesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10232,7 +10236,7 @@ export type DraftReleaseErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10294,7 +10298,7 @@ export type GetReleaseErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10382,7 +10386,7 @@ export type EditReleaseErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10464,7 +10468,7 @@ export type AssembleReleaseErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10552,7 +10556,7 @@ export type SetReleaseChangesetsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10631,7 +10635,7 @@ export type PreviewReleaseErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10713,7 +10717,7 @@ export type PublishReleaseErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10801,7 +10805,7 @@ export type ReorderReleaseErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10884,7 +10888,7 @@ export type ListRunsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -10962,7 +10966,7 @@ export type RegisterRunErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11024,7 +11028,7 @@ export type GetRunErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11106,7 +11110,7 @@ export type EndRunErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11188,7 +11192,7 @@ export type RerunErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11246,7 +11250,7 @@ export type ListProfilesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11308,7 +11312,7 @@ export type GetProfileErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11396,7 +11400,7 @@ export type UpdateProfileErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11458,7 +11462,7 @@ export type ListProfileRevisionsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11544,7 +11548,7 @@ export type RevealSecretErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11611,7 +11615,7 @@ export type ListServiceTokensErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11689,7 +11693,7 @@ export type CreateServiceTokenErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11759,7 +11763,7 @@ export type RevokeServiceTokenErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11843,7 +11847,7 @@ export type UpdateSettingsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11911,7 +11915,7 @@ export type StreamAppErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -11969,7 +11973,7 @@ export type ListWorkspacesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12047,7 +12051,7 @@ export type CreateWorkspaceErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12109,7 +12113,7 @@ export type GetWorkspaceErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12197,7 +12201,7 @@ export type UpdateWorkspaceErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12279,7 +12283,7 @@ export type CheckTextErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12361,7 +12365,7 @@ export type ExplainErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12443,7 +12447,7 @@ export type SuggestErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12525,7 +12529,7 @@ export type CheckpointErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12600,7 +12604,7 @@ export type GetWorkspaceDiffErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12673,7 +12677,7 @@ export type DeleteFileErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12737,7 +12741,7 @@ export type GetFileErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12819,7 +12823,7 @@ export type WriteFilesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12883,7 +12887,7 @@ export type GetWorkspaceBlameErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -12955,7 +12959,7 @@ export type GetWorkspaceFileHistoryErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13037,7 +13041,7 @@ export type MoveFileErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13119,7 +13123,7 @@ export type ResetWorkspaceErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13181,7 +13185,7 @@ export type GetSyncErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13263,7 +13267,7 @@ export type SyncIntegrationErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13345,7 +13349,7 @@ export type AbortSyncErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13427,7 +13431,7 @@ export type ContinueSyncErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13509,7 +13513,7 @@ export type ResolveConflictErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13571,7 +13575,7 @@ export type GetWorkspaceTreeErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13645,7 +13649,7 @@ export type ListAuditEventsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13718,7 +13722,7 @@ export type AcceptInviteErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13791,7 +13795,7 @@ export type ChangePasswordErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13864,7 +13868,7 @@ export type ForgotPasswordErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13912,7 +13916,7 @@ export type LookAtInviteErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13974,7 +13978,7 @@ export type AskForNewInviteErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14045,7 +14049,7 @@ export type LoginErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14106,7 +14110,7 @@ export type LogoutErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14179,7 +14183,7 @@ export type ResetPasswordErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14252,7 +14256,7 @@ export type SetUpErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14305,7 +14309,7 @@ export type MeErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14384,7 +14388,7 @@ export type UpdateMeErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14437,7 +14441,7 @@ export type NotificationPreferencesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14510,7 +14514,7 @@ export type UpdateNotificationPreferencesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14572,7 +14576,7 @@ export type ListTokensErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14645,7 +14649,7 @@ export type CreateTokenErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14711,7 +14715,7 @@ export type RevokeTokenErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14773,7 +14777,7 @@ export type ListWaitingErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14835,7 +14839,7 @@ export type ListOutboxErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14880,7 +14884,7 @@ export type LivezErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -14925,7 +14929,7 @@ export type MetricsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15023,7 +15027,7 @@ export type V1ListValuesErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15071,17 +15075,17 @@ export type V1DeleteValueErrors = {
      */
     401: Problem;
     /**
-     * Not for this account, or not from this site
+     * A critical parameter needs a draft
      */
-    403: Problem;
+    403: unknown;
     /**
      * There never was one
      */
     404: string;
     /**
-     * It does not fit the present state
+     * Another version runs by now, or nothing does
      */
-    409: Problem;
+    409: unknown;
     /**
      * It was deleted before
      */
@@ -15091,6 +15095,10 @@ export type V1DeleteValueErrors = {
      */
     412: Problem;
     /**
+     * The environment is frozen; the details say until when
+     */
+    423: unknown;
+    /**
      * Too many attempts; see Retry-After
      */
     429: Problem;
@@ -15099,7 +15107,7 @@ export type V1DeleteValueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15157,7 +15165,7 @@ export type V1GetValueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15233,6 +15241,10 @@ export type V1SetValueErrors = {
      */
     415: Problem;
     /**
+     * The environment is frozen; the details say until when
+     */
+    423: unknown;
+    /**
      * Too many attempts; see Retry-After
      */
     429: Problem;
@@ -15241,7 +15253,7 @@ export type V1SetValueErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15303,7 +15315,7 @@ export type V1ValueAtErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15361,7 +15373,7 @@ export type V1ValueHistoryErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15464,7 +15476,7 @@ export type WorkerFileErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15537,7 +15549,7 @@ export type WorkerReportErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15596,7 +15608,7 @@ export type WorkerSnapshotErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -15653,7 +15665,7 @@ export type WorkerStreamErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**

@@ -3208,7 +3208,14 @@ export const zListDraftsPath = z.object({
 });
 
 export const zListDraftsQuery = z.object({
-    state: z.string().optional(),
+    state: z.enum([
+        'pending_approval',
+        'approved',
+        'active',
+        'superseded',
+        'rejected',
+        'failed'
+    ]).optional(),
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
     limit: z.int().gte(1).lte(200).optional().default(50)
 });
