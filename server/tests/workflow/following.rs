@@ -4,8 +4,10 @@ use crate::harness::{Answer, Harness, Person};
 use crate::values::Program;
 use conman_distribution::WorkerReport;
 use conman_domain::access::{Token, TokenHash};
+use conman_domain::audit::{AuditActor, AuditEvent};
 use conman_store::collections::TOKEN_BY_HASH;
 use conman_store::{Batch, Query};
+use conman_workflow::{Feed, Looked, Workers, fresh_id};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use uuid::Uuid;
 on_both! {
     an_app_is_followed_across_reconnects_and_servers,
     streams_end_with_what_allowed_them,
+    a_busy_app_is_told_change_by_change,
 }
 
 /// How long an event may take; far more than it ever should.
@@ -188,4 +191,43 @@ async fn streams_end_with_what_allowed_them(h: &Harness) {
     // Programs have a stream of their own.
     let program = Program::of(h, "dev").await;
     assert_eq!(program.follows(&h.app).await, 401);
+}
+
+/// What was told does not count when it is read again, and a queue that is long is no change: only what is new is told.
+async fn a_busy_app_is_told_change_by_change(h: &Harness) {
+    let (app_id, now) = (h.app.parse().unwrap(), h.workflow.now().await.unwrap());
+    let member = crate::saving::member(h, &h.workflow).await;
+    let mut feed = h.workflow.feed(&member, now).unwrap();
+    feed.look(Workers::NotNow).await.unwrap();
+    let happen = async |count: usize| {
+        for part in (0..count).collect::<Vec<_>>().chunks(200) {
+            let at = h.workflow.now().await.unwrap();
+            let event = |_: &usize| AuditEvent {
+                id: fresh_id(),
+                happened_at: at,
+                app_id: Some(app_id),
+                actor: AuditActor::System,
+                entity: "thing".to_owned(),
+                entity_id: "x".to_owned(),
+                action: "thing.happened".to_owned(),
+                before: None,
+                after: None,
+                commit: None,
+                context: Default::default(),
+            };
+            let batch = part.iter().fold(Batch::new(), |batch, n| batch.insert(&event(n)));
+            h.workflow.store().commit(batch).await.unwrap();
+        }
+    };
+    let things = async |feed: &mut Feed| match feed.look(Workers::NotNow).await.unwrap() {
+        Looked::New(events) => Some(events.iter().filter(|event| event.kind == "thing").count()),
+        Looked::TooMuch => None,
+    };
+    for _ in 0..4 {
+        happen(800).await;
+        assert_eq!(things(&mut feed).await, Some(800));
+        assert_eq!(things(&mut feed).await, Some(0));
+    }
+    happen(1_200).await;
+    assert_eq!(things(&mut feed).await, None, "that much is cheaper to read anew");
 }

@@ -2,15 +2,17 @@
 
 use crate::harness::Harness;
 use crate::saving::check_history;
+use crate::values::Program;
 use conman_domain::environment::Environment;
 use futures::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 on_both! {
     who_may_no_longer_save_does_not_save_from_the_queue,
     a_program_whose_token_is_revoked_does_not_save_from_the_queue,
     places_that_are_not_there_take_no_room,
+    savers_at_several_servers_lose_nothing,
 }
 
 /// Saves that wait for their turn are decided by what their senders may by then.
@@ -82,4 +84,39 @@ async fn places_that_are_not_there_take_no_room(h: &Harness) {
         h.admin().post(&format!("{nowhere}/freeze-windows"), &freeze).await.refused(404, "not_found");
     }
     assert_eq!(h.everything().await, before);
+}
+
+/// Whichever server takes a save, each has a version of its own on the one before, and is read everywhere once answered.
+async fn savers_at_several_servers_lose_nothing(h: &Harness) {
+    h.has_parameters().await;
+    let here = Program::of(h, "dev").await;
+    let servers =
+        [here.clone(), here.at(&h.starts_another_server().await), here.at(&h.starts_another_server().await)];
+    let answers = join_all((0..60_usize).map(|n| {
+        let (writer, reader) = (&servers[n % 3], &servers[(n + 1) % 3]);
+        async move {
+            let answer = writer.puts(["low", "beds", "mode"][n % 3], value(n)).await;
+            assert_eq!(answer, (200, "OK".to_owned()));
+            reader.list().await
+        }
+    }))
+    .await;
+    assert_eq!(answers.len(), 60);
+    let rows = h.history().await;
+    let saved = rows.len() - 1;
+    assert!((1..=60).contains(&saved), "a save of what is so already makes no version");
+    check_history(h, saved + 1).await;
+    let now = here.list().await;
+    for server in &servers {
+        assert_eq!(server.list().await, now);
+    }
+}
+
+fn value(n: usize) -> Value {
+    match n % 3 {
+        // Below `high`, which the catalog demands.
+        0 => json!(n % 8),
+        1 => json!(1_000 + n),
+        _ => json!(["day", "night"][n % 2]),
+    }
 }

@@ -362,7 +362,7 @@ async fn breaks_off(h: &Harness, values: Value, writes: bool) {
     assert!(saving.await.unwrap_err().is_cancelled());
 }
 
-async fn member(h: &Harness, server: &Workflow) -> conman_workflow::Member {
+pub(crate) async fn member(h: &Harness, server: &Workflow) -> conman_workflow::Member {
     let user = server.store().get::<User>(&h.manager().id).await.unwrap().unwrap();
     let actor = Actor::new(&user.doc, TokenScope::Write, RequestContext::default());
     server.member(&actor, h.app.parse().unwrap()).await.unwrap()

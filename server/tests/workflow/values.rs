@@ -56,6 +56,18 @@ impl Program {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// The same program at another server.
+    pub(crate) fn at(&self, server: &str) -> Self {
+        Self { server: server.to_owned(), ..self.clone() }
+    }
+
+    /// All values, as they are sent.
+    pub(crate) async fn list(&self) -> String {
+        let (status, text) = self.gets("/config").await;
+        assert_eq!(status, 200, "{text}");
+        text
+    }
+
     async fn gets(&self, path: &str) -> (u16, String) {
         self.asks(Method::GET, path, None).await
     }
