@@ -57,7 +57,7 @@ async fn connected(source: &Source, name: &str, shutdown: &CancellationToken) ->
             Err(error @ (ConnectError::Refused { .. } | ConnectError::Stopped)) => {
                 return Err(Ending::Failed(error.into()));
             }
-            Err(error @ ConnectError::Unreachable { .. }) => {
+            Err(error @ (ConnectError::Unreachable { .. } | ConnectError::Unusable { .. })) => {
                 print::complaint(format!("{error}; trying again"));
                 tokio::select! {
                     () = shutdown.cancelled() => return Ok(None),

@@ -4,15 +4,23 @@ use crate::observed::ObservedMetrics;
 use axum::http::StatusCode;
 use conman_workflow::Observed;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The upper bounds of the latency histogram, in seconds.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// How many kinds of answers each thread has at hand.
+const AT_HAND: usize = 16;
+
 /// What the server counts.
 pub struct Metrics {
+    /// Tells these from those of another server in this process.
+    id: u64,
     registry: Registry,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -20,6 +28,28 @@ pub struct Metrics {
     sign_ins: IntCounterVec,
     password_queue: IntGauge,
     observed: ObservedMetrics,
+}
+
+thread_local! {
+    /// What this thread counted lately: looking counters up by their labels costs more than counting, the more so as all
+    /// threads do it in one place.
+    static LATELY: RefCell<Vec<Counters>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The counters of one kind of answer.
+struct Counters {
+    server: u64,
+    route: String,
+    method: &'static str,
+    status: StatusCode,
+    requests: IntCounter,
+    latency: Histogram,
+}
+
+impl Counters {
+    fn counts(&self, server: u64, route: &str, method: &str, status: StatusCode) -> bool {
+        self.status == status && self.server == server && self.route == route && self.method == method
+    }
 }
 
 impl std::fmt::Debug for Metrics {
@@ -54,7 +84,9 @@ impl Metrics {
         let latency = HistogramVec::new(latency, &["route", "method"]).expect(declared);
         registry.register(Box::new(latency.clone())).expect(declared);
         let observed = ObservedMetrics::new(&registry);
-        Self { observed, registry, requests, latency, in_flight, sign_ins, password_queue }
+        static SERVERS: AtomicU64 = AtomicU64::new(0);
+        let id = SERVERS.fetch_add(1, Ordering::Relaxed);
+        Self { id, observed, registry, requests, latency, in_flight, sign_ins, password_queue }
     }
 
     /// Where other parts of the server declare what they count.
@@ -67,9 +99,31 @@ impl Metrics {
         InFlight(&self.in_flight)
     }
 
-    pub(crate) fn answered(&self, route: &str, method: &str, status: StatusCode, took: Duration) {
-        self.requests.with_label_values(&[route, method, status.as_str()]).inc();
-        self.latency.with_label_values(&[route, method]).observe(took.as_secs_f64());
+    pub(crate) fn answered(&self, route: &str, method: &'static str, status: StatusCode, took: Duration) {
+        LATELY.with_borrow_mut(|lately| {
+            let found = lately.iter().position(|of| of.counts(self.id, route, method, status));
+            let at = found.unwrap_or_else(|| {
+                lately.truncate(AT_HAND - 1);
+                lately.push(self.counters(route, method, status));
+                lately.len() - 1
+            });
+            // What comes often stays in front.
+            lately.swap(at, at / 2);
+            let counters = &lately[at / 2];
+            counters.requests.inc();
+            counters.latency.observe(took.as_secs_f64());
+        });
+    }
+
+    fn counters(&self, route: &str, method: &'static str, status: StatusCode) -> Counters {
+        Counters {
+            server: self.id,
+            route: route.to_owned(),
+            method,
+            status,
+            requests: self.requests.with_label_values(&[route, method, status.as_str()]),
+            latency: self.latency.with_label_values(&[route, method]),
+        }
     }
 
     pub(crate) fn sign_in(&self, outcome: &'static str) {

@@ -43,6 +43,10 @@ pub(crate) struct Engine {
     place: Option<Place>,
     cache: Option<Cache>,
     writer: Option<Writer>,
+    /// What is wrong with the last answer of the source, if it could not be applied.
+    unusable: Option<String>,
+    /// When the program is told, if there is no configuration until then.
+    deadline: Instant,
     /// Taken once the program was told that the first configuration is there, or that there will be none.
     ready: Option<oneshot::Sender<Result<(), ConnectError>>>,
 }
@@ -50,6 +54,7 @@ pub(crate) struct Engine {
 /// Why following over one connection ended.
 enum End {
     Stopped,
+    GivenUp,
     Lost(TransportError),
 }
 
@@ -59,6 +64,7 @@ enum Event {
     Heartbeat,
     News,
     Report,
+    Deadline,
 }
 
 impl Engine {
@@ -73,10 +79,13 @@ impl Engine {
             let shared = Arc::clone(&shared);
             Writer::start(cache, move |problem| shared.note_cache(problem))
         });
+        let deadline = Instant::now() + options.connect_within;
         Self {
             transport,
             shared,
             options,
+            unusable: None,
+            deadline,
             session_id: Uuid::now_v7().into(),
             started_at: now(),
             received: None,
@@ -106,7 +115,6 @@ impl Engine {
 
     async fn follow_until(&mut self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new();
-        let deadline = Instant::now() + self.options.connect_within;
         let mut ever_connected = false;
         loop {
             let connecting = tokio::time::timeout(
@@ -126,13 +134,14 @@ impl Engine {
                     self.shared.connection.lock().connected = true;
                     match self.follow(&mut stop, &mut backoff).await {
                         End::Stopped => return self.say_goodbye().await,
+                        End::GivenUp => return,
                         End::Lost(error) => error,
                     }
                 }
                 Err(error) => error,
             };
             self.note_loss(&lost, ever_connected);
-            if self.ready.is_some() && self.give_up(&lost, deadline, ever_connected) {
+            if self.ready.is_some() && self.give_up(&lost, ever_connected) {
                 return;
             }
             let pause = backoff.next();
@@ -161,12 +170,14 @@ impl Engine {
                     None => std::future::pending().await,
                 }
             };
+            let (waits, deadline) = (self.ready.is_some() && self.unusable.is_some(), self.deadline);
             let event = tokio::select! {
                 _ = stopped(stop) => Event::Stop,
                 hint = self.transport.hint() => Event::Hint(hint),
                 _ = heartbeat.tick() => Event::Heartbeat,
                 () = self.shared.gate.news() => Event::News,
                 () = report => Event::Report,
+                () = tokio::time::sleep_until(deadline), if waits => Event::Deadline,
             };
             let outcome = match event {
                 Event::Stop => return End::Stopped,
@@ -196,6 +207,14 @@ impl Engine {
                     report_at = None;
                     self.report(false).await
                 }
+                Event::Deadline if self.start_from_cache() => {
+                    report_at.get_or_insert(self.report_time());
+                    Ok(())
+                }
+                Event::Deadline => {
+                    self.give_up_unusable();
+                    return End::GivenUp;
+                }
             };
             if let Err(error) = outcome {
                 return End::Lost(error);
@@ -209,9 +228,13 @@ impl Engine {
     async fn catch_up(&mut self, began: Instant) -> Result<bool, TransportError> {
         let before = self.problem();
         match self.receive_newest(began).await {
-            Ok(received) => Ok(received || self.problem() != before),
+            Ok(received) => {
+                self.unusable = None;
+                Ok(received || self.problem() != before)
+            }
             Err(TransportError::Unusable { reason }) => {
                 tracing::warn!(problem = %reason, "the last good configuration stays");
+                self.unusable = Some(reason.clone());
                 self.set_problem(Some(reason));
                 Ok(self.problem() != before)
             }
@@ -326,10 +349,7 @@ impl Engine {
     }
 
     fn become_ready(&mut self) {
-        if let Some(ready) = self.ready.take() {
-            // Whoever waited may have given up; then the task is about to be aborted.
-            let _ = ready.send(Ok(()));
-        }
+        self.answer(Ok(()));
     }
 
     async fn report(&mut self, stopped: bool) -> Result<(), TransportError> {
@@ -385,9 +405,9 @@ impl Engine {
     }
 
     /// Tells the program that it will have no configuration, if that is so by now.
-    fn give_up(&mut self, lost: &TransportError, deadline: Instant, ever_connected: bool) -> bool {
+    fn give_up(&mut self, lost: &TransportError, ever_connected: bool) -> bool {
         let refused = matches!(lost, TransportError::Refused { .. });
-        if !refused && Instant::now() >= deadline && self.start_from_cache() {
+        if !refused && self.is_late() && self.start_from_cache() {
             self.set_problem(Some(format!("the source is not reached: {lost}")));
             return false;
         }
@@ -396,21 +416,40 @@ impl Engine {
         }
         let error = match lost {
             TransportError::Refused { reason } => ConnectError::Refused { reason: reason.clone() },
-            TransportError::Lost { .. } | TransportError::Unusable { .. } if Instant::now() >= deadline => {
-                let cache = self.shared.cache_problem();
-                let cache = cache.map(|problem| format!("; the disk cache: {problem}")).unwrap_or_default();
+            TransportError::Lost { .. } | TransportError::Unusable { .. } if self.is_late() => {
                 ConnectError::Unreachable {
                     within: self.options.connect_within,
-                    reason: format!("{lost}{cache}"),
+                    reason: self.with_cache_problem(lost),
                 }
             }
             TransportError::Lost { .. } | TransportError::Unusable { .. } => return false,
         };
+        self.answer(Err(error));
+        true
+    }
+
+    /// Tells the program that there will be no configuration, since what the source answers is of no use.
+    fn give_up_unusable(&mut self) {
+        let reason = self.unusable.take().unwrap_or_default();
+        let reason = self.with_cache_problem(&reason);
+        self.answer(Err(ConnectError::Unusable { within: self.options.connect_within, reason }));
+    }
+
+    fn answer(&mut self, outcome: Result<(), ConnectError>) {
         if let Some(ready) = self.ready.take() {
             // Whoever waited may have given up; then the task is about to be aborted.
-            let _ = ready.send(Err(error));
+            let _ = ready.send(outcome);
         }
-        true
+    }
+
+    fn with_cache_problem(&self, reason: &dyn std::fmt::Display) -> String {
+        let cache = self.shared.cache_problem();
+        let cache = cache.map(|problem| format!("; the disk cache: {problem}")).unwrap_or_default();
+        format!("{reason}{cache}")
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
     }
 
     fn problem(&self) -> Option<String> {

@@ -25,6 +25,14 @@ pub enum ConnectError {
         /// What went wrong last.
         reason: String,
     },
+    /// The source was reached, and what it answers cannot be applied; nor is there a good configuration on disk.
+    #[error("what the source answers cannot be applied, for {within:?}: {reason}")]
+    Unusable {
+        /// How long it was tried.
+        within: Duration,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The task that follows ended before anything was applied.
     #[error("the worker was stopped before it had a configuration")]
     Stopped,

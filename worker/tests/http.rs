@@ -322,6 +322,40 @@ async fn a_file_that_does_not_fit_its_hash_is_not_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_of_no_use_is_given_up_in_time() {
+    with_server(async |server: Server| {
+        let (world, folder) = (&server.world, tempfile::tempdir().unwrap());
+        let hasty = |cache: Option<&str>| Options {
+            cache: cache.map(|name| folder.path().join(name)),
+            connect_within: Duration::from_millis(300),
+            ..quick("w")
+        };
+        world.put(&[b"one", b"two"]).await;
+        world.activate(world.version(1).file("a", b"one")).await;
+        server
+            .follow(Options { connect_within: support::PATIENCE, ..hasty(Some("good")) })
+            .await
+            .shutdown()
+            .await;
+        world.activate(world.version(2).file("a", b"two")).await;
+        server.faults.corrupt.store(true, SeqCst);
+        for cache in [None, Some("none")] {
+            let error = within(Follower::connect(server.source(TOKEN), hasty(cache))).await.unwrap_err();
+            let is_told = matches!(&error, ConnectError::Unusable { reason, .. } if reason.contains("hash"));
+            assert!(is_told, "{error:?}");
+        }
+        // What was good before is better than nothing, and what the source answers counts as soon as it is of use.
+        let follower = server.follow(hasty(Some("good"))).await;
+        assert_eq!((follower.view().version(), follower.view().is_stale()), (ConfigVersion(1), true));
+        assert!(follower.status().connected);
+        server.faults.corrupt.store(false, SeqCst);
+        reaches(&follower, 2).await;
+        assert!(!follower.view().is_stale());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_server_is_waited_for() {
     with_server(async |server: Server| {
         server.world.tick(1).await;

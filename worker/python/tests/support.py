@@ -131,6 +131,12 @@ class World:
             ),
         )  # fmt: skip
 
+    def spoil(self, content: bytes) -> None:
+        """Let the database hold something else than it should under a content's hash."""
+        digest = hashlib.sha256(content).hexdigest()
+        with psycopg.connect(self.url) as connection:
+            connection.execute("UPDATE conman.config_blobs SET content = 'spoiled' WHERE hash = %s", (digest,))
+
     def sessions(self) -> list[dict[str, Any]]:
         """Read what workers said of themselves."""
         with psycopg.connect(self.url, row_factory=dict_row) as connection:

@@ -19,6 +19,7 @@ from conman_worker import (
     SetupError,
     UnknownParameterError,
     UnreachableError,
+    UnusableError,
     View,
     WrongShapeError,
 )
@@ -183,17 +184,23 @@ def test_the_program_may_refuse(world: World) -> None:
     def check(view: View) -> str | None:
         if view.get_int("fee") == 3:
             raise ValueError("with a value")
+        if view.get_int("fee") == 5:
+            return False  # type: ignore[return-value]
         return "the fee is prime" if view.get_int("fee") == 2 else None
 
     world.activate(1, three(1))
     with Follower.connect(world.source(), options(check=check)) as follower:
-        for number, reason in ((2, "the fee is prime"), (3, "the program's check raised ValueError")):
+        for number, reason in (
+            (2, "the fee is prime"),
+            (3, "the program's check raised ValueError"),
+            (5, "the program's check returned bool, where a reason or None is expected"),
+        ):
             world.activate(number, three(number))
             (session,) = eventually(world.sessions, refusal_of(number))
             assert (session["refused_reason"], session["version"]) == (reason, 1)
         assert read(follower.view()) == [1, 1, 1]
-        world.activate(4, three(4))
-        reaches(follower, 4)
+        world.activate(6, three(6))
+        reaches(follower, 6)
         (session,) = eventually(world.sessions, lambda found: found[0]["refused_version"] is None)
         assert follower.status().refused is None
 
@@ -248,6 +255,27 @@ def test_a_worker_starts_without_its_database(world: World, proxy: Proxy, tmp_pa
     proxy.cut()
     with pytest.raises(UnreachableError, match="torn"):
         Follower.connect(world.source(proxy.url), cached)
+
+
+def test_what_cannot_be_applied_is_said_in_time(world: World, tmp_path: Path) -> None:
+    """Give up a source whose answers are of no use, unless there is a good configuration on disk."""
+    cached = options(cache=tmp_path / "w.cache", files="all", connect_within=0.3)
+    world.activate(1, three(1), {"a": b"one"})
+    with Follower.connect(world.source(), options(cache=tmp_path / "w.cache", files="all")) as follower:
+        assert not follower.view().is_stale
+    world.activate(2, three(2), {"a": b"two"})
+    world.spoil(b"two")
+    with pytest.raises(UnusableError, match="does not fit its hash"):
+        Follower.connect(world.source(), options(files="all", connect_within=0.3))
+    with Follower.connect(world.source(), cached) as follower:
+        assert (follower.view().is_stale, follower.view().version) == (True, 1)
+        assert follower.status().connected
+        (session,) = eventually(
+            lambda: [found for found in world.sessions() if found["stale"]], lambda found: len(found) == 1
+        )
+        assert "hash" in session["problem"]
+        world.activate(3, three(3), {"a": b"one"})
+        reaches(follower, 3)
 
 
 def test_what_cannot_be_reached_is_said(world: World) -> None:

@@ -17,6 +17,7 @@ from ._errors import (
     SetupError,
     UnknownParameterError,
     UnreachableError,
+    UnusableError,
     WrongShapeError,
 )
 from ._follower import AsyncFollower
@@ -50,6 +51,7 @@ __all__ = [
     "Status",
     "UnknownParameterError",
     "UnreachableError",
+    "UnusableError",
     "View",
     "WrongShapeError",
 ]

@@ -13,7 +13,15 @@ from typing import Any
 from uuid import UUID
 
 from ._cache import Cache, NotBelieved
-from ._errors import ConnectError, NotLetIn, RefusedError, TransportError, UnreachableError, Unusable
+from ._errors import (
+    ConnectError,
+    NotLetIn,
+    RefusedError,
+    TransportError,
+    UnreachableError,
+    Unusable,
+    UnusableError,
+)
 from ._gate import Gate
 from ._options import Options
 from ._status import Refused, Status
@@ -47,6 +55,10 @@ class Engine:
         self._reconnects = 0
         self._last_notify_at: datetime | None = None
         self._problem: str | None = None
+        # What is wrong with the last answer of the source, if it could not be applied.
+        self._unusable: str | None = None
+        # When the program is told, if there is no configuration until then.
+        self._deadline = time.monotonic() + options.connect_within
         self._refused: Refused | None = None
         self._cache_problem: str | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -93,7 +105,6 @@ class Engine:
             self._gate.heartbeat()
 
     async def _follow_for_good(self) -> None:
-        deadline = time.monotonic() + self._options.connect_within
         ever_connected = False
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
@@ -113,7 +124,7 @@ class Engine:
                 self._connected = False
                 if ever_connected or self.ready.done():
                     self._problem = f"the connection was lost: {lost}"
-                if not self.ready.done() and self._give_up(lost, deadline, ever_connected):
+                if not self.ready.done() and self._give_up(lost, ever_connected):
                     return
             with contextlib.suppress(TimeoutError):
                 # Jitter: workers that lost the same database do not come back all at once.
@@ -127,6 +138,9 @@ class Engine:
         report_at: float | None = self._report_time()
         while not self._stop.is_set():
             wake_at = heartbeat_at if report_at is None else min(heartbeat_at, report_at)
+            waits = self._unusable is not None and not self.ready.done()
+            if waits:
+                wake_at = min(wake_at, self._deadline)
             hinted = await self._wait(wake_at - time.monotonic())
             if self._stop.is_set():
                 return
@@ -138,6 +152,11 @@ class Engine:
                 if await self._catch_up():
                     report_at = report_at or self._report_time()
             now = time.monotonic()
+            if waits and self._unusable is not None and now >= self._deadline:
+                if not self._start_from_cache():
+                    self._fail_unusable(self._unusable)
+                    return
+                report_at = report_at or self._report_time()
             if now >= heartbeat_at:
                 # Asking for what is newer shows whether the connection is alive, and catches a lost hint.
                 heartbeat_at = now + self._options.heartbeat
@@ -188,9 +207,10 @@ class Engine:
         before = self._problem
         try:
             received = await self._receive_newest()
+            self._unusable = None
         except Unusable as problem:
             _log.warning("the last good configuration stays: %s", problem)
-            self._problem = str(problem)
+            self._problem = self._unusable = str(problem)
             received = False
         return received or self._problem != before
 
@@ -263,7 +283,12 @@ class Engine:
         except Exception as error:
             # Its text may hold values.
             reason = f"the program's check raised {type(error).__name__}"
-        return None if reason is None else reason.replace("\0", "")[:_MAX_REASON]
+        if reason is None:
+            return None
+        if not isinstance(reason, str):
+            # Programs are not always type-checked; what they mean by it is unknown, so the last good one stays.
+            reason = f"the program's check returned {type(reason).__name__}, where a reason or None is expected"
+        return reason.replace("\0", "")[:_MAX_REASON]
 
     async def _write(self, write: Callable[[Snapshot], None]) -> None:
         """Write the newest good view, off the loop that follows."""
@@ -301,24 +326,32 @@ class Engine:
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def _give_up(self, lost: TransportError, deadline: float, ever_connected: bool) -> bool:
+    def _give_up(self, lost: TransportError, ever_connected: bool) -> bool:
         """Tell the program that it will have no configuration, if that is so by now."""
         error: ConnectError
         if isinstance(lost, NotLetIn):
             error = RefusedError(f"the source refuses this worker: {lost}")
-        elif time.monotonic() < deadline:
+        elif time.monotonic() < self._deadline:
             return False
         elif self._start_from_cache():
             self._problem = f"the source is not reached: {lost}"
             return False
         else:
-            cache = f"; the disk cache: {self._cache_problem}" if self._cache_problem else ""
             within = self._options.connect_within
-            error = UnreachableError(f"the source was not reached within {within} s: {lost}{cache}")
+            error = UnreachableError(f"the source was not reached within {within} s: {lost}{self._of_cache()}")
         if ever_connected:
             return False
         self.ready.set_exception(error)
         return True
+
+    def _fail_unusable(self, reason: str) -> None:
+        """Tell the program that there will be no configuration, since what the source answers is of no use."""
+        within = self._options.connect_within
+        told = f"what the source answers cannot be applied, for {within} s: {reason}{self._of_cache()}"
+        self.ready.set_exception(UnusableError(told))
+
+    def _of_cache(self) -> str:
+        return f"; the disk cache: {self._cache_problem}" if self._cache_problem else ""
 
     async def _say_goodbye(self) -> None:
         try:

@@ -17,6 +17,10 @@ class UnreachableError(ConnectError):
     """The source was not reached in time."""
 
 
+class UnusableError(ConnectError):
+    """The source was reached, and what it answers cannot be applied; nor is there a good configuration on disk."""
+
+
 class ParameterError(LookupError):
     """A parameter cannot be had as asked for. Never shows its value."""
 

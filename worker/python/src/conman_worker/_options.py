@@ -50,8 +50,8 @@ class Options:
     check: Check | None = None
     """What may refuse a configuration."""
     cache: str | PathLike[str] | None = None
-    """A file that keeps the last good configuration, to start from when the source cannot be reached for
-    `connect_within`, or when the program refuses what is active. Every worker needs a file of its own."""
+    """A file that keeps the last good configuration, to start from when the source cannot be reached, or answers nothing
+    that can be applied, for `connect_within`, or when the program refuses what is active. Every worker needs a file of its own."""
     heartbeat: float = 30.0
     """How often the worker reports and makes sure that its connection is alive."""
     answer_within: float = 10.0
@@ -59,7 +59,7 @@ class Options:
     silence: float = 45.0
     """How long the server's stream may be silent before it is replaced."""
     connect_within: float = 30.0
-    """How long an unreachable source is tried."""
+    """How long a source is tried that is unreachable, or whose answers cannot be applied."""
     report_delay: float = 0.2
     """An application is reported between one and two of these later, so that many workers do not all come at once."""
 
