@@ -239,6 +239,20 @@ collections! {
         AUDIT_BY_ENTITY = Index::on("by_entity", &["app_id", "entity_id", "happened_at"]);
         /// An app's events of one action.
         AUDIT_BY_ACTION = Index::on("by_action", &["app_id", "action", "happened_at"]);
+        /// An app's events about one kind of thing.
+        AUDIT_BY_KIND = Index::on("by_kind", &["app_id", "entity", "happened_at"]);
+        /// What somebody did in an app: a person by their account, programs and the server by what they are.
+        AUDIT_BY_ACTOR = Index::on("by_actor", &["app_id", "actor.kind", "actor.user_id", "happened_at"]);
+        /// What somebody did in an app, of one action.
+        AUDIT_BY_ACTOR_AND_ACTION = Index::on("by_actor_and_action", &["app_id", "actor.kind", "actor.user_id", "action", "happened_at"]);
+        /// What somebody did in an app to one kind of thing.
+        AUDIT_BY_ACTOR_AND_KIND = Index::on("by_actor_and_kind", &["app_id", "actor.kind", "actor.user_id", "entity", "happened_at"]);
+        /// The events of one thing, of one action.
+        AUDIT_OF_ENTITY_BY_ACTION = Index::on("of_entity_by_action", &["app_id", "entity_id", "action", "happened_at"]);
+        /// What somebody did to one thing.
+        AUDIT_OF_ENTITY_BY_ACTOR = Index::on("of_entity_by_actor", &["app_id", "entity_id", "actor.kind", "actor.user_id", "happened_at"]);
+        /// What somebody did to one thing, of one action.
+        AUDIT_OF_ENTITY_BY_ACTOR_AND_ACTION = Index::on("of_entity_by_actor_and_action", &["app_id", "entity_id", "actor.kind", "actor.user_id", "action", "happened_at"]);
         /// All events by time.
         AUDIT_BY_TIME = Index::on("by_time", &["happened_at"]);
     }

@@ -195,7 +195,7 @@ test(
       // The operator looks at the environment all the while, and never reloads.
       await operator.page.goto(environment);
       const workers = operator.page.locator('section').filter({ has: byRole(operator.page, 'heading', 'Workers') });
-      await workers.getByText('Up to date').waitFor();
+      await byRole(workers, 'heading', 'Up to date').waitFor();
 
       const changeset = await part('the author', () => proposes(author, app));
       await part('the reviewer', () => asksForMore(reviewer));
@@ -211,7 +211,7 @@ test(
       assert.equal(after.release_tag, tag);
       assert.ok(after.config_version > before.config_version);
       await workers.getByText(`Version ${after.config_version}`).waitFor();
-      await workers.getByText('Up to date').waitFor();
+      await byRole(workers, 'heading', 'Up to date').waitFor();
       await guide(operator.page, 'workers');
       // One value now, without a release: the program takes that as well.
       await byRole(operator.page, 'link', 'Parameters').first().click();

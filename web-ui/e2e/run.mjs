@@ -13,6 +13,7 @@ import './catalog.mjs';
 import './runs.mjs';
 import './profiles.mjs';
 import './settings.mjs';
+import './audit.mjs';
 import './editor.mjs';
 import './workspace.mjs';
 import './review.mjs';
@@ -20,6 +21,7 @@ import './pipeline.mjs';
 import './past.mjs';
 import './doors.mjs';
 import './follow.mjs';
+import './workers.mjs';
 import './guide.mjs';
 
 // Words choose tests by their names; `--guide` chooses those that take the pictures of the user guide.

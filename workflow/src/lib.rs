@@ -79,7 +79,7 @@ pub mod faults;
 pub use actor::{Actor, Member, Page};
 pub use apps::{AppSource, NewApp};
 pub use assist::Typed;
-pub use audit::AuditFilter;
+pub use audit::{AuditFilter, By, What};
 pub use catalog_changes::{AppCatalog, CatalogForm, CatalogWish, EnvironmentCatalog};
 pub use change::{Change, Letter};
 pub use changesets::ChangesetFilter;

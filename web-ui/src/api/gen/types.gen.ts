@@ -235,6 +235,20 @@ export type AuditEvent = {
 };
 
 /**
+ * A kind of thing, and what may be done to it.
+ */
+export type AuditKind = {
+    /**
+     * What may be done to it, e.g. `changeset.submitted`.
+     */
+    actions: Array<string>;
+    /**
+     * What kind of thing, e.g. `changeset`.
+     */
+    kind: string;
+};
+
+/**
  * What new workspaces start from.
  */
 export type BaselineMode = 'integration_head' | 'canonical_env_release';
@@ -13600,13 +13614,30 @@ export type ListAuditEventsData = {
          */
         app?: string;
         /**
-         * Only those of one thing, by its id; not together with `action`.
+         * Only those of one thing, by its id; not together with `kind`.
          */
         entity?: string;
+        /**
+         * Only those of one kind of thing, e.g. `changeset`; not together with `action`.
+         */
+        kind?: string;
         /**
          * Only those of one action, e.g. `changeset.submitted`.
          */
         action?: string;
+        /**
+         * Only what one did: a person, by the account's id; `programs` with service tokens; `system`, the server itself;
+         * or `anonymous`, nobody who was signed in.
+         */
+        by?: string;
+        /**
+         * Not what happened before this instant, in ISO 8601 with an offset.
+         */
+        from?: string;
+        /**
+         * Not what happened at this instant or later.
+         */
+        until?: string;
         /**
          * The page's number, from 1.
          */
@@ -13664,6 +13695,59 @@ export type ListAuditEventsResponses = {
 };
 
 export type ListAuditEventsResponse = ListAuditEventsResponses[keyof ListAuditEventsResponses];
+
+export type ListAuditKindsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/audit/kinds';
+};
+
+export type ListAuditKindsErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ListAuditKindsError = ListAuditKindsErrors[keyof ListAuditKindsErrors];
+
+export type ListAuditKindsResponses = {
+    /**
+     * The kinds
+     */
+    200: Array<AuditKind>;
+};
+
+export type ListAuditKindsResponse = ListAuditKindsResponses[keyof ListAuditKindsResponses];
 
 export type AcceptInviteData = {
     body: AcceptInvite;

@@ -69,6 +69,14 @@ export const zApproveDraft = z.object({
 });
 
 /**
+ * A kind of thing, and what may be done to it.
+ */
+export const zAuditKind = z.object({
+    actions: z.array(z.string()),
+    kind: z.string()
+});
+
+/**
  * What new workspaces start from.
  */
 export const zBaselineMode = z.enum(['integration_head', 'canonical_env_release']);
@@ -4236,7 +4244,11 @@ export const zGetWorkspaceTreeResponse = zWorkspaceTree;
 export const zListAuditEventsQuery = z.object({
     app: z.uuid().optional(),
     entity: z.string().optional(),
+    kind: z.string().optional(),
     action: z.string().optional(),
+    by: z.string().optional(),
+    from: z.iso.datetime().optional(),
+    until: z.iso.datetime().optional(),
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
     limit: z.int().gte(1).lte(200).optional().default(50)
 });
@@ -4245,6 +4257,11 @@ export const zListAuditEventsQuery = z.object({
  * The events
  */
 export const zListAuditEventsResponse = zListAuditEvent;
+
+/**
+ * The kinds
+ */
+export const zListAuditKindsResponse = z.array(zAuditKind);
 
 export const zAcceptInviteBody = zAcceptInvite;
 
