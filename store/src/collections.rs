@@ -219,6 +219,8 @@ collections! {
         JOB_BY_STATE = Index::on("by_state", &["app_id", "status.state", "created_at"]);
         /// An app's jobs by state and kind.
         JOB_BY_STATE_AND_TYPE = Index::on("by_state_and_type", &["app_id", "status.state", "work.type", "created_at"]);
+        /// The work for a deployment.
+        JOB_OF_DEPLOYMENT = Index::on("of_deployment", &["work.deployment_id", "created_at"]).only_where("work.type", &["deploy_release"]);
         /// An app's jobs without the mails, which are most of them.
         JOB_BUT_MAILS = Index::on("but_mails", &["app_id", "created_at"]).only_where("work.type", &Work::TYPES_BUT_MAILS);
     }

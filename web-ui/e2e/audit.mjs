@@ -20,11 +20,11 @@ test('the audit log is searched by choices, which the address keeps and each of 
   const all = await total();
 
   // One kind of event, then a group of them.
-  await filters.getByLabel('Event').selectOption({ label: 'Published' });
+  await filters.getByLabel('Event', { exact: true }).selectOption({ label: 'Published' });
   await chosen.getByText('Release published').waitFor();
   await page.waitForFunction((before) => !document.body.textContent.includes(`${before} events`), all.toLocaleString());
   assert.deepEqual([...(await whats())], ['Release published']);
-  await filters.getByLabel('Event').selectOption({ label: 'Anything: releases' });
+  await filters.getByLabel('Event', { exact: true }).selectOption({ label: 'Anything: releases' });
   await rows.filter({ hasText: 'Release composed' }).first().waitFor();
   assert.ok([...(await whats())].every((what) => what.startsWith('Release ')));
 
@@ -33,24 +33,24 @@ test('the audit log is searched by choices, which the address keeps and each of 
   await chosen.getByText('By Conman itself').waitFor();
   const today = new Date();
   const day = `${today.getFullYear()}-${`${today.getMonth() + 1}`.padStart(2, '0')}-${`${today.getDate()}`.padStart(2, '0')}`;
-  await filters.getByLabel('From').fill(day);
+  await filters.getByLabel('From', { exact: true }).fill(day);
   await chosen.getByText(/^From /).waitFor();
   await page.reload();
   await settled(page);
   await chosen.getByText('By Conman itself').waitFor();
   await chosen.getByText(/^From /).waitFor();
-  assert.equal(await filters.getByLabel('By').inputValue(), 'system');
-  assert.equal(await filters.getByLabel('Event').inputValue(), 'release');
+  assert.equal(await filters.getByLabel('By', { exact: true }).inputValue(), 'system');
+  assert.equal(await filters.getByLabel('Event', { exact: true }).inputValue(), 'release');
   await look(page, 'audit-filtered', wrong);
 
   // A thing takes the place of its kind.
   const published = rows.filter({ hasText: 'Release published' }).first();
   await byRole(published, 'button', /^Only events about r/).click();
   await chosen.getByText(/^About r/).waitFor();
-  assert.equal(await filters.getByLabel('Event').inputValue(), '');
+  assert.equal(await filters.getByLabel('Event', { exact: true }).inputValue(), '');
 
   // Nothing found says so, and leads out.
-  await filters.getByLabel('Until').fill('2020-01-01');
+  await filters.getByLabel('Until', { exact: true }).fill('2020-01-01');
   await page.getByText('No event matches all of these filters').waitFor();
   await look(page, 'audit-none', wrong);
   await byRole(chosen, 'button', /^Remove the filter Until/).click();

@@ -19,6 +19,8 @@ import './workspace.mjs';
 import './review.mjs';
 import './pipeline.mjs';
 import './past.mjs';
+import './deployment.mjs';
+import './home.mjs';
 import './doors.mjs';
 import './follow.mjs';
 import './workers.mjs';

@@ -26,6 +26,7 @@ export type Search = {
   right?: string;
   from?: number;
   until?: number;
+  app?: string;
   by?: string;
   since?: string;
   till?: string;
@@ -43,6 +44,7 @@ const TEXTS = [
   'at',
   'left',
   'right',
+  'app',
   'by',
   'since',
   'till',

@@ -19,7 +19,7 @@ export function Filters({ app, search, change, shown }: FiltersProps) {
   const kinds = new Set(what.flatMap(({ choices }) => choices.slice(0, 1).map(({ value }) => value)));
   return (
     <section aria-label="Filters" className="flex flex-col gap-2 border-b border-line px-4 py-3">
-      <div className="grid gap-2 [grid-template-columns:repeat(auto-fit,minmax(10rem,1fr))]">
+      <div className="grid gap-2 [grid-template-columns:repeat(auto-fit,minmax(8rem,1fr))]">
         <Picker
           label="Event"
           any="Any event"

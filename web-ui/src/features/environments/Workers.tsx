@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { ChevronRight } from 'lucide-react';
 import { useRef } from 'react';
 import { listWorkersOptions } from '../../api/gen/@tanstack/react-query.gen';
 import type { Worker } from '../../api/gen/types.gen';
@@ -123,10 +124,11 @@ function Fleet({ active, workers }: { active: number; workers: Worker[] }) {
         </div>
       )}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys move the focus among the rows in it */}
-      <div ref={rows} onKeyDown={keys.onKeyDown}>
+      <div ref={rows} data-scrolls onKeyDown={keys.onKeyDown} className="relative max-h-[70vh] overflow-y-auto">
         {groups.map((group, at) => (
-          <details key={group.state} open={group.state !== 'stopped' || groups.length === 1}>
+          <details key={group.state} className="group" open={group.state !== 'stopped' || groups.length === 1}>
             <summary className="sticky top-0 z-1 flex cursor-pointer items-center gap-2 border-t border-line bg-sunken px-4 py-1.5">
+              <ChevronRight aria-hidden size={14} className="text-soft group-open:rotate-90" />
               <h3>
                 <Badge tone={WORKER_STATES[group.state]?.[0] ?? 'neutral'}>{stateName(group.state)}</Badge>
               </h3>
