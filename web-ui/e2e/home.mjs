@@ -13,7 +13,8 @@ test('what waits is filtered by what is asked for and by app, and the address ke
   await page.waitForURL(/type=review/);
   const waiting = page.locator('section').filter({ has: byRole(page, 'heading', 'Waiting for me') });
   const all = () => byRole(waiting, 'link', '').allInnerTexts();
-  await page.waitForFunction(() => !document.body.innerText.includes('Draft a release'));
+  await waiting.getByText('Compose', { exact: true }).waitFor({ state: 'detached' });
+  await waiting.getByText('Invite again', { exact: true }).waitFor({ state: 'detached' });
   assert.ok((await all()).every((row) => row.startsWith('Review')));
   await page.reload();
   await settled(page);
