@@ -16,6 +16,9 @@ import { ValueDiff } from '../parameters/ValueDiff';
 import { type ConfigVersion, rowsOf } from '../parameters/versions';
 import { differences } from '../profiles/differences';
 
+/** What was deployed does not change any more. */
+const fixed = { staleTime: Number.POSITIVE_INFINITY, meta: { isFixed: true } } as const;
+
 type Path = { appId: string; deploymentId: string };
 type Made = ConfigVersion & { profile_revision: number };
 type ChangesProps = { path: Path; change: DeploymentChange; stage: Environment | undefined; onLines: () => void };
@@ -86,7 +89,8 @@ function OfProfile({ app, profile, from, to, told }: OfProfileProps) {
 }
 
 function Files({ path, files, onLines }: { path: Path; files: Made['files']; onLines: () => void }) {
-  const diff = useQuery(getDeploymentDiffOptions({ path, query: { mode: 'semantic', limit: 200 } }));
+  const query = { mode: 'semantic', limit: 200 } as const;
+  const diff = useQuery({ ...getDeploymentDiffOptions({ path, query }), ...fixed });
   const isNone = files !== null && files.added + files.changed + files.removed === 0;
   return (
     <Panel
@@ -115,7 +119,7 @@ function Files({ path, files, onLines }: { path: Path; files: Made['files']; onL
 
 /** The files that a deployment changed, line by line. */
 export function DeploymentLines({ path }: { path: Path }) {
-  const diff = useQuery(getDeploymentDiffOptions({ path, query: { mode: 'raw', limit: 200 } }));
+  const diff = useQuery({ ...getDeploymentDiffOptions({ path, query: { mode: 'raw', limit: 200 } }), ...fixed });
   const files = diff.data && 'files' in diff.data ? diff.data.files : [];
   const drawn = useDrawn(files.length);
   return (
