@@ -59,6 +59,10 @@ test('a deployment that has ended tells what it changed, what happened and which
     await page.reload();
     await settled(page);
     await byRole(page, 'tab', 'Log', { selected: true }).waitFor();
+    await byRole(page, 'link', 'In the audit log').click();
+    await byRole(page, 'row', /Deployment succeeded/).waitFor();
+    await byRole(page, 'list', 'Chosen filters').getByText(`About ${release.tag} on dev`).waitFor();
+    await page.goBack();
     await byRole(page, 'link', 'The whole job').click();
     await byRole(page, 'heading', 'Deployment', { exact: true }).waitFor();
     await page.goto(`${deployment}?tab=workers`);

@@ -21,9 +21,9 @@ pub struct AuditFilter {
     /// Those of one thing, by its id.
     pub entity_id: Option<String>,
     /// What was done.
-    pub what: What,
+    pub what: AuditWhat,
     /// Who did it.
-    pub by: Option<By>,
+    pub by: Option<AuditBy>,
     /// Not those before.
     pub from: Option<Timestamp>,
     /// Not those at this instant or later.
@@ -32,7 +32,7 @@ pub struct AuditFilter {
 
 /// What was done, as the audit log is searched for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum What {
+pub enum AuditWhat {
     /// Anything.
     #[default]
     Any,
@@ -44,7 +44,7 @@ pub enum What {
 
 /// Who acted, as the audit log is searched for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum AuditBy {
     /// A person, by their account.
     Person(UserId),
     /// Any program with a service token.
@@ -55,7 +55,7 @@ pub enum By {
     Anonymous,
 }
 
-impl By {
+impl AuditBy {
     /// As the log has it: what kind, and the account.
     fn fields(self) -> (&'static str, FieldValue) {
         match self {
@@ -70,7 +70,7 @@ impl By {
 impl AuditFilter {
     /// The query whose index serves it.
     fn query(&self, app_id: AppId) -> Result<Query<AuditEvent>> {
-        use What::{Action, Any, Kind};
+        use AuditWhat::{Action, Any, Kind};
         let index = match (&self.entity_id, self.by, &self.what) {
             (None, None, Any) => &AUDIT_BY_APP,
             (None, None, Kind(_)) => &AUDIT_BY_KIND,

@@ -80,7 +80,7 @@ pub mod faults;
 pub use actor::{Actor, Member, Page};
 pub use apps::{AppSource, NewApp};
 pub use assist::Typed;
-pub use audit::{AuditFilter, By, What};
+pub use audit::{AuditBy, AuditFilter, AuditWhat};
 pub use catalog_changes::{AppCatalog, CatalogForm, CatalogWish, EnvironmentCatalog};
 pub use change::{Change, Letter};
 pub use changesets::ChangesetFilter;

@@ -11,7 +11,7 @@ use conman_domain::audit::AuditEvent;
 use conman_domain::audit_kinds::AUDIT_KINDS;
 use conman_domain::id::AppId;
 use conman_domain::mail::{Mail, MailStatus};
-use conman_workflow::{AuditFilter, By, Named, ThingId, What};
+use conman_workflow::{AuditBy, AuditFilter, AuditWhat, Named, ThingId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -128,9 +128,9 @@ impl AuditQuery {
 
     fn filter(self) -> Answer<AuditFilter> {
         let what = match (self.kind, self.action) {
-            (None, None) => What::Any,
-            (Some(kind), None) => What::Kind(kind),
-            (None, Some(action)) => What::Action(action),
+            (None, None) => AuditWhat::Any,
+            (Some(kind), None) => AuditWhat::Kind(kind),
+            (None, Some(action)) => AuditWhat::Action(action),
             (Some(_), Some(_)) => return Err(refused("/action", "filter by one of kind and action")),
         };
         let at = |name: &str, text: Option<String>| text.map(|text| instant(name, &text)).transpose();
@@ -144,12 +144,12 @@ impl AuditQuery {
     }
 }
 
-fn by(text: &str) -> Answer<By> {
+fn by(text: &str) -> Answer<AuditBy> {
     match text {
-        "programs" => Ok(By::Programs),
-        "system" => Ok(By::System),
-        "anonymous" => Ok(By::Anonymous),
-        id => id.parse().map(By::Person).map_err(|_| {
+        "programs" => Ok(AuditBy::Programs),
+        "system" => Ok(AuditBy::System),
+        "anonymous" => Ok(AuditBy::Anonymous),
+        id => id.parse().map(AuditBy::Person).map_err(|_| {
             refused("/by", "the id of an account, or programs, system or anonymous, is expected")
         }),
     }

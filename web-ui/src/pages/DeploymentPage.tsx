@@ -86,7 +86,7 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
           </p>
         </Panel>
       )}
-      <Panel title="What it puts there">
+      <Panel title={deployment.activated_at ? 'What it put there' : 'What it puts there'}>
         <dl className="grid gap-x-6 gap-y-2 px-4 py-3 [grid-template-columns:repeat(auto-fit,minmax(10rem,1fr))] [&_dt]:text-sm [&_dt]:text-soft">
           <div>
             <dt>Release</dt>
@@ -154,7 +154,9 @@ type PartsProps = {
 /** What it will change or has changed, what happened, and which workers run it. */
 function Parts({ path, deployment, stage }: PartsProps) {
   const [search, change] = useFilters();
-  const record = useQuery({ ...getDeploymentRecordOptions({ path }), ...live });
+  // Lines of a job are not events: while there may be more, they are asked for.
+  const refetchInterval = deployment.state === 'running' ? 1_000 : live.refetchInterval;
+  const record = useQuery({ ...getDeploymentRecordOptions({ path }), refetchInterval });
   const isAhead = ['pending', 'running'].includes(deployment.state);
   const { config_version: version } = deployment;
   const show = (tab: string) => change({ tab: tab === 'changes' ? undefined : tab }, true);
@@ -191,7 +193,7 @@ function Parts({ path, deployment, stage }: PartsProps) {
       label: 'Log',
       content: (
         <Panel>
-          <Loaded query={record}>{({ steps }) => <DeploymentLog app={path.appId} steps={steps} />}</Loaded>
+          <Loaded query={record}>{({ steps }) => <DeploymentLog path={path} steps={steps} />}</Loaded>
         </Panel>
       ),
     },

@@ -73,7 +73,7 @@ export const FileDiffView = memo(function FileDiffView({
           type="button"
           aria-expanded={!isFolded}
           onClick={() => fold(!isFolded)}
-          className="flex min-w-0 flex-1 items-center gap-1.5 rounded text-left font-mono text-sm"
+          className="flex min-w-0 flex-1 items-center gap-1.5 rounded text-left font-mono text-sm max-sm:basis-full"
         >
           {isFolded ? <ChevronRight aria-hidden size={14} /> : <ChevronDown aria-hidden size={14} />}
           <span className="break-all">

@@ -30,6 +30,8 @@ export function DeploymentChanges({ path, change, stage, onLines }: ChangesProps
   const rows = rowsOf(made.parameters).map((row) =>
     change.critical.includes(row.name) ? { ...row, note: 'critical' } : row,
   );
+  // The first deployment brings all parameters, and there may be thousands.
+  const drawn = useDrawn(rows.length);
   return (
     <>
       <Panel title="Values">
@@ -45,7 +47,7 @@ export function DeploymentChanges({ path, change, stage, onLines }: ChangesProps
               </>
             )}
           </p>
-          {rows.length > 0 ? <ValueDiff rows={rows} /> : <p>No value of a parameter changed.</p>}
+          {rows.length > 0 ? <ValueDiff rows={rows.slice(0, drawn)} /> : <p>No value of a parameter changed.</p>}
           {base && stage && base.profile_revision !== made.profile_revision && (
             <OfProfile
               app={path.appId}

@@ -12,8 +12,10 @@ const EVENTS: Record<string, string> = {
 
 const clock = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
 
+type LogProps = { path: { appId: string; deploymentId: string }; steps: DeploymentStep[] };
+
 /** What happened to a deployment, step by step: when, how long after the step before, and what its job said. */
-export function DeploymentLog({ app, steps }: { app: string; steps: DeploymentStep[] }) {
+export function DeploymentLog({ path, steps }: LogProps) {
   const jobs = [...new Set(steps.flatMap((step) => (step.kind === 'line' ? [step.job_id] : [])))];
   return (
     <>
@@ -44,15 +46,20 @@ export function DeploymentLog({ app, steps }: { app: string; steps: DeploymentSt
           </li>
         ))}
       </ol>
-      {jobs.length > 0 && (
-        <p className="flex flex-wrap gap-3 border-t border-line px-4 py-2 text-sm">
-          {jobs.map((job) => (
-            <Link key={job} to={paths.job(app, job)} className="rounded text-accent hover:underline">
-              The whole job
-            </Link>
-          ))}
-        </p>
-      )}
+      <p className="flex flex-wrap gap-3 border-t border-line px-4 py-2 text-sm">
+        {jobs.map((job) => (
+          <Link key={job} to={paths.job(path.appId, job)} className="rounded text-accent hover:underline">
+            The whole job
+          </Link>
+        ))}
+        <Link
+          to={paths.audit(path.appId)}
+          search={{ q: path.deploymentId } as never}
+          className="rounded text-accent hover:underline"
+        >
+          In the audit log
+        </Link>
+      </p>
     </>
   );
 }

@@ -54,6 +54,7 @@ function Fleet({ active, workers }: { active: number; workers: Worker[] }) {
       <p role="status" className="px-4 pt-3 pb-2">
         {fleetOf(Object.fromEntries(states)).text}
         <span className="text-soft">
+          {states.has('stopped') && `, and ${states.get('stopped')} stopped`}
           {active > 0 && `. Version ${active} is active`}
           {isSearched && `. ${found} of ${workers.length} shown`}
         </span>
