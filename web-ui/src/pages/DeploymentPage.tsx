@@ -26,6 +26,8 @@ import { Time } from '../ui/Time';
 import { live, useAct } from '../util/act';
 import { useFilters, useIdOf } from '../util/where';
 
+const isUnderWay = ({ state }: Deployment) => ['pending', 'running'].includes(state);
+
 /** A deployment: how it came about, how it ended, and how far it has come. */
 export function DeploymentPage() {
   const app = useIdOf('appId');
@@ -77,6 +79,7 @@ export function DeploymentPage() {
 
 function Told({ app, deployment }: { app: string; deployment: Deployment }) {
   const { failure, freeze_override: setAside, approvals, approvals_required: required } = deployment;
+  const isAhead = isUnderWay(deployment);
   return (
     <>
       {failure && (
@@ -86,7 +89,11 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
           </p>
         </Panel>
       )}
-      <Panel title={deployment.activated_at ? 'What it put there' : 'What it puts there'}>
+      <Panel
+        title={
+          isAhead ? 'What it puts there' : deployment.activated_at ? 'What it put there' : 'What it was to put there'
+        }
+      >
         <dl className="grid gap-x-6 gap-y-2 px-4 py-3 [grid-template-columns:repeat(auto-fit,minmax(10rem,1fr))] [&_dt]:text-sm [&_dt]:text-soft">
           <div>
             <dt>Release</dt>
@@ -98,7 +105,7 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
           </div>
           <div>
             <dt>Config version</dt>
-            <dd className="tabular-nums">{deployment.config_version ?? 'Taken when it starts'}</dd>
+            <dd className="tabular-nums">{deployment.config_version ?? (isAhead ? 'Taken when it starts' : 'None')}</dd>
           </div>
           <div>
             <dt>Active since</dt>
@@ -133,6 +140,7 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
                 </span>
               </li>
             ))}
+            {approvals.length === 0 && !isAhead && <li className="py-1 text-soft">Nobody approved it.</li>}
             {approvals.length < required && deployment.state === 'pending' && (
               <li className="py-1 text-soft">
                 {counted(required - approvals.length, 'approval')} more, by different people, before it starts.
@@ -157,7 +165,7 @@ function Parts({ path, deployment, stage }: PartsProps) {
   // Lines of a job are not events: while there may be more, they are asked for.
   const refetchInterval = deployment.state === 'running' ? 1_000 : live.refetchInterval;
   const record = useQuery({ ...getDeploymentRecordOptions({ path }), refetchInterval });
-  const isAhead = ['pending', 'running'].includes(deployment.state);
+  const isAhead = isUnderWay(deployment);
   const { config_version: version } = deployment;
   const show = (tab: string) => change({ tab: tab === 'changes' ? undefined : tab }, true);
   const changed = record.data?.change;
