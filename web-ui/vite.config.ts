@@ -9,6 +9,32 @@ import { defineConfig, type Plugin } from 'vite';
 /** Where `npm run dev` finds the server. */
 const server = process.env.CONMAN_SERVER ?? 'http://127.0.0.1:7070';
 
+/** The icons of the side bar, which every page shows: one file, instead of one each that some other page shows as well. */
+const ICONS = [
+  'book-open',
+  'boxes',
+  'cloud-off',
+  'file-clock',
+  'file-sliders',
+  'flask-conical',
+  'git-pull-request-arrow',
+  'house',
+  'layers',
+  'list-ordered',
+  'log-out',
+  'mail',
+  'menu',
+  'moon',
+  'package-check',
+  'pencil-ruler',
+  'search',
+  'settings',
+  'sun',
+  'sun-moon',
+  'users',
+  'wrench',
+];
+
 /** Lays a compressed file beside each one that is worth it; the server gives it to who takes that. */
 const compressed: Plugin = {
   name: 'compressed',
@@ -29,6 +55,13 @@ export default defineConfig({
     // Nothing is inlined: the server's Content-Security-Policy takes files of its own only.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [{ name: 'icons', test: new RegExp(`/lucide-react/.*/icons/(${ICONS.join('|')})\\.m?js$`) }],
+        },
+      },
+    },
   },
   server: {
     proxy: Object.fromEntries(

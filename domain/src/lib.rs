@@ -7,6 +7,7 @@
 pub mod access;
 pub mod app;
 pub mod audit;
+pub mod audit_kinds;
 pub mod catalog;
 pub mod catalog_edit;
 pub mod changeset;

@@ -13,6 +13,7 @@ use crate::id::UserId;
 use crate::job::Job;
 use crate::release::{Release, ReleaseStatus};
 use crate::run::{Run, RunStatus};
+use crate::waiting::Contained;
 use crate::workspace::Workspace;
 
 /// A member of an app, as the policy sees them.
@@ -301,6 +302,16 @@ pub fn changeset(viewer: Viewer, changeset: &Changeset, action: ChangesetAction)
     }
 }
 
+/// Decides whether an approved changeset goes into the queue by what its branch contains.
+pub fn queue(contained: Contained) -> Result<(), Denied> {
+    match contained {
+        Contained::Head => Ok(()),
+        Contained::Behind => {
+            wrong_state("the integration branch has moved on; sync the workspace, then queue it")
+        }
+    }
+}
+
 /// Decides about a release.
 pub fn release(viewer: Viewer, release: &Release, action: ReleaseAction) -> Result<(), Denied> {
     use ReleaseStatus as S;
@@ -368,6 +379,16 @@ pub fn environment(
         (EnvironmentAction::RollBack, _) => {
             wrong_state(format!("`{name}` has run nothing that it could go back to"))
         }
+    }
+}
+
+/// Decides what may be done to an environment while a deployment to it is under way: nothing that starts another one.
+pub fn while_deploying(environment: &Environment, action: EnvironmentAction) -> Result<(), Denied> {
+    match action {
+        EnvironmentAction::Deploy | EnvironmentAction::Promote | EnvironmentAction::RollBack => {
+            wrong_state(format!("another deployment to `{}` is under way; wait for it", environment.name))
+        }
+        EnvironmentAction::SaveParameters => Ok(()),
     }
 }
 

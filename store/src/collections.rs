@@ -219,6 +219,8 @@ collections! {
         JOB_BY_STATE = Index::on("by_state", &["app_id", "status.state", "created_at"]);
         /// An app's jobs by state and kind.
         JOB_BY_STATE_AND_TYPE = Index::on("by_state_and_type", &["app_id", "status.state", "work.type", "created_at"]);
+        /// The work for a deployment.
+        JOB_OF_DEPLOYMENT = Index::on("of_deployment", &["work.deployment_id", "created_at"]).only_where("work.type", &["deploy_release"]);
         /// An app's jobs without the mails, which are most of them.
         JOB_BUT_MAILS = Index::on("but_mails", &["app_id", "created_at"]).only_where("work.type", &Work::TYPES_BUT_MAILS);
     }
@@ -239,6 +241,20 @@ collections! {
         AUDIT_BY_ENTITY = Index::on("by_entity", &["app_id", "entity_id", "happened_at"]);
         /// An app's events of one action.
         AUDIT_BY_ACTION = Index::on("by_action", &["app_id", "action", "happened_at"]);
+        /// An app's events about one kind of thing.
+        AUDIT_BY_KIND = Index::on("by_kind", &["app_id", "entity", "happened_at"]);
+        /// What somebody did in an app: a person by their account, programs and the server by what they are.
+        AUDIT_BY_ACTOR = Index::on("by_actor", &["app_id", "actor.kind", "actor.user_id", "happened_at"]);
+        /// What somebody did in an app, of one action.
+        AUDIT_BY_ACTOR_AND_ACTION = Index::on("by_actor_and_action", &["app_id", "actor.kind", "actor.user_id", "action", "happened_at"]);
+        /// What somebody did in an app to one kind of thing.
+        AUDIT_BY_ACTOR_AND_KIND = Index::on("by_actor_and_kind", &["app_id", "actor.kind", "actor.user_id", "entity", "happened_at"]);
+        /// The events of one thing, of one action.
+        AUDIT_OF_ENTITY_BY_ACTION = Index::on("of_entity_by_action", &["app_id", "entity_id", "action", "happened_at"]);
+        /// What somebody did to one thing.
+        AUDIT_OF_ENTITY_BY_ACTOR = Index::on("of_entity_by_actor", &["app_id", "entity_id", "actor.kind", "actor.user_id", "happened_at"]);
+        /// What somebody did to one thing, of one action.
+        AUDIT_OF_ENTITY_BY_ACTOR_AND_ACTION = Index::on("of_entity_by_actor_and_action", &["app_id", "entity_id", "actor.kind", "actor.user_id", "action", "happened_at"]);
         /// All events by time.
         AUDIT_BY_TIME = Index::on("by_time", &["happened_at"]);
     }

@@ -101,7 +101,7 @@ test('FLOW-CONFIG-007: what workers report is seen as they report it', async ({ 
   await report('analyzer-3', {
     refused: { version: config_version, reason: 'the low limit is above the high one', at: now },
   });
-  await page.getByText('Up to date').waitFor();
+  await byRole(page, 'heading', 'Up to date').waitFor();
   await page.getByText('qc_westgard_profile waits for the end of a decision cycle').waitFor();
   await page.getByText(`Refuses version ${config_version}: the low limit is above the high one`).waitFor();
   assert.deepEqual(await violations(page), []);

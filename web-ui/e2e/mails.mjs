@@ -158,8 +158,7 @@ test(
 
     // All of it is on record.
     await goesTo(page, 'Audit');
-    await page
-      .getByText(/invite/i)
+    await byRole(page, 'row', /Invite accepted/)
       .first()
       .waitFor();
     await guide(page, 'audit');

@@ -195,7 +195,7 @@ test(
       // The operator looks at the environment all the while, and never reloads.
       await operator.page.goto(environment);
       const workers = operator.page.locator('section').filter({ has: byRole(operator.page, 'heading', 'Workers') });
-      await workers.getByText('Up to date').waitFor();
+      await byRole(workers, 'heading', 'Up to date').waitFor();
 
       const changeset = await part('the author', () => proposes(author, app));
       await part('the reviewer', () => asksForMore(reviewer));
@@ -210,8 +210,8 @@ test(
       const after = await worker.next();
       assert.equal(after.release_tag, tag);
       assert.ok(after.config_version > before.config_version);
-      await workers.getByText(`Version ${after.config_version}`).waitFor();
-      await workers.getByText('Up to date').waitFor();
+      await workers.getByText(`Version ${after.config_version}`, { exact: true }).waitFor();
+      await byRole(workers, 'heading', 'Up to date').waitFor();
       await guide(operator.page, 'workers');
       // One value now, without a release: the program takes that as well.
       await byRole(operator.page, 'link', 'Parameters').first().click();
@@ -225,7 +225,7 @@ test(
       assert.equal(saved.config_version, after.config_version + 1);
       assert.equal(saved.release_tag, tag);
       await byRole(operator.page, 'link', 'dev', { exact: true }).click();
-      await workers.getByText(`Version ${saved.config_version}`).waitFor();
+      await workers.getByText(`Version ${saved.config_version}`, { exact: true }).waitFor();
       // And what it was made of is told from the environment back to the line.
       await byRole(operator.page, 'link', tag).first().click();
       await byRole(operator.page, 'link', new RegExp(TITLE)).click();

@@ -34,7 +34,14 @@ test('a file tells what changed it and what set its lines, in a review and in a 
     await byRole(dialog, 'tab', 'Line by line').click();
     await dialog.getByText("# A line of one's own").waitFor();
     await dialog.getByText(own).waitFor();
-    await byRole(dialog, 'link', title).first().waitFor();
+    // The margin says who and when, and leads to the file in the changeset.
+    const margin = dialog
+      .getByRole('cell')
+      .filter({ has: byRole(page, 'link', title) })
+      .first();
+    await margin.locator('time').waitFor();
+    await margin.getByText(released.author.name).waitFor();
+    assert.match(await byRole(margin, 'link', title).getAttribute('href'), /\/changesets\/.*tab=files.*file=/);
     await look(page, `${name}-lines`, wrong);
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });

@@ -1,7 +1,8 @@
 // The pipeline with its history: what stages run, what waits, what holds it, and where each release got to.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { apiOf, published } from './api.mjs';
-import { look, person, settled, startDemo } from './browser.mjs';
+import { look, person, SHOTS, settled, startDemo } from './browser.mjs';
 import { byRole, test } from './tests.mjs';
 
 test('the pipeline shows what runs, what waits and why, and where each release got to', async ({ browser }) => {
@@ -62,6 +63,23 @@ test('the pipeline shows what runs, what waits and why, and where each release g
     const wrong = [];
     await settled(page);
     await look(page, 'pipeline', wrong);
+    // On a phone the stages stand below their release, and nothing scrolls sideways.
+    await page.setViewportSize({ width: 360, height: 740 });
+    const phone = page.getByRole('list', { name: 'Releases by stage' });
+    await phone.getByText('Runs here').first().waitFor();
+    assert.equal(await grid.count(), 0);
+    await phone.scrollIntoViewIfNeeded();
+    await page.screenshot({ path: join(SHOTS, 'release-grid-narrow.png') });
+    await page.setViewportSize({ width: 1280, height: 800 });
+    // What is under way holds the stage: nothing else is offered there, and the reason leads to it.
+    await page.goto(`${app}/environments/${prod}`);
+    await page.getByText(/^Nothing else is put here before/).waitFor();
+    assert.equal(await byRole(page, 'button', /Promote|Deploy|Redeploy/).count(), 0);
+    await look(page, 'environment-held', wrong);
+    await byRole(page, 'link', `the deployment of ${release.tag}`).click();
+    await byRole(page, 'heading', `${release.tag} on prod`).waitFor();
+    await page.goto(`${app}/environments`);
+    await settled(page);
     await byRole(row, 'link', /on prod/).focus();
     await page.keyboard.press('Enter');
     await byRole(page, 'heading', `${release.tag} on prod`).waitFor();

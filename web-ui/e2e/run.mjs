@@ -13,13 +13,17 @@ import './catalog.mjs';
 import './runs.mjs';
 import './profiles.mjs';
 import './settings.mjs';
+import './audit.mjs';
 import './editor.mjs';
 import './workspace.mjs';
 import './review.mjs';
 import './pipeline.mjs';
 import './past.mjs';
+import './deployment.mjs';
+import './home.mjs';
 import './doors.mjs';
 import './follow.mjs';
+import './workers.mjs';
 import './guide.mjs';
 
 // Words choose tests by their names; `--guide` chooses those that take the pictures of the user guide.

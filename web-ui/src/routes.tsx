@@ -26,9 +26,29 @@ export type Search = {
   right?: string;
   from?: number;
   until?: number;
+  app?: string;
+  by?: string;
+  since?: string;
+  till?: string;
 };
 
-const TEXTS = ['to', 'state', 'tab', 'view', 'file', 'q', 'type', 'action', 'at', 'left', 'right'] as const;
+const TEXTS = [
+  'to',
+  'state',
+  'tab',
+  'view',
+  'file',
+  'q',
+  'type',
+  'action',
+  'at',
+  'left',
+  'right',
+  'app',
+  'by',
+  'since',
+  'till',
+] as const;
 const NUMBERS = ['line', 'page', 'from', 'until'] as const;
 
 function readSearch(raw: Record<string, unknown>): Search {

@@ -3,21 +3,108 @@
 use crate::actor::{Actor, Member, Page};
 use crate::error::{Error, Rejection, Result};
 use crate::services::Workflow;
+use conman_domain::Timestamp;
 use conman_domain::audit::AuditEvent;
+use conman_domain::id::{AppId, UserId};
 use conman_domain::mail::Mail;
 use conman_domain::policy::AppAction;
-use conman_store::Query;
 use conman_store::collections::{
-    AUDIT_BY_ACTION, AUDIT_BY_APP, AUDIT_BY_ENTITY, AUDIT_BY_TIME, MAIL_BY_TIME,
+    AUDIT_BY_ACTION, AUDIT_BY_ACTOR, AUDIT_BY_ACTOR_AND_ACTION, AUDIT_BY_ACTOR_AND_KIND, AUDIT_BY_APP,
+    AUDIT_BY_ENTITY, AUDIT_BY_KIND, AUDIT_BY_TIME, AUDIT_OF_ENTITY_BY_ACTION, AUDIT_OF_ENTITY_BY_ACTOR,
+    AUDIT_OF_ENTITY_BY_ACTOR_AND_ACTION, MAIL_BY_TIME,
 };
+use conman_store::{FieldValue, Query};
 
-/// Which events are wanted; at most one of the two.
+/// Which events are wanted; what is left out restricts nothing.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
-    /// Only those of one thing, by its id.
+    /// Those of one thing, by its id.
     pub entity_id: Option<String>,
-    /// Only those of one action, e.g. `changeset.submitted`.
-    pub action: Option<String>,
+    /// What was done.
+    pub what: AuditWhat,
+    /// Who did it.
+    pub by: Option<AuditBy>,
+    /// Not those before.
+    pub from: Option<Timestamp>,
+    /// Not those at this instant or later.
+    pub until: Option<Timestamp>,
+}
+
+/// What was done, as the audit log is searched for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AuditWhat {
+    /// Anything.
+    #[default]
+    Any,
+    /// Anything, to one kind of thing, e.g. `changeset`.
+    Kind(String),
+    /// One action, e.g. `changeset.submitted`.
+    Action(String),
+}
+
+/// Who acted, as the audit log is searched for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditBy {
+    /// A person, by their account.
+    Person(UserId),
+    /// Any program with a service token.
+    Programs,
+    /// The server itself.
+    System,
+    /// Nobody who was signed in.
+    Anonymous,
+}
+
+impl AuditBy {
+    /// As the log has it: what kind, and the account.
+    fn fields(self) -> (&'static str, FieldValue) {
+        match self {
+            Self::Person(id) => ("user", FieldValue::Text(id.to_string())),
+            Self::Programs => ("service", FieldValue::Null),
+            Self::System => ("system", FieldValue::Null),
+            Self::Anonymous => ("anonymous", FieldValue::Null),
+        }
+    }
+}
+
+impl AuditFilter {
+    /// The query whose index serves it.
+    fn query(&self, app_id: AppId) -> Result<Query<AuditEvent>> {
+        use AuditWhat::{Action, Any, Kind};
+        let index = match (&self.entity_id, self.by, &self.what) {
+            (None, None, Any) => &AUDIT_BY_APP,
+            (None, None, Kind(_)) => &AUDIT_BY_KIND,
+            (None, None, Action(_)) => &AUDIT_BY_ACTION,
+            (None, Some(_), Any) => &AUDIT_BY_ACTOR,
+            (None, Some(_), Kind(_)) => &AUDIT_BY_ACTOR_AND_KIND,
+            (None, Some(_), Action(_)) => &AUDIT_BY_ACTOR_AND_ACTION,
+            (Some(_), None, Any) => &AUDIT_BY_ENTITY,
+            (Some(_), None, Action(_)) => &AUDIT_OF_ENTITY_BY_ACTION,
+            (Some(_), Some(_), Any) => &AUDIT_OF_ENTITY_BY_ACTOR,
+            (Some(_), Some(_), Action(_)) => &AUDIT_OF_ENTITY_BY_ACTOR_AND_ACTION,
+            (Some(_), _, Kind(_)) => {
+                return Err(Error::invalid("/kind", "a thing is of one kind; name either of the two"));
+            }
+        };
+        let mut query = Query::on(index).eq(app_id.to_string());
+        if let Some(id) = &self.entity_id {
+            query = query.eq(id.as_str());
+        }
+        if let Some(by) = self.by {
+            let (kind, account) = by.fields();
+            query = query.eq(kind).eq(account);
+        }
+        if let Kind(what) | Action(what) = &self.what {
+            query = query.eq(what.as_str());
+        }
+        if let Some(from) = self.from {
+            query = query.at_least(from.to_string());
+        }
+        if let Some(until) = self.until {
+            query = query.before(until.to_string());
+        }
+        Ok(query)
+    }
 }
 
 impl Workflow {
@@ -29,16 +116,7 @@ impl Workflow {
         page: Page,
     ) -> Result<(Vec<AuditEvent>, u64)> {
         member.may(AppAction::ReadAudit)?;
-        let app_id = member.app_id().to_string();
-        let query = match (&filter.entity_id, &filter.action) {
-            (None, None) => Query::<AuditEvent>::on(&AUDIT_BY_APP).eq(app_id),
-            (Some(entity), None) => Query::on(&AUDIT_BY_ENTITY).eq(app_id).eq(entity.as_str()),
-            (None, Some(action)) => Query::on(&AUDIT_BY_ACTION).eq(app_id).eq(action.as_str()),
-            (Some(_), Some(_)) => {
-                return Err(Error::invalid("/action", "filter by one of entity and action"));
-            }
-        };
-        self.events(query, page).await
+        self.events(filter.query(member.app_id())?, page).await
     }
 
     /// The whole server's audit events, newest first; for instance admins.

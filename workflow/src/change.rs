@@ -5,6 +5,7 @@ use crate::fresh::fresh_id;
 use conman_domain::Timestamp;
 use conman_domain::access::User;
 use conman_domain::audit::{AuditActor, AuditEvent, RequestContext};
+use conman_domain::audit_kinds::is_declared;
 use conman_domain::git::CommitId;
 use conman_domain::id::{AppId, JobId, MailId, UserId};
 use conman_domain::job::{Job, JobStatus, Work};
@@ -104,7 +105,7 @@ impl Change {
         self
     }
 
-    /// Adds an audit event: `action` is `noun.verb_in_past`, e.g. `changeset.submitted`.
+    /// Adds an audit event: `action` is `noun.verb_in_past`, e.g. `changeset.submitted`, one of those that are declared.
     pub fn audit(
         &mut self,
         entity: &str,
@@ -126,6 +127,10 @@ impl Change {
         after: Value,
         commit: Option<CommitId>,
     ) -> &mut Self {
+        debug_assert!(
+            is_declared(entity, action),
+            "{action} of a {entity} stands in domain/src/audit_kinds.rs"
+        );
         let some = |value: Value| if value.is_null() { None } else { Some(value) };
         let event = AuditEvent {
             id: fresh_id(),

@@ -29,6 +29,15 @@ const MOST: u64 = 1_000;
 /// How many repositories are asked at once.
 const AT_ONCE: usize = 8;
 
+/// Which of what waits is wanted; what is left out restricts nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WaitingFilter {
+    /// What waits in one app.
+    pub app: Option<AppId>,
+    /// What one is waited for.
+    pub ask: Option<Ask>,
+}
+
 /// Something that waits for the person who asks.
 #[derive(Debug, Clone)]
 pub struct Waiting {
@@ -75,8 +84,14 @@ impl Subject {
 impl Workflow {
     /// What waits for an account in all of its apps: what holds an environment first, then what waits longest. Answers
     /// the page, and how many there are on all pages.
-    pub async fn waiting(&self, actor: &Actor, page: Page) -> Result<(Vec<Waiting>, u64)> {
-        let apps = self.viewed(actor).await?;
+    pub async fn waiting(
+        &self,
+        actor: &Actor,
+        filter: WaitingFilter,
+        page: Page,
+    ) -> Result<(Vec<Waiting>, u64)> {
+        let mut apps = self.viewed(actor).await?;
+        apps.retain(|id, _| filter.app.is_none_or(|app| app == *id));
         let (changesets, queued, drafts, deployments, releases, invites) = tokio::try_join!(
             self.waiting_changesets(actor, &apps),
             self.waiting_queues(&apps),
@@ -111,6 +126,7 @@ impl Workflow {
             let ask = |viewer| waiting::invite(viewer, &invite, now);
             add(invite.app_id, &ask, invite.expires_at, Subject::Invite(invite.clone()));
         }
+        all.retain(|one| filter.ask.is_none_or(|ask| ask == one.ask));
         all.sort_by_cached_key(|one| (!one.ask.is_urgent(), one.since, one.subject.id()));
         let total = all.len() as u64;
         let first = usize::try_from(page.skip()).unwrap_or(usize::MAX);
@@ -183,7 +199,7 @@ impl Workflow {
     }
 
     /// Whether an approved changeset contains the integration head, so that the queue takes it.
-    async fn contained(&self, app: &App, changeset: &Changeset) -> Result<Contained> {
+    pub async fn contained(&self, app: &App, changeset: &Changeset) -> Result<Contained> {
         let (ChangesetStatus::Approved { .. }, Some(revision)) = (&changeset.status, &changeset.revision)
         else {
             return Ok(Contained::Head);

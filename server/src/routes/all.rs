@@ -1,10 +1,10 @@
 //! All routes together.
 
 use super::{
-    accounts, analysis, apps, assist, audit, auth, catalog, changesets, comments, deployments, drafts,
-    environments, file_history, freezes, history, invites, jobs, me, members, parameter_sets, parameters,
-    password, pipeline, profiles, releases, restores, revisions, runs, service_tokens, stream, sync, tokens,
-    values, waiting, worker, workers, workspaces,
+    accounts, analysis, apps, assist, audit, auth, catalog, changesets, comments, deployment_record,
+    deployments, drafts, environments, file_history, freezes, history, invites, jobs, me, members,
+    parameter_sets, parameters, password, pipeline, profiles, releases, restores, revisions, runs,
+    service_tokens, stream, sync, tokens, values, waiting, worker, workers, workspaces,
 };
 use crate::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
@@ -47,6 +47,7 @@ pub(crate) fn for_people() -> OpenApiRouter<AppState> {
         .merge(comments::routes())
         .merge(releases::routes())
         .merge(deployments::routes())
+        .merge(deployment_record::routes())
         .merge(pipeline::routes())
         .merge(jobs::routes())
         .merge(stream::routes())

@@ -2,15 +2,16 @@
 
 use super::places::AboutBody;
 use super::shared::{List, Paging};
-use crate::extract::{CurrentActor, PageLimit, PageNumber, QueryOf};
+use crate::extract::{CurrentActor, PageLimit, PageNumber, QueryOf, instant};
 use crate::problem::{Answer, FieldError, Problem};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use conman_domain::audit::AuditEvent;
+use conman_domain::audit_kinds::AUDIT_KINDS;
 use conman_domain::id::AppId;
 use conman_domain::mail::{Mail, MailStatus};
-use conman_workflow::{AuditFilter, Named, ThingId};
+use conman_workflow::{AuditBy, AuditFilter, AuditWhat, Named, ThingId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -20,7 +21,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_audit_events)).routes(routes!(list_outbox))
+    OpenApiRouter::new()
+        .routes(routes!(list_audit_events))
+        .routes(routes!(list_audit_kinds))
+        .routes(routes!(list_outbox))
 }
 
 /// An entry of the audit log.
@@ -83,12 +87,27 @@ struct AuditQuery {
     /// The app; all apps, for instance admins, if left out.
     #[serde(default)]
     app: Option<Uuid>,
-    /// Only those of one thing, by its id; not together with `action`.
+    /// Only those of one thing, by its id; not together with `kind`.
     #[serde(default)]
     entity: Option<String>,
+    /// Only those of one kind of thing, e.g. `changeset`; not together with `action`.
+    #[serde(default)]
+    kind: Option<String>,
     /// Only those of one action, e.g. `changeset.submitted`.
     #[serde(default)]
     action: Option<String>,
+    /// Only what one did: a person, by the account's id; `programs` with service tokens; `system`, the server itself;
+    /// or `anonymous`, nobody who was signed in.
+    #[serde(default)]
+    by: Option<String>,
+    /// Not what happened before this instant, in ISO 8601 with an offset.
+    #[serde(default)]
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Not what happened at this instant or later.
+    #[serde(default)]
+    #[param(format = DateTime)]
+    until: Option<String>,
     /// The page's number, from 1.
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, default = 1)]
@@ -97,6 +116,47 @@ struct AuditQuery {
     #[serde(default)]
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
     limit: PageLimit,
+}
+
+impl AuditQuery {
+    /// Whether it asks for some of the events only.
+    fn searches(&self) -> bool {
+        [&self.entity, &self.kind, &self.action, &self.by, &self.from, &self.until]
+            .iter()
+            .any(|one| one.is_some())
+    }
+
+    fn filter(self) -> Answer<AuditFilter> {
+        let what = match (self.kind, self.action) {
+            (None, None) => AuditWhat::Any,
+            (Some(kind), None) => AuditWhat::Kind(kind),
+            (None, Some(action)) => AuditWhat::Action(action),
+            (Some(_), Some(_)) => return Err(refused("/action", "filter by one of kind and action")),
+        };
+        let at = |name: &str, text: Option<String>| text.map(|text| instant(name, &text)).transpose();
+        Ok(AuditFilter {
+            entity_id: self.entity,
+            what,
+            by: self.by.as_deref().map(by).transpose()?,
+            from: at("from", self.from)?,
+            until: at("until", self.until)?,
+        })
+    }
+}
+
+fn by(text: &str) -> Answer<AuditBy> {
+    match text {
+        "programs" => Ok(AuditBy::Programs),
+        "system" => Ok(AuditBy::System),
+        "anonymous" => Ok(AuditBy::Anonymous),
+        id => id.parse().map(AuditBy::Person).map_err(|_| {
+            refused("/by", "the id of an account, or programs, system or anonymous, is expected")
+        }),
+    }
+}
+
+fn refused(pointer: &str, message: &str) -> Problem {
+    Problem::invalid(vec![FieldError { pointer: pointer.to_owned(), message: message.to_owned() }])
 }
 
 /// Lists audit events, newest first.
@@ -112,15 +172,14 @@ async fn list_audit_events(
     let (events, total) = match query.app {
         Some(app) => {
             let member = state.workflow.member(&actor, AppId::new(app)).await?;
-            let filter = AuditFilter { entity_id: query.entity, action: query.action };
+            let filter = query.filter()?;
             let (events, total) = state.workflow.audit(&member, &filter, page).await?;
             let things: Vec<ThingId> = events.iter().map(AuditEventBody::thing).collect();
             names = state.workflow.named(&member, &things).await?;
             (events, total)
         }
-        None if query.entity.is_some() || query.action.is_some() => {
-            let message = "name the app whose events are to be searched".to_owned();
-            return Err(Problem::invalid(vec![FieldError { pointer: "/app".to_owned(), message }]));
+        None if query.searches() => {
+            return Err(refused("/app", "name the app whose events are to be searched"));
         }
         None => state.workflow.audit_all(&actor, page).await?,
     };
@@ -129,6 +188,23 @@ async fn list_audit_events(
         total,
         events.into_iter().map(|event| AuditEventBody::of(event, &names)).collect(),
     )))
+}
+
+/// A kind of thing, and what may be done to it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditKind)]
+struct AuditKindBody {
+    /// What kind of thing, e.g. `changeset`.
+    kind: &'static str,
+    /// What may be done to it, e.g. `changeset.submitted`.
+    actions: &'static [&'static str],
+}
+
+/// Lists what the audit log of an app may hold, in the order of the main job.
+#[utoipa::path(get, path = "/api/audit/kinds", operation_id = "list_audit_kinds", tag = "audit",
+    responses((status = 200, description = "The kinds", body = Vec<AuditKindBody>)))]
+async fn list_audit_kinds(_: CurrentActor) -> Json<Vec<AuditKindBody>> {
+    Json(AUDIT_KINDS.iter().map(|one| AuditKindBody { kind: one.entity, actions: one.actions }).collect())
 }
 
 /// A mail.

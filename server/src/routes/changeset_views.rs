@@ -6,6 +6,7 @@ use crate::problem::Answer;
 use crate::state::AppState;
 use conman_domain::changeset::{Changeset, ChangesetStatus, Revision, Verdict};
 use conman_domain::policy::{self, ChangesetAction};
+use conman_domain::waiting::Contained;
 use conman_store::Versioned;
 use conman_workflow::Member;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub(super) struct ChangesetBody {
     /// The release that holds it now, or that it is in.
     release_id: Option<Uuid>,
     release_tag: Option<String>,
+    /// Whether it is approved and the integration branch has moved on: the queue takes it once its workspace is synced.
+    sync_required: bool,
     cloned_from: Option<Uuid>,
     #[schema(format = DateTime)]
     created_at: String,
@@ -106,7 +109,14 @@ impl ChangesetBody {
             | ChangesetStatus::Rejected { .. }
             | ChangesetStatus::Approved { .. } => {}
         }
-        let decide = |action| policy::changeset(member.viewer(), changeset, action);
+        let contained = match &changeset.status {
+            ChangesetStatus::Approved { .. } => state.workflow.contained(&member.app.doc, changeset).await?,
+            _ => Contained::Head,
+        };
+        let decide = |action| {
+            policy::changeset(member.viewer(), changeset, action)?;
+            if action == ChangesetAction::Queue { policy::queue(contained) } else { Ok(()) }
+        };
         Ok(Self {
             id: changeset.id.uuid(),
             number: changeset.number,
@@ -123,6 +133,7 @@ impl ChangesetBody {
             queue_position,
             release_id: release_id.map(|id| id.uuid()),
             release_tag,
+            sync_required: contained == Contained::Behind,
             cloned_from: changeset.cloned_from.map(|id| id.uuid()),
             created_at: changeset.created_at.to_string(),
             updated_at: changeset.updated_at.to_string(),

@@ -109,7 +109,8 @@ async fn show_all(
         let environment = &environment.doc;
         let before = state.workflow.stage_before(environment).await?;
         let actions = allowed(EnvironmentAction::ALL, EnvironmentAction::name, |action| {
-            policy::environment(member.viewer(), environment, before.as_ref(), action)
+            policy::environment(member.viewer(), environment, before.as_ref(), action)?;
+            if active_deployment.is_some() { policy::while_deploying(environment, action) } else { Ok(()) }
         });
         let (freeze, next_freeze) = state.workflow.freezes_of(environment.id).await?;
         data.push(EnvironmentBody {

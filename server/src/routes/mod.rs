@@ -12,6 +12,7 @@ mod changeset_views;
 mod changesets;
 mod collision_views;
 mod comments;
+mod deployment_record;
 mod deployments;
 mod diffs;
 mod drafts;

@@ -1,9 +1,9 @@
 //! Everything that waits for the account that asks.
 
 use super::places::PlaceBody;
-use super::shared::{List, Paging};
+use super::shared::List;
 use super::views::{EditorBody, People, PersonBody};
-use crate::extract::{CurrentActor, QueryOf};
+use crate::extract::{CurrentActor, PageLimit, PageNumber, QueryOf};
 use crate::problem::Answer;
 use crate::state::AppState;
 use axum::Json;
@@ -12,12 +12,12 @@ use conman_domain::changeset::{Changeset, ChangesetStatus};
 use conman_domain::deployment::{Deployment, DeploymentKind};
 use conman_domain::draft::ParameterDraft;
 use conman_domain::environment::Environment;
-use conman_domain::id::{EnvironmentId, ReleaseId, UserId};
+use conman_domain::id::{AppId, EnvironmentId, ReleaseId, UserId};
 use conman_domain::waiting::Ask;
-use conman_workflow::{Subject, Waiting};
-use serde::Serialize;
+use conman_workflow::{Subject, Waiting, WaitingFilter};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -59,7 +59,7 @@ struct WaitingBody {
 }
 
 /// What somebody is waited for.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum WaitingKind {
     /// Decide on a draft of critical parameters.
@@ -106,6 +106,26 @@ impl From<Ask> for WaitingKind {
             Ask::Assemble => Self::Assemble,
             Ask::Publish => Self::Publish,
             Ask::ResendInvite => Self::ResendInvite,
+        }
+    }
+}
+
+impl From<WaitingKind> for Ask {
+    fn from(kind: WaitingKind) -> Self {
+        match kind {
+            WaitingKind::ApproveValues => Self::ApproveValues,
+            WaitingKind::ApproveDeployment => Self::ApproveDeployment,
+            WaitingKind::Review => Self::Review,
+            WaitingKind::SolveConflict => Self::SolveConflict,
+            WaitingKind::MendFindings => Self::MendFindings,
+            WaitingKind::AnswerReview => Self::AnswerReview,
+            WaitingKind::Sync => Self::Sync,
+            WaitingKind::Queue => Self::Queue,
+            WaitingKind::Submit => Self::Submit,
+            WaitingKind::DraftRelease => Self::DraftRelease,
+            WaitingKind::Assemble => Self::Assemble,
+            WaitingKind::Publish => Self::Publish,
+            WaitingKind::ResendInvite => Self::ResendInvite,
         }
     }
 }
@@ -274,17 +294,41 @@ impl WaitingBody {
     }
 }
 
+/// Which part of what waits is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WaitingQuery {
+    /// Only what waits in one app.
+    #[serde(default)]
+    app: Option<Uuid>,
+    /// Only what you are waited for in this way.
+    #[serde(default)]
+    #[param(inline)]
+    kind: Option<WaitingKind>,
+    /// The page's number, from 1.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, default = 1)]
+    page: PageNumber,
+    /// How many rows a page has, 1 to 200.
+    #[serde(default)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200, default = 50)]
+    limit: PageLimit,
+}
+
 /// Lists what waits for you in all of your apps: what holds an environment first, then what waits longest. Of a kind, the
 /// 1,000 that wait longest are told.
-#[utoipa::path(get, path = "/api/me/waiting", operation_id = "list_waiting", tag = "me", params(Paging),
+#[utoipa::path(get, path = "/api/me/waiting", operation_id = "list_waiting", tag = "me", params(WaitingQuery),
     responses((status = 200, description = "What waits", body = List<WaitingBody>)))]
 async fn list_waiting(
     State(state): State<AppState>,
     actor: CurrentActor,
-    QueryOf(paging): QueryOf<Paging>,
+    QueryOf(query): QueryOf<WaitingQuery>,
 ) -> Answer<Json<List<WaitingBody>>> {
-    let (rows, total) = state.workflow.waiting(&actor, paging.page()).await?;
+    let page = query.page.of(query.limit);
+    let filter = WaitingFilter { app: query.app.map(AppId::new), ask: query.kind.map(Ask::from) };
+    let (rows, total) = state.workflow.waiting(&actor, filter, page).await?;
     let names = Names::of(&state, &rows).await?;
     let data = rows.iter().map(|row| WaitingBody::of(row, &names)).collect();
-    Ok(Json(List::of(paging.page(), total, data)))
+    Ok(Json(List::of(page, total, data)))
 }

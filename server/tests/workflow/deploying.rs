@@ -8,6 +8,7 @@ on_both! {
     an_earlier_release_comes_back,
     row_26_foreign_and_unpublished_releases_are_refused,
     one_deployment_holds_an_environment,
+    a_deployment_keeps_its_record,
     values_that_do_not_fit_are_refused,
     the_pipeline_is_edited,
 }
@@ -128,6 +129,59 @@ async fn one_deployment_holds_an_environment(h: &Harness) {
     let states: Vec<_> = all.iter().map(|d| d["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["succeeded", "canceled", "canceled"]);
     assert_eq!(h.all(&format!("/environments/{}/deployments", h.environments["dev"])).await.len(), 1);
+}
+
+/// What happened is told step by step, and what changed with its values, critical ones marked, and its files.
+async fn a_deployment_keeps_its_record(h: &Harness) {
+    h.has_parameters().await;
+    let release = h.released(&[("pages/a.yml", "name: a\n")]).await;
+    h.sets_variables("dev", json!({"beds": 12, "dose": 3})).await.ok();
+    let deployment = h.deploys(&release, "dev").await;
+    let at = |deployment: &Value, below: &str| {
+        h.author().at(&format!("/deployments/{}/{below}", deployment["id"].as_str().unwrap()))
+    };
+    let record = h.author().get(&at(&deployment, "record")).await.ok();
+    let steps = record["steps"].as_array().unwrap();
+    let told: Vec<&str> = steps
+        .iter()
+        .map(|step| step["action"].as_str().or(step["message"].as_str()).unwrap())
+        .map(|told| told.split(" to dev as version").next().unwrap())
+        .collect();
+    let tag = deployment["tag"].as_str().unwrap();
+    let (writes, runs) = (format!("Writing {tag}"), format!("dev runs {tag}"));
+    let expected: [&str; 5] =
+        ["deployment.requested", "deployment.started", &writes, "deployment.succeeded", &runs];
+    assert_eq!(told, expected);
+    assert_eq!((&steps[0]["kind"], &steps[0]["by"]), (&json!("event"), &json!("Mona")));
+    assert_eq!((&steps[2]["kind"], &steps[2]["attempt"]), (&json!("line"), &json!(1)));
+    let times: Vec<&str> = steps.iter().map(|step| step["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let change = &record["change"];
+    assert_eq!((&change["base"]["config_version"], &change["critical"]), (&json!(1), &json!(["dose"])));
+    let values = &change["version"]["parameters"];
+    assert_eq!(values.as_object().unwrap().keys().collect::<Vec<_>>(), ["beds", "dose"]);
+    assert_eq!(
+        (&values["beds"]["before"]["value"], &values["beds"]["after"]["value"]),
+        (&json!(10), &json!(12))
+    );
+    let diff = h.author().get(&at(&deployment, "diff")).await.ok();
+    let files: Vec<&Value> = diff["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+    assert_eq!(files, [&json!("pages/a.yml")]);
+    h.author().get(&at(&deployment, "diff?mode=semantic")).await.ok();
+
+    // The first one is compared with what the app began with; one that waits has changed nothing, and holds what may be done.
+    let first = h.all("/deployments").await.pop().unwrap();
+    let record = h.author().get(&at(&first, "record")).await.ok();
+    assert_eq!(record["change"]["base"], json!(null));
+    h.author().get(&at(&first, "diff")).await.ok();
+    let actions = |environment: &Value| environment["allowed_actions"].clone();
+    assert_eq!(actions(&h.environment("staging").await), json!(["deploy", "promote"]));
+    let pending = h.manager().asks_to_deploy(&release, "prod").await.ok();
+    assert_eq!(h.author().get(&at(&pending, "record")).await.ok()["change"], json!(null));
+    h.author().get(&at(&pending, "diff")).await.refused(409, "not_active");
+    assert_eq!(actions(&h.environment("prod").await), json!([]));
+    h.manager().post(&at(&pending, "cancel"), &json!({})).await.ok();
+    assert_eq!(actions(&h.environment("prod").await), json!(["deploy"]));
 }
 
 /// Values that the release's catalog refuses fail the deployment with the reason, and change nothing.

@@ -233,7 +233,16 @@ async fn an_approved_changeset_whose_branch_went_on_is_not_stuck(h: &Harness) {
     sync(h, &change.workspace, "merge").await;
     let now = h.author().sees(&change).await;
     assert_eq!((&now["state"], &now["revision"]["number"]), (&json!("approved"), &json!(1)), "{now}");
+    let may = |seen: &Value| seen["allowed_actions"].as_array().unwrap().contains(&json!("queue"));
+    assert!(may(&now) && now["sync_required"] == false, "{now}");
     h.released(&[("pages/z.yml", "name: z\n")]).await;
+    // What it needs first is told, and what would be refused is not offered: to its author, and to who runs the queue.
+    for person in [h.author(), h.manager()] {
+        let now = person.sees(&change).await;
+        assert!(!may(&now) && now["sync_required"] == true, "{now}");
+        let list = person.get(&person.at("/changesets?state=approved")).await.ok();
+        assert!(!may(&list["data"][0]), "{list}");
+    }
     h.author().does(&change, "queue").await.refused(409, "sync_required");
     sync(h, &change.workspace, "merge").await;
     let now = h.validated(&change).await;

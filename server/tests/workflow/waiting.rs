@@ -156,6 +156,17 @@ async fn what_holds_an_environment_comes_first_and_in_pages(h: &Harness) {
     assert_eq!(page("limit=2").await, all[..2]);
     assert_eq!(page("limit=2&page=2").await, all[2..]);
     assert_eq!(page("limit=2&page=4000000000").await, Vec::<Value>::new());
+    let some = |query: String| async move {
+        let list = h.second_reviewer().get(&format!("/api/me/waiting?{query}")).await.ok();
+        assert_eq!(list["total"], list["data"].as_array().unwrap().len());
+        list["data"].as_array().unwrap().clone()
+    };
+    assert_eq!(some("kind=review".to_owned()).await, all[2..]);
+    assert_eq!(some("kind=publish".to_owned()).await, Vec::<Value>::new());
+    assert_eq!(some(format!("app={}", h.app)).await, all);
+    assert_eq!(some(format!("app={}&kind=approve_values", h.app)).await, all[..1]);
+    assert_eq!(some(format!("app={}", change.id)).await, Vec::<Value>::new());
+    h.second_reviewer().get("/api/me/waiting?kind=everything").await.refused(400, "invalid");
     h.second_reviewer().get("/api/me/waiting?limit=0").await.refused(400, "invalid");
     h.second_reviewer().get("/api/me/waiting?app=1").await.refused(400, "invalid");
 

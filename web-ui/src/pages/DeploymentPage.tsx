@@ -1,33 +1,32 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { Equal } from 'lucide-react';
 import {
   getDeploymentOptions,
+  getDeploymentRecordOptions,
   listEnvironmentsOptions,
   previewReleaseOptions,
 } from '../api/gen/@tanstack/react-query.gen';
 import { cancelDeployment } from '../api/gen/sdk.gen';
-import type { Deployment, WorkerReach } from '../api/gen/types.gen';
+import type { Deployment, Environment } from '../api/gen/types.gen';
 import { counted, Prose, SemanticList } from '../features/changes/SemanticList';
 import { Approve } from '../features/environments/Approve';
+import { DeploymentChanges, DeploymentLines } from '../features/environments/DeploymentChanges';
+import { DeploymentLog } from '../features/environments/DeploymentLog';
 import { DeploymentState } from '../features/environments/DeploymentState';
 import { KINDS } from '../features/environments/Deployments';
-import { WORKER_STATES } from '../features/environments/workerStates';
+import { WhoRan } from '../features/environments/WhoRan';
 import { paths } from '../paths';
 import { Button } from '../ui/Button';
 import { Page, Panel } from '../ui/Page';
-import { Badge, Status, words } from '../ui/Status';
-import { Loaded } from '../ui/states';
+import { Status, words } from '../ui/Status';
+import { Empty, Loaded } from '../ui/states';
+import { Tabs } from '../ui/Tabs';
 import { Time } from '../ui/Time';
 import { live, useAct } from '../util/act';
-import { useIdOf } from '../util/where';
+import { useFilters, useIdOf } from '../util/where';
 
-const REACH: [keyof WorkerReach, string][] = [
-  ['applied', 'current'],
-  ['waiting', 'waiting'],
-  ['restart_required', 'restart_required'],
-  ['lagging', 'lagging'],
-  ['refused', 'refused'],
-];
+const isUnderWay = ({ state }: Deployment) => ['pending', 'running'].includes(state);
 
 /** A deployment: how it came about, how it ended, and how far it has come. */
 export function DeploymentPage() {
@@ -66,13 +65,21 @@ export function DeploymentPage() {
         )
       }
     >
-      <Loaded query={deployment}>{(one) => <Told app={app} deployment={one} />}</Loaded>
+      <Loaded query={deployment}>
+        {(one) => (
+          <>
+            <Told app={app} deployment={one} />
+            <Parts path={path} deployment={one} stage={stage} />
+          </>
+        )}
+      </Loaded>
     </Page>
   );
 }
 
 function Told({ app, deployment }: { app: string; deployment: Deployment }) {
-  const { failure, freeze_override: setAside, approvals, approvals_required: required, workers } = deployment;
+  const { failure, freeze_override: setAside, approvals, approvals_required: required } = deployment;
+  const isAhead = isUnderWay(deployment);
   return (
     <>
       {failure && (
@@ -82,7 +89,11 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
           </p>
         </Panel>
       )}
-      <Panel title="What it puts there">
+      <Panel
+        title={
+          isAhead ? 'What it puts there' : deployment.activated_at ? 'What it put there' : 'What it was to put there'
+        }
+      >
         <dl className="grid gap-x-6 gap-y-2 px-4 py-3 [grid-template-columns:repeat(auto-fit,minmax(10rem,1fr))] [&_dt]:text-sm [&_dt]:text-soft">
           <div>
             <dt>Release</dt>
@@ -94,7 +105,7 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
           </div>
           <div>
             <dt>Config version</dt>
-            <dd className="tabular-nums">{deployment.config_version ?? 'Taken when it starts'}</dd>
+            <dd className="tabular-nums">{deployment.config_version ?? (isAhead ? 'Taken when it starts' : 'None')}</dd>
           </div>
           <div>
             <dt>Active since</dt>
@@ -118,22 +129,6 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
           )}
         </dl>
       </Panel>
-      {['pending', 'running'].includes(deployment.state) && <WillChange app={app} deployment={deployment} />}
-      {workers && (
-        <Panel title="How far workers have come">
-          <p className="flex flex-wrap items-center gap-2 px-4 py-3">
-            {workers.workers === 0 && <span className="text-soft">No worker that lives follows this environment.</span>}
-            {REACH.filter(([count]) => workers[count] > 0).map(([count, state]) => {
-              const [tone, word] = WORKER_STATES[state] ?? ['neutral', words(state)];
-              return (
-                <Badge key={count} tone={tone}>
-                  {workers[count]} {word.toLowerCase()}
-                </Badge>
-              );
-            })}
-          </p>
-        </Panel>
-      )}
       {required > 0 && (
         <Panel title={`Approvals: ${approvals.length} of ${required}`}>
           <ul className="px-4 py-2">
@@ -145,6 +140,7 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
                 </span>
               </li>
             ))}
+            {approvals.length === 0 && !isAhead && <li className="py-1 text-soft">Nobody approved it.</li>}
             {approvals.length < required && deployment.state === 'pending' && (
               <li className="py-1 text-soft">
                 {counted(required - approvals.length, 'approval')} more, by different people, before it starts.
@@ -157,6 +153,80 @@ function Told({ app, deployment }: { app: string; deployment: Deployment }) {
   );
 }
 
+type PartsProps = {
+  path: { appId: string; deploymentId: string };
+  deployment: Deployment;
+  stage: Environment | undefined;
+};
+
+/** What it will change or has changed, what happened, and which workers run it. */
+function Parts({ path, deployment, stage }: PartsProps) {
+  const [search, change] = useFilters();
+  // Lines of a job are not events: while there may be more, they are asked for.
+  const refetchInterval = deployment.state === 'running' ? 1_000 : live.refetchInterval;
+  const record = useQuery({ ...getDeploymentRecordOptions({ path }), refetchInterval });
+  const isAhead = isUnderWay(deployment);
+  const { config_version: version } = deployment;
+  const show = (tab: string) => change({ tab: tab === 'changes' ? undefined : tab }, true);
+  const changed = record.data?.change;
+  const parts = [
+    {
+      id: 'changes',
+      label: isAhead ? 'What will change' : 'What it changed',
+      content: (
+        <div className="flex flex-col gap-4">
+          {isAhead ? (
+            <WillChange app={path.appId} deployment={deployment} />
+          ) : (
+            <Loaded query={record}>
+              {({ change: made }) =>
+                made ? (
+                  <DeploymentChanges path={path} change={made} stage={stage} onLines={() => show('lines')} />
+                ) : (
+                  <Panel>
+                    <Empty icon={Equal} title="It changed nothing">
+                      It has not become active. The log tells why.
+                    </Empty>
+                  </Panel>
+                )
+              }
+            </Loaded>
+          )}
+        </div>
+      ),
+    },
+    ...(changed ? [{ id: 'lines', label: 'Files line by line', content: <DeploymentLines path={path} /> }] : []),
+    {
+      id: 'log',
+      label: 'Log',
+      content: (
+        <Panel>
+          <Loaded query={record}>{({ steps }) => <DeploymentLog path={path} steps={steps} />}</Loaded>
+        </Panel>
+      ),
+    },
+    ...(version
+      ? [
+          {
+            id: 'workers',
+            label: 'Workers',
+            ...(deployment.workers ? { count: deployment.workers.applied } : {}),
+            content: (
+              <div className="flex flex-col gap-4">
+                <WhoRan
+                  path={{ appId: path.appId, envId: deployment.environment_id, version }}
+                  reach={deployment.workers}
+                />
+              </div>
+            ),
+          },
+        ]
+      : []),
+  ];
+  const selected = parts.some(({ id }) => id === search.tab) ? search.tab : undefined;
+  return <Tabs label="Parts of the deployment" selected={selected ?? 'changes'} onSelect={show} parts={parts} />;
+}
+
 /** What is different from what the environment runs: what one approves. */
 function WillChange({ app, deployment }: { app: string; deployment: Deployment }) {
   const preview = useQuery(
@@ -166,7 +236,7 @@ function WillChange({ app, deployment }: { app: string; deployment: Deployment }
     }),
   );
   return (
-    <Panel title="What will change">
+    <Panel>
       <div className="px-4 py-3">
         <Loaded query={preview}>{(diff) => ('changes' in diff ? <SemanticList diff={diff} /> : null)}</Loaded>
       </div>

@@ -68,8 +68,7 @@ export function useFollow(app: string | undefined) {
       source.addEventListener('change', ({ data }) => {
         const { kind } = JSON.parse(data) as StreamEvent;
         if (kind !== 'worker') return gather();
-        gather('listWorkers');
-        gather('getPipeline');
+        for (const id of ['listWorkers', 'listWorkersOfVersion', 'getPipeline', 'getDeployment']) gather(id);
       });
       source.onerror = () => {
         stand('lost');

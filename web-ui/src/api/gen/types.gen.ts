@@ -235,6 +235,20 @@ export type AuditEvent = {
 };
 
 /**
+ * A kind of thing, and what may be done to it.
+ */
+export type AuditKind = {
+    /**
+     * What may be done to it, e.g. `changeset.submitted`.
+     */
+    actions: Array<string>;
+    /**
+     * What kind of thing, e.g. `changeset`.
+     */
+    kind: string;
+};
+
+/**
  * What new workspaces start from.
  */
 export type BaselineMode = 'integration_head' | 'canonical_env_release';
@@ -341,6 +355,10 @@ export type Changeset = {
      * `needs_revalidation` or `released`.
      */
     state: string;
+    /**
+     * Whether it is approved and the integration branch has moved on: the queue takes it once its workspace is synced.
+     */
+    sync_required: boolean;
     title: string;
     updated_at: string;
     workspace_id: string;
@@ -639,6 +657,34 @@ export type Deployment = {
 };
 
 /**
+ * What an environment ran before a deployment.
+ */
+export type DeploymentBase = {
+    config_version: number;
+    profile_revision: number;
+    release_commit: string;
+    release_tag: string;
+    tree_id: string;
+};
+
+/**
+ * What a deployment changed on its environment.
+ */
+export type DeploymentChange = {
+    base?: DeploymentBase | null;
+    /**
+     * Those of the changed parameters that are critical.
+     */
+    critical: Array<string>;
+    /**
+     * The version that it made, with the values that differ, before and after, and how many files do.
+     */
+    version: {
+        [key: string]: unknown;
+    };
+};
+
+/**
  * Why a deployment did not happen.
  */
 export type DeploymentFailure = {
@@ -647,6 +693,42 @@ export type DeploymentFailure = {
      */
     cause: string;
     reason: string;
+};
+
+/**
+ * What is on record of a deployment.
+ */
+export type DeploymentRecord = {
+    change?: DeploymentChange | null;
+    /**
+     * The first one first.
+     */
+    steps: Array<DeploymentStep>;
+};
+
+/**
+ * Something that happened to a deployment.
+ */
+export type DeploymentStep = {
+    /**
+     * As in the audit log, e.g. `deployment.started`.
+     */
+    action: string;
+    at: string;
+    /**
+     * Who did it; `system` for the server itself.
+     */
+    by: string;
+    kind: 'event';
+} | {
+    at: string;
+    /**
+     * Which attempt of the job, from 1.
+     */
+    attempt: number;
+    job_id: string;
+    kind: 'line';
+    message: string;
 };
 
 /**
@@ -1529,6 +1611,10 @@ export type ListChangeset = {
          * `needs_revalidation` or `released`.
          */
         state: string;
+        /**
+         * Whether it is approved and the integration branch has moved on: the queue takes it once its workspace is synced.
+         */
+        sync_required: boolean;
         title: string;
         updated_at: string;
         workspace_id: string;
@@ -6473,6 +6559,143 @@ export type CancelDeploymentResponses = {
 };
 
 export type CancelDeploymentResponse = CancelDeploymentResponses[keyof CancelDeploymentResponses];
+
+export type GetDeploymentDiffData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The deployment
+         */
+        deploymentId: string;
+    };
+    query?: {
+        /**
+         * `raw`, which is also the default, or `semantic`.
+         */
+        mode?: DiffMode;
+        /**
+         * Which part of the files (`raw`) or of the changes (`semantic`), from 1.
+         */
+        page?: number;
+        /**
+         * How many files or changes a part has, 200 at most; all of them if left out.
+         */
+        limit?: number;
+    };
+    url: '/api/apps/{appId}/deployments/{deploymentId}/diff';
+};
+
+export type GetDeploymentDiffErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetDeploymentDiffError = GetDeploymentDiffErrors[keyof GetDeploymentDiffErrors];
+
+export type GetDeploymentDiffResponses = {
+    /**
+     * The differences
+     */
+    200: Diff;
+};
+
+export type GetDeploymentDiffResponse = GetDeploymentDiffResponses[keyof GetDeploymentDiffResponses];
+
+export type GetDeploymentRecordData = {
+    body?: never;
+    path: {
+        /**
+         * The app
+         */
+        appId: string;
+        /**
+         * The deployment
+         */
+        deploymentId: string;
+    };
+    query?: never;
+    url: '/api/apps/{appId}/deployments/{deploymentId}/record';
+};
+
+export type GetDeploymentRecordErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type GetDeploymentRecordError = GetDeploymentRecordErrors[keyof GetDeploymentRecordErrors];
+
+export type GetDeploymentRecordResponses = {
+    /**
+     * The record
+     */
+    200: DeploymentRecord;
+};
+
+export type GetDeploymentRecordResponse = GetDeploymentRecordResponses[keyof GetDeploymentRecordResponses];
 
 export type ListEnvironmentsData = {
     body?: never;
@@ -13604,13 +13827,30 @@ export type ListAuditEventsData = {
          */
         app?: string;
         /**
-         * Only those of one thing, by its id; not together with `action`.
+         * Only those of one thing, by its id; not together with `kind`.
          */
         entity?: string;
+        /**
+         * Only those of one kind of thing, e.g. `changeset`; not together with `action`.
+         */
+        kind?: string;
         /**
          * Only those of one action, e.g. `changeset.submitted`.
          */
         action?: string;
+        /**
+         * Only what one did: a person, by the account's id; `programs` with service tokens; `system`, the server itself;
+         * or `anonymous`, nobody who was signed in.
+         */
+        by?: string;
+        /**
+         * Not what happened before this instant, in ISO 8601 with an offset.
+         */
+        from?: string;
+        /**
+         * Not what happened at this instant or later.
+         */
+        until?: string;
         /**
          * The page's number, from 1.
          */
@@ -13668,6 +13908,59 @@ export type ListAuditEventsResponses = {
 };
 
 export type ListAuditEventsResponse = ListAuditEventsResponses[keyof ListAuditEventsResponses];
+
+export type ListAuditKindsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/audit/kinds';
+};
+
+export type ListAuditKindsErrors = {
+    /**
+     * What was sent is wrong, field by field
+     */
+    400: Problem;
+    /**
+     * Nobody is signed in, or the credentials are wrong
+     */
+    401: Problem;
+    /**
+     * Not for this account, or not from this site
+     */
+    403: Problem;
+    /**
+     * No such thing, or not for this account
+     */
+    404: Problem;
+    /**
+     * Too many attempts; see Retry-After
+     */
+    429: Problem;
+    /**
+     * Something broke on the server
+     */
+    500: Problem;
+    /**
+     * Too many requests at once; see Retry-After
+     */
+    503: Problem;
+    /**
+     * Any other refusal
+     */
+    default: Problem;
+};
+
+export type ListAuditKindsError = ListAuditKindsErrors[keyof ListAuditKindsErrors];
+
+export type ListAuditKindsResponses = {
+    /**
+     * The kinds
+     */
+    200: Array<AuditKind>;
+};
+
+export type ListAuditKindsResponse = ListAuditKindsResponses[keyof ListAuditKindsResponses];
 
 export type AcceptInviteData = {
     body: AcceptInvite;
@@ -14739,6 +15032,14 @@ export type ListWaitingData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * Only what waits in one app.
+         */
+        app?: string;
+        /**
+         * What somebody is waited for.
+         */
+        kind?: 'approve_values' | 'approve_deployment' | 'review' | 'solve_conflict' | 'mend_findings' | 'answer_review' | 'sync' | 'queue' | 'submit' | 'draft_release' | 'assemble' | 'publish' | 'resend_invite';
         /**
          * The page's number, from 1.
          */

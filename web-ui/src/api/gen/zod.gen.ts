@@ -69,6 +69,14 @@ export const zApproveDraft = z.object({
 });
 
 /**
+ * A kind of thing, and what may be done to it.
+ */
+export const zAuditKind = z.object({
+    actions: z.array(z.string()),
+    kind: z.string()
+});
+
+/**
  * What new workspaces start from.
  */
 export const zBaselineMode = z.enum(['integration_head', 'canonical_env_release']);
@@ -220,11 +228,58 @@ export const zDeploy = z.object({
 });
 
 /**
+ * What an environment ran before a deployment.
+ */
+export const zDeploymentBase = z.object({
+    config_version: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    profile_revision: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+    release_commit: z.string(),
+    release_tag: z.string(),
+    tree_id: z.string()
+});
+
+/**
+ * What a deployment changed on its environment.
+ */
+export const zDeploymentChange = z.object({
+    base: zDeploymentBase.nullish(),
+    critical: z.array(z.string()),
+    version: z.record(z.string(), z.unknown())
+});
+
+/**
  * Why a deployment did not happen.
  */
 export const zDeploymentFailure = z.object({
     cause: z.string(),
     reason: z.string()
+});
+
+/**
+ * Something that happened to a deployment.
+ */
+export const zDeploymentStep = z.union([
+    z.object({
+        action: z.string(),
+        at: z.iso.datetime(),
+        by: z.string(),
+        kind: z.enum(['event'])
+    }),
+    z.object({
+        at: z.iso.datetime(),
+        attempt: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }),
+        job_id: z.uuid(),
+        kind: z.enum(['line']),
+        message: z.string()
+    })
+]);
+
+/**
+ * What is on record of a deployment.
+ */
+export const zDeploymentRecord = z.object({
+    change: zDeploymentChange.nullish(),
+    steps: z.array(zDeploymentStep)
 });
 
 /**
@@ -1564,6 +1619,7 @@ export const zChangeset = z.object({
     release_tag: z.string().nullish(),
     revision: zRevision.nullish(),
     state: z.string(),
+    sync_required: z.boolean(),
     title: z.string(),
     updated_at: z.iso.datetime(),
     workspace_id: z.uuid()
@@ -1590,6 +1646,7 @@ export const zListChangeset = z.object({
         release_tag: z.string().nullish(),
         revision: zRevision.nullish(),
         state: z.string(),
+        sync_required: z.boolean(),
         title: z.string(),
         updated_at: z.iso.datetime(),
         workspace_id: z.uuid()
@@ -3030,6 +3087,32 @@ export const zCancelDeploymentPath = z.object({
  */
 export const zCancelDeploymentResponse = zDeployment;
 
+export const zGetDeploymentDiffPath = z.object({
+    appId: z.uuid(),
+    deploymentId: z.uuid()
+});
+
+export const zGetDeploymentDiffQuery = z.object({
+    mode: zDiffMode.optional(),
+    page: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional(),
+    limit: z.int().gte(0).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional()
+});
+
+/**
+ * The differences
+ */
+export const zGetDeploymentDiffResponse = zDiff;
+
+export const zGetDeploymentRecordPath = z.object({
+    appId: z.uuid(),
+    deploymentId: z.uuid()
+});
+
+/**
+ * The record
+ */
+export const zGetDeploymentRecordResponse = zDeploymentRecord;
+
 export const zListEnvironmentsPath = z.object({
     appId: z.uuid()
 });
@@ -4243,7 +4326,11 @@ export const zGetWorkspaceTreeResponse = zWorkspaceTree;
 export const zListAuditEventsQuery = z.object({
     app: z.uuid().optional(),
     entity: z.string().optional(),
+    kind: z.string().optional(),
     action: z.string().optional(),
+    by: z.string().optional(),
+    from: z.iso.datetime().optional(),
+    until: z.iso.datetime().optional(),
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
     limit: z.int().gte(1).lte(200).optional().default(50)
 });
@@ -4252,6 +4339,11 @@ export const zListAuditEventsQuery = z.object({
  * The events
  */
 export const zListAuditEventsResponse = zListAuditEvent;
+
+/**
+ * The kinds
+ */
+export const zListAuditKindsResponse = z.array(zAuditKind);
 
 export const zAcceptInviteBody = zAcceptInvite;
 
@@ -4363,6 +4455,22 @@ export const zRevokeTokenPath = z.object({
 export const zRevokeTokenResponse = z.void();
 
 export const zListWaitingQuery = z.object({
+    app: z.uuid().optional(),
+    kind: z.enum([
+        'approve_values',
+        'approve_deployment',
+        'review',
+        'solve_conflict',
+        'mend_findings',
+        'answer_review',
+        'sync',
+        'queue',
+        'submit',
+        'draft_release',
+        'assemble',
+        'publish',
+        'resend_invite'
+    ]).optional(),
     page: z.int().gte(1).max(2147483647, { error: 'Invalid value: Expected int32 to be <= 2147483647' }).optional().default(1),
     limit: z.int().gte(1).lte(200).optional().default(50)
 });

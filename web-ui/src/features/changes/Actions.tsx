@@ -1,4 +1,4 @@
-import { useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import {
   cloneChangeset,
@@ -88,6 +88,21 @@ export function Actions({ path, changeset, shown, isNewest, drafts }: ActionsPro
         <Button look="primary" isPending={queue.isPending} onPress={() => queue.mutate()}>
           Queue
         </Button>
+      )}
+      {changeset.sync_required && (
+        <span className="max-w-md self-center text-sm text-soft">
+          A release was published since it was approved.{' '}
+          {may('edit') ? (
+            <>
+              <Link to={paths.workspace(path.appId, changeset.workspace_id)} className="text-accent underline">
+                Sync its workspace
+              </Link>
+              , then queue it.
+            </>
+          ) : (
+            `${changeset.author.name} syncs its workspace first, then it can be queued.`
+          )}
+        </span>
       )}
       {may('move_to_draft') && (
         <Button isPending={draft.isPending} onPress={() => draft.mutate()}>

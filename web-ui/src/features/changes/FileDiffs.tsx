@@ -1,9 +1,10 @@
 import { ChevronDown, ChevronRight, MessageSquarePlus } from 'lucide-react';
-import { memo, useMemo, useState } from 'react';
+import { memo, useCallback, useMemo, useState } from 'react';
 import type { DiffLine, FileDiff } from '../../api/gen/types.gen';
 import { Badge, type Tone, words } from '../../ui/Status';
 import type { PastOf } from '../past/FilePast';
 import { PastButton } from '../past/PastButton';
+import { cut, type Language, languageOf, type Part, partsOf, textLines } from './colours';
 import { blocksOf, changedPart, type Paired } from './rows';
 import { useNearby } from './useNearby';
 
@@ -72,7 +73,7 @@ export const FileDiffView = memo(function FileDiffView({
           type="button"
           aria-expanded={!isFolded}
           onClick={() => fold(!isFolded)}
-          className="flex min-w-0 flex-1 items-center gap-1.5 rounded text-left font-mono text-sm"
+          className="flex min-w-0 flex-1 items-center gap-1.5 rounded text-left font-mono text-sm max-sm:basis-full"
         >
           {isFolded ? <ChevronRight aria-hidden size={14} /> : <ChevronDown aria-hidden size={14} />}
           <span className="break-all">
@@ -116,6 +117,9 @@ type HunksProps = {
 
 function Hunks({ file, isSplit, threads, target }: HunksProps) {
   const blocks = useMemo(() => blocksOf(file.hunks, isSplit), [file.hunks, isSplit]);
+  const language = languageOf(file.path);
+  const texts = useMemo(() => (language === 'yaml' ? textLines(file.hunks) : undefined), [file.hunks, language]);
+  const languageAt = useCallback((line: DiffLine) => (texts?.has(line) ? undefined : language), [texts, language]);
   if (file.binary) return <p className="p-4 text-soft">A binary file; its bytes are not shown.</p>;
   if (file.hunks.length === 0) return <p className="p-4 text-soft">Its content stays the same.</p>;
   return (
@@ -130,6 +134,7 @@ function Hunks({ file, isSplit, threads, target }: HunksProps) {
             rows={rows}
             isSplit={isSplit}
             isLong={blocks.length > LONG}
+            languageAt={languageAt}
             threads={threads}
             target={target}
           />
@@ -145,12 +150,13 @@ type BlockProps = {
   rows: Paired[];
   isSplit: boolean;
   isLong: boolean;
+  languageAt: (line: DiffLine) => Language | undefined;
   threads: Threads | undefined;
   target: number | undefined;
 };
 
 /** As many lines as are drawn together; in a long diff none of them while they are far from what is seen. */
-function Block({ path, rows, isSplit, isLong, threads, target }: BlockProps) {
+function Block({ path, rows, isSplit, isLong, languageAt, threads, target }: BlockProps) {
   const numbers = rows.flatMap(({ right }) => right?.new_no ?? []);
   const isHeld = numbers.some((line) => line === target || threads?.has({ path, line }));
   const [place, isNear] = useNearby();
@@ -159,7 +165,7 @@ function Block({ path, rows, isSplit, isLong, threads, target }: BlockProps) {
       {isNear || isHeld || !isLong ? (
         rows.map((row) =>
           row.header === undefined ? (
-            <Row key={row.key} path={path} row={row} isSplit={isSplit} threads={threads} />
+            <Row key={row.key} path={path} row={row} isSplit={isSplit} languageAt={languageAt} threads={threads} />
           ) : (
             <tr key={row.key} className="bg-info-tint text-info">
               <td colSpan={4} className="px-3 py-0.5">
@@ -182,9 +188,15 @@ const LONG = 8;
 /** The height of a line. */
 const LINE_REM = 1.25;
 
-type RowProps = { path: string; row: Paired; isSplit: boolean; threads: Threads | undefined };
+type RowProps = {
+  path: string;
+  row: Paired;
+  isSplit: boolean;
+  languageAt: (line: DiffLine) => Language | undefined;
+  threads: Threads | undefined;
+};
 
-function Row({ path, row, isSplit, threads }: RowProps) {
+function Row({ path, row, isSplit, languageAt, threads }: RowProps) {
   const { left, right, line } = row;
   const [isWriting, write] = useState(false);
   const shown = line ?? right;
@@ -212,14 +224,14 @@ function Row({ path, row, isSplit, threads }: RowProps) {
             {left?.old_no}
           </td>
           <td className={`w-1/2 ${text} ${look(left ? (left === right ? 'context' : left.kind) : undefined)}`}>
-            {left && <Text line={left} other={left === right ? undefined : right} />}
+            {left && <Text line={left} language={languageAt(left)} other={left === right ? undefined : right} />}
           </td>
           <td className={`relative border-l border-line ${gutter} ${look(right?.kind)}`}>
             {button}
             {right?.new_no}
           </td>
           <td className={`w-1/2 ${text} ${look(right?.kind)}`}>
-            {right && <Text line={right} other={left === right ? undefined : left} />}
+            {right && <Text line={right} language={languageAt(right)} other={left === right ? undefined : left} />}
           </td>
         </tr>
       ) : (
@@ -233,7 +245,13 @@ function Row({ path, row, isSplit, threads }: RowProps) {
             {line?.kind === 'added' ? '+' : line?.kind === 'deleted' ? '−' : ''}
           </td>
           <td className={text}>
-            {line && <Text line={line} other={left === right ? undefined : line === left ? right : left} />}
+            {line && (
+              <Text
+                line={line}
+                language={languageAt(line)}
+                other={left === right ? undefined : line === left ? right : left}
+              />
+            )}
           </td>
         </tr>
       )}
@@ -248,15 +266,39 @@ function Row({ path, row, isSplit, threads }: RowProps) {
   );
 }
 
-function Text({ line, other }: { line: DiffLine; other: DiffLine | undefined }) {
-  if (!other) return line.text;
-  const [start, middle, end] = changedPart(line.text, other.text);
-  if (start === '' && end === '') return line.text;
+type TextProps = { line: DiffLine; other: DiffLine | undefined; language: Language | undefined };
+
+/** The text of a line: in the colours of its language, and with what is different in it set off. */
+function Text({ line, other, language }: TextProps) {
+  const { text } = line;
+  const parts = useMemo(() => (language ? partsOf(text, language) : [{ text, kind: undefined }]), [text, language]);
+  const [start, middle, end] = other ? changedPart(text, other.text) : ['', '', ''];
+  if (start === '' && end === '') return <Parts parts={parts} />;
+  const [from, to] = [start.length, start.length + middle.length];
   return (
     <>
-      {start}
-      {middle && <b className="rounded-xs font-semibold underline decoration-2 underline-offset-2">{middle}</b>}
-      {end}
+      <Parts parts={cut(parts, 0, from)} />
+      {middle && (
+        <b className="rounded-xs font-semibold underline decoration-2 underline-offset-2">
+          <Parts parts={cut(parts, from, to)} />
+        </b>
+      )}
+      <Parts parts={cut(parts, to, text.length)} />
     </>
+  );
+}
+
+const COLOURS = { key: 'text-accent', comment: 'text-soft italic', atom: 'text-info' } as const;
+
+function Parts({ parts }: { parts: Part[] }) {
+  return parts.map(({ text, kind }, at) =>
+    kind ? (
+      // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one line never move
+      <span key={at} className={COLOURS[kind]}>
+        {text}
+      </span>
+    ) : (
+      text
+    ),
   );
 }

@@ -1,10 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { ArrowRight, RotateCcw, Upload } from 'lucide-react';
 import { useState } from 'react';
 import { listReleasesOptions, previewReleaseOptions } from '../../api/gen/@tanstack/react-query.gen';
 import { deploy, promote, rollBack } from '../../api/gen/sdk.gen';
 import type { Environment } from '../../api/gen/types.gen';
 import { formError } from '../../api/problem';
+import { paths } from '../../paths';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
 import { Select } from '../../ui/Field';
@@ -26,10 +28,20 @@ export function PutOn({ app, stage, before, small }: PutOnProps) {
   const [way, setWay] = useState<Way | undefined>();
   const may = (action: string) => stage.allowed_actions.includes(action);
   const { isHeld } = useFreeze(app, stage);
+  const { active_deployment: active } = stage;
   const canPromote =
     may('promote') || (may('deploy') && before?.running && before.running.release_id !== stage.running?.release_id);
   return (
     <>
+      {active && !small && (
+        <span className="max-w-md self-center text-sm text-soft">
+          Nothing else is put here before{' '}
+          <Link to={paths.deployment(app, active.id)} className="text-accent underline">
+            the deployment of {active.tag}
+          </Link>{' '}
+          {active.state === 'pending' ? 'has run or is canceled.' : 'has ended.'}
+        </span>
+      )}
       {canPromote && (
         <Button
           look="primary"

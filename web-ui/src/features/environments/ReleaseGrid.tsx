@@ -30,7 +30,10 @@ function Cell({ app, deployment, stage }: { app: string; deployment: Deployment 
   const stands = standing(deployment, stage);
   const at = deployment.activated_at ?? deployment.created_at;
   return (
-    <Link to={paths.deployment(app, deployment.id)} className="inline-flex flex-col rounded hover:underline">
+    <Link
+      to={paths.deployment(app, deployment.id)}
+      className="inline-flex flex-col items-start rounded hover:underline"
+    >
       <span className="sr-only">
         {deployment.tag} on {stage.name}:{' '}
       </span>
@@ -48,9 +51,35 @@ function Cell({ app, deployment, stage }: { app: string; deployment: Deployment 
   );
 }
 
+/** A release by its tag, and who published it when. */
+function Called({ app, release }: { app: string; release: Placed }) {
+  return (
+    <>
+      <Link
+        to={paths.release(app, release.release_id)}
+        className="font-mono font-semibold whitespace-nowrap hover:underline"
+      >
+        {release.tag}
+      </Link>
+      <span className="block text-sm text-soft">
+        <Time at={release.published_at} />, by {release.published_by.name}
+      </span>
+    </>
+  );
+}
+
+type Placed = Pipeline['data'][number];
+
+/** The newest deployment of a release to a stage, if there is one. */
+const on = (stage: Environment, release: Placed) =>
+  release.deployments.find(({ environment_id }) => environment_id === stage.id);
+
 type GridProps = { app: string; stages: Environment[]; pipeline: Pipeline; onPage: (page: number) => void };
 
-/** Releases below one another, stages beside one another: where each release is, was, and did not get to. */
+/**
+ * Releases below one another, stages beside one another: where each release is, was, and did not get to. On a phone the
+ * stages stand below their release.
+ */
 export function ReleaseGrid({ app, stages, pipeline, onPage }: GridProps) {
   const { data: releases, page, limit, total } = pipeline;
   return (
@@ -74,32 +103,37 @@ export function ReleaseGrid({ app, stages, pipeline, onPage }: GridProps) {
         <Empty icon={Boxes} title="There is no stage yet" />
       ) : (
         <>
-          <Table label="Releases by stage" head={['Release', ...stages.map(({ name }) => name)]}>
+          <div className="max-sm:hidden">
+            <Table label="Releases by stage" head={['Release', ...stages.map(({ name }) => name)]}>
+              {releases.map((release) => (
+                <tr key={release.release_id}>
+                  <th scope="row" className="border-t border-line px-4 py-2 text-left align-top font-normal">
+                    <Called app={app} release={release} />
+                  </th>
+                  {stages.map((stage) => (
+                    <td key={stage.id}>
+                      <Cell app={app} stage={stage} deployment={on(stage, release)} />
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </Table>
+          </div>
+          <ul aria-label="Releases by stage" className="sm:hidden">
             {releases.map((release) => (
-              <tr key={release.release_id}>
-                <th scope="row" className="border-t border-line px-4 py-2 text-left align-top font-normal">
-                  <Link
-                    to={paths.release(app, release.release_id)}
-                    className="font-mono font-semibold whitespace-nowrap hover:underline"
-                  >
-                    {release.tag}
-                  </Link>
-                  <span className="block text-sm text-soft">
-                    <Time at={release.published_at} />, by {release.published_by.name}
-                  </span>
-                </th>
-                {stages.map((stage) => (
-                  <td key={stage.id}>
-                    <Cell
-                      app={app}
-                      stage={stage}
-                      deployment={release.deployments.find(({ environment_id }) => environment_id === stage.id)}
-                    />
-                  </td>
-                ))}
-              </tr>
+              <li key={release.release_id} className="border-t border-line px-4 py-2 first:border-t-0">
+                <Called app={app} release={release} />
+                <ul className="pt-1">
+                  {stages.map((stage) => (
+                    <li key={stage.id} className="grid grid-cols-[minmax(0,1fr)_minmax(0,2fr)] gap-2 py-0.5">
+                      <span className="text-sm break-words text-soft">{stage.name}</span>
+                      <Cell app={app} stage={stage} deployment={on(stage, release)} />
+                    </li>
+                  ))}
+                </ul>
+              </li>
             ))}
-          </Table>
+          </ul>
           <Pager page={page} limit={limit} total={total} onPage={onPage} />
         </>
       )}

@@ -1,27 +1,22 @@
 import { useQuery } from '@tanstack/react-query';
+import { ChevronRight } from 'lucide-react';
+import { useRef } from 'react';
 import { listWorkersOptions } from '../../api/gen/@tanstack/react-query.gen';
 import type { Worker } from '../../api/gen/types.gen';
+import { Button } from '../../ui/Button';
+import { inputLook, Select } from '../../ui/Field';
 import { Panel } from '../../ui/Page';
-import { Badge, words } from '../../ui/Status';
+import { Badge } from '../../ui/Status';
 import { Loaded } from '../../ui/states';
-import { Time } from '../../ui/Time';
 import { live } from '../../util/act';
-import { lengthOf } from '../freezes/schedule';
-import { WORKER_STATES } from './workerStates';
+import { useFilters } from '../../util/where';
+import { countBy, grouped, stateName, versionOf } from './fleet';
+import { useRows } from './useRows';
+import { WorkerParts } from './WorkerParts';
+import { fleetOf, WORKER_STATES } from './workerStates';
 
-const BOUNDARIES: Record<string, string> = {
-  decision_cycle_end: 'the end of a decision cycle',
-  position_close: 'the close of a position',
-  restart: 'a restart',
-};
-
-/** How far a worker is behind, in words; nothing where it is not. */
-function lagOf({ lag_versions, lag_seconds }: Worker): string {
-  if (lag_versions === 0) return '';
-  const versions = `${lag_versions} ${lag_versions === 1 ? 'version' : 'versions'} behind`;
-  const length = lag_seconds < 60 ? `${Math.round(lag_seconds)} seconds` : lengthOf(Math.round(lag_seconds / 60));
-  return `${versions}, for ${length}`;
-}
+/** More workers than these are searched and sorted. */
+const FEW = 3;
 
 /** The workers of an environment: what each runs, and why it does not run what is active. */
 export function Workers({ path }: { path: { appId: string; envId: string } }) {
@@ -29,68 +24,121 @@ export function Workers({ path }: { path: { appId: string; envId: string } }) {
   return (
     <Panel title="Workers">
       <Loaded query={workers}>
-        {({ data }) =>
+        {({ active_version: active, data }) =>
           data.length === 0 ? (
             <p className="px-4 py-3 text-soft">
               None follows this environment. Programs do with a service token of it.
             </p>
           ) : (
-            <ul>
-              {data.map((worker) => {
-                const [tone, word] = WORKER_STATES[worker.state] ?? ['neutral', words(worker.state)];
-                const lag = lagOf(worker);
-                return (
-                  <li
-                    key={worker.session_id}
-                    className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-2 first:border-t-0"
-                  >
-                    <div className="min-w-40 flex-1">
-                      <span className="font-medium break-all">{worker.name}</span>
-                      <span className="block text-sm text-soft">
-                        {worker.library}, heard <Time at={worker.heard_at} />
-                        {worker.stale && ', what it runs comes from its disk'}
-                      </span>
-                      {worker.pending.length > 0 && (
-                        <ul className="text-sm">
-                          {worker.pending.map(({ name, boundary }) => (
-                            <li key={name} className="break-words">
-                              {name} waits for {BOUNDARIES[boundary] ?? words(boundary).toLowerCase()}
-                            </li>
-                          ))}
-                        </ul>
-                      )}
-                      {worker.restart_required.length > 0 && (
-                        <span className="block text-sm break-words text-warn">
-                          At its next start: {worker.restart_required.join(', ')}
-                        </span>
-                      )}
-                      {worker.refused && (
-                        <span className="block break-words text-bad">
-                          Refuses version {worker.refused.version}: {worker.refused.reason}
-                        </span>
-                      )}
-                      {worker.problem && !worker.refused && (
-                        <span className="block break-words text-bad">{worker.problem}</span>
-                      )}
-                      {worker.forbidden_applications > 0 && (
-                        <span className="block text-bad">
-                          {worker.forbidden_applications} values were applied where that is forbidden; its library is at
-                          fault
-                        </span>
-                      )}
-                    </div>
-                    <span className="text-right text-soft tabular-nums">
-                      {worker.applied ? `Version ${worker.applied.config_version}` : 'Nothing applied yet'}
-                      {lag && <span className="block text-sm">{lag}</span>}
-                    </span>
-                    <Badge tone={tone}>{word}</Badge>
-                  </li>
-                );
-              })}
-            </ul>
+            <Fleet active={active ?? 0} workers={data} />
           )
         }
       </Loaded>
     </Panel>
+  );
+}
+
+function Fleet({ active, workers }: { active: number; workers: Worker[] }) {
+  const [search, change] = useFilters();
+  const rows = useRef<HTMLDivElement>(null);
+  const keys = useRows(rows);
+  const order = search.view === 'lag' ? 'lag' : 'name';
+  const groups = grouped(workers, { text: search.q, state: search.state, version: search.at, order });
+  const states = countBy(workers, ({ state }) => state);
+  const versions = [...countBy(workers, versionOf)].sort(([one], [other]) => other - one);
+  const found = groups.reduce((sum, group) => sum + group.workers.length, 0);
+  const isSearched = Boolean(search.q || search.state || search.at);
+  const all = () => change({ q: undefined, state: undefined, at: undefined });
+  return (
+    <>
+      <p role="status" className="px-4 pt-3 pb-2">
+        {fleetOf(Object.fromEntries(states)).text}
+        <span className="text-soft">
+          {states.has('stopped') && `, and ${states.get('stopped')} stopped`}
+          {active > 0 && `. Version ${active} is active`}
+          {isSearched && `. ${found} of ${workers.length} shown`}
+        </span>
+      </p>
+      {workers.length > FEW && (
+        <div className="flex flex-col gap-2 px-4 pb-3">
+          <fieldset className="flex flex-wrap gap-1.5">
+            <legend className="sr-only">State</legend>
+            {Object.keys(WORKER_STATES)
+              .filter((state) => states.has(state) || search.state === state)
+              .map((state) => (
+                <button
+                  key={state}
+                  type="button"
+                  aria-pressed={search.state === state}
+                  onClick={() => change({ state: search.state === state ? undefined : state })}
+                  className="h-7 rounded-full border border-edge px-2.5 text-sm text-soft hover:bg-hover aria-pressed:border-accent aria-pressed:bg-tint aria-pressed:text-accent"
+                >
+                  {stateName(state)} <span className="tabular-nums">{states.get(state) ?? 0}</span>
+                </button>
+              ))}
+          </fieldset>
+          <div className="grid gap-2 [grid-template-columns:repeat(auto-fit,minmax(9rem,1fr))]">
+            <input
+              type="search"
+              aria-label="Find a worker by its name"
+              aria-keyshortcuts="ArrowDown"
+              placeholder="Find by name"
+              className={inputLook}
+              value={search.q ?? ''}
+              onChange={(event) => change({ q: event.target.value })}
+              onKeyDown={(event) => {
+                if (event.key === 'ArrowDown' && keys.toFirst()) event.preventDefault();
+              }}
+            />
+            <Select
+              label="Version that they run"
+              hideLabel
+              value={search.at ?? ''}
+              onChange={(event) => change({ at: event.target.value })}
+              choices={[
+                { value: '', label: 'Any version' },
+                ...versions.map(([version, count]) => ({
+                  value: String(version),
+                  label: `${version === 0 ? 'Nothing applied' : `Version ${version}`} (${count})`,
+                })),
+              ]}
+            />
+            <Select
+              label="Order"
+              hideLabel
+              value={order}
+              onChange={(event) => change({ view: event.target.value === 'lag' ? 'lag' : undefined })}
+              choices={[
+                { value: 'name', label: 'By name' },
+                { value: 'lag', label: 'Furthest behind first' },
+              ]}
+            />
+          </div>
+        </div>
+      )}
+      {groups.length === 0 && (
+        <div className="flex flex-wrap items-center gap-3 border-t border-line px-4 py-4 text-soft">
+          No worker is like that.
+          <Button small onPress={all}>
+            Show all {workers.length}
+          </Button>
+        </div>
+      )}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys move the focus among the rows in it */}
+      <div ref={rows} data-scrolls onKeyDown={keys.onKeyDown} className="relative max-h-[70vh] overflow-y-auto">
+        {groups.map((group, at) => (
+          <details key={group.state} className="group" open={group.state !== 'stopped' || groups.length === 1}>
+            <summary className="sticky top-0 z-1 flex cursor-pointer items-center gap-2 border-t border-line bg-sunken px-4 py-1.5">
+              <ChevronRight aria-hidden size={14} className="text-soft group-open:rotate-90" />
+              <h3>
+                <Badge tone={WORKER_STATES[group.state]?.[0] ?? 'neutral'}>{stateName(group.state)}</Badge>
+              </h3>
+              <span className="text-sm text-soft tabular-nums">{group.workers.length}</span>
+            </summary>
+            <WorkerParts workers={group.workers} isFirst={at === 0} />
+          </details>
+        ))}
+      </div>
+    </>
   );
 }

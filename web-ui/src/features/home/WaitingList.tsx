@@ -7,13 +7,13 @@ import { Time } from '../../ui/Time';
 import { addressOf } from '../../util/place';
 import { ASKS, by, titleOf } from './asks';
 
-type WaitingListProps = { list: Waiting[]; tellsApp: boolean };
+type WaitingListProps = { list: Waiting[]; tellsApp: boolean; isNarrow: boolean };
 
 /** Everything that waits, below one another: what to do, with what, and for whom. */
-export function WaitingList({ list, tellsApp }: WaitingListProps) {
+export function WaitingList({ list, tellsApp, isNarrow }: WaitingListProps) {
   if (list.length === 0) {
     return (
-      <Empty icon={Inbox} title="Nothing waits for you">
+      <Empty icon={Inbox} title={isNarrow ? 'Nothing like that waits for you' : 'Nothing waits for you'}>
         Reviews, drafts and deployments to approve, changesets that came back, and releases to make appear here.
       </Empty>
     );

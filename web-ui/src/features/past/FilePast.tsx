@@ -162,7 +162,10 @@ function Blamed({ app, blame, own }: { app: string; blame: Blame; own: string })
               // biome-ignore lint/suspicious/noArrayIndexKey: the lines of one text never move
               <tr key={first + at} className={at === 0 && first > 1 ? 'border-t border-line' : ''}>
                 {at === 0 && (
-                  <td rowSpan={last - first + 1} className="w-56 min-w-44 bg-sunken px-2 align-top">
+                  <td
+                    rowSpan={last - first + 1}
+                    className="w-96 max-w-96 min-w-44 bg-sunken px-2 align-top sm:min-w-72"
+                  >
                     {origin ? <By app={app} origin={origin} /> : is_older ? 'Older than was looked at' : own}
                   </td>
                 )}
@@ -177,14 +180,20 @@ function Blamed({ app, blame, own }: { app: string; blame: Blame; own: string })
   );
 }
 
+/** What last set lines: which changeset, with the way to this file in it, by whom, and when. */
 function By({ app, origin }: { app: string; origin: FileOrigin }) {
   const { changeset } = origin;
   const told = changeset ? `#${changeset.number} ${changeset.title}` : origin.summary;
-  const look = 'block max-w-56 truncate';
+  const look = 'block truncate';
   return (
-    <>
+    <span className="grid gap-x-2 sm:grid-cols-[minmax(0,1fr)_auto]">
       {changeset ? (
-        <Link to={paths.changeset(app, changeset.id)} title={told} className={`${look} hover:underline`}>
+        <Link
+          to={paths.changeset(app, changeset.id)}
+          search={{ tab: 'files', file: origin.path } as never}
+          title={told}
+          className={`${look} hover:underline`}
+        >
           {told}
         </Link>
       ) : (
@@ -192,6 +201,9 @@ function By({ app, origin }: { app: string; origin: FileOrigin }) {
           {told}
         </span>
       )}
-    </>
+      <span className="truncate text-soft">
+        {changeset?.author.name ?? origin.author}, <Time at={origin.at} />
+      </span>
+    </span>
   );
 }

@@ -15,6 +15,11 @@ const REVIEW: [string, string][] = [
   ['r', 'Request changes'],
   ['Ctrl Enter', 'Send the decision or the comment'],
 ];
+const WORKERS: [string, string][] = [
+  ['↓ / j', 'Next worker; from the search, the first'],
+  ['↑ / k', 'Previous worker'],
+  ['Home, End', 'First, last worker'],
+];
 const EDITOR: [string, string][] = [
   ['Ctrl P', 'Find a file'],
   ['Ctrl Space', 'What could stand here'],
@@ -34,6 +39,7 @@ export function Shortcuts({ isOpen, onClose }: { isOpen: boolean; onClose: () =>
             ['Everywhere', [...OTHERS, ...go]],
             ['In a review', REVIEW],
             ['In a workspace', EDITOR],
+            ['Among workers', WORKERS],
           ] as [string, [string, string][]][]
         ).map(([title, rows]) => (
           <section key={title}>
