@@ -5,15 +5,11 @@ use crate::state::AppState;
 use crate::{console, layers, openapi, sessions};
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::any::Any;
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
 /// Makes the whole HTTP side. The layers, from the outside in: who asks from where, whether that is let in, and what was
-/// answered (ids, counts, log, problems, headers of safety); panics; and sessions where people ask.
+/// answered (ids, counts, log, panics, problems, headers of safety); and sessions where people ask.
 pub fn router(state: AppState) -> Router {
     let openapi::Documented { people, programs, document } = openapi::documented_routes();
     let document_json = document.to_json().expect("the document is plain JSON");
@@ -34,19 +30,6 @@ pub fn router(state: AppState) -> Router {
         .fallback(console::serve)
         .method_not_allowed_fallback(not_allowed)
         .merge(people)
-        // Together, since each time that layers are added costs every request.
-        .layer(
-            ServiceBuilder::new()
-                .layer(layers::Frame(state.clone()))
-                .layer(CatchPanicLayer::custom(panicked)),
-        )
+        .layer(layers::Frame(state.clone()))
         .with_state(state)
-}
-
-/// A handler that panicked breaks its own request only.
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = text.unwrap_or("(not a text)"), "a handler panicked");
-    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }

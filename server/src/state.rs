@@ -33,13 +33,13 @@ pub struct Shared {
     /// Who brings the metrics up to date.
     pub(crate) observing: Observing,
     /// One permit per request that is being served.
-    pub(crate) in_flight: Semaphore,
+    pub(crate) in_flight: Arc<Semaphore>,
 }
 
 impl AppState {
     /// Puts together what handlers need.
     pub fn new(workflow: Workflow, config: Config) -> Self {
-        let in_flight = Semaphore::new(config.limits.in_flight);
+        let in_flight = Arc::new(Semaphore::new(config.limits.in_flight));
         Self(Arc::new(Shared {
             workflow,
             config: Arc::new(config),

@@ -8,18 +8,21 @@ use crate::extract::Origin;
 use crate::problem::{OwnForm, Problem};
 use crate::state::AppState;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response as HttpResponse, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use conman_domain::id::RequestId;
+use futures::FutureExt as _;
+use std::any::Any;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::Instant;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 use tower::{Layer, Service};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -47,20 +50,17 @@ impl<S> Layer<S> for Frame {
     }
 }
 
-/// Names and counts a request, has it answered if it may be, and gives the answer its final form.
+/// Names and counts a request, has it answered if it may be, and gives the answer its final form. A handler that panics
+/// breaks its own request only.
 #[derive(Clone)]
 pub(crate) struct Framed<S> {
     inner: S,
     state: AppState,
 }
 
-impl<S, B> Service<Request> for Framed<S>
+impl<S> Service<Request> for Framed<S>
 where
-    S: Service<Request, Response = HttpResponse<B>, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + 'static,
-    HttpResponse<B>: IntoResponse,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>,
 {
     type Response = Response;
     type Error = Infallible;
@@ -70,57 +70,85 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
-        let fresh = self.inner.clone();
-        // The one that was found ready.
-        let mut inner = std::mem::replace(&mut self.inner, fresh);
+    // What can be done at once is done here: the future is small then, and needs no copy of the service.
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let state = self.state.clone();
+        let about = About::of(&state, &mut request);
+        let begun = admit(&state, &request).map(|place| {
+            let answering = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
+            (place, answering)
+        });
         Box::pin(async move {
-            let answer = move |request| {
-                let answered = inner.call(request);
-                async move { answered.await.into_response() }
+            let _in_flight = state.metrics.began();
+            let response = match begun {
+                Ok((_place, Ok(answering))) => {
+                    let answered = AssertUnwindSafe(answering).catch_unwind().instrument(about.span.clone());
+                    answered.await.map_or_else(
+                        |panic| panicked(&*panic),
+                        |answer| answer.unwrap_or_else(|e| match e {}),
+                    )
+                }
+                Ok((_place, Err(panic))) => about.span.in_scope(|| panicked(&*panic)),
+                Err(problem) => problem.into_response(),
             };
-            Ok(framed(&state, request, answer).await)
+            Ok(about.finish(&state, response))
         })
     }
 }
 
-async fn framed<F: Future<Output = Response>>(
-    state: &AppState,
-    mut request: Request,
-    answer: impl FnOnce(Request) -> F,
-) -> Response {
-    let began = Instant::now();
-    let _in_flight = state.metrics.began();
-    let request_id = request_id(&request);
-    // Without a connection, as in tests of the router alone, there is no peer.
-    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-    let address = client_address(peer, request.headers(), &state.config.trusted_proxies);
-    let user_agent = request.headers().get(header::USER_AGENT).cloned();
-    request.extensions_mut().insert(Origin { request_id, address, user_agent });
-    let method = known_method(request.method().as_str());
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let uri = request.uri().clone();
-    let span = tracing::info_span!("request", id = %request_id, method, route);
+/// What is known of a request before it is answered.
+struct About {
+    began: Instant,
+    request_id: RequestId,
+    address: IpAddr,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    uri: Uri,
+    span: Span,
+}
 
-    let response = match admit(state, &request) {
-        Ok(_place) => answer(request).instrument(span.clone()).await,
-        Err(problem) => problem.into_response(),
-    };
+impl About {
+    /// Names a request, and leaves with it where it comes from.
+    fn of(state: &AppState, request: &mut Request) -> Self {
+        let began = Instant::now();
+        let request_id = request_id(request);
+        // Without a connection, as in tests of the router alone, there is no peer.
+        let peer =
+            request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let address = client_address(peer, request.headers(), &state.config.trusted_proxies);
+        let user_agent = request.headers().get(header::USER_AGENT).cloned();
+        request.extensions_mut().insert(Origin { request_id, address, user_agent });
+        let method = known_method(request.method().as_str());
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let span = tracing::info_span!("request", id = %request_id, method, route = name_of(route.as_ref()));
+        Self { began, request_id, address, method, route, uri: request.uri().clone(), span }
+    }
 
-    let mut response = in_form(response, uri.path(), request_id);
-    let status = response.status();
-    let took = began.elapsed();
-    state.metrics.answered(route, method, status, took);
-    let took_ms = took.as_secs_f64() * 1000.0;
-    span.in_scope(|| tracing::debug!(status = status.as_u16(), took_ms, %address, "answered"));
-    add_headers(&mut response, uri.path(), request_id, state.behind_tls());
-    response
+    /// Counts an answer, and gives it its final form.
+    fn finish(self, state: &AppState, response: Response) -> Response {
+        let mut response = in_form(response, self.uri.path(), self.request_id);
+        let (status, took) = (response.status(), self.began.elapsed());
+        state.metrics.answered(name_of(self.route.as_ref()), self.method, status, took);
+        let (took_ms, address) = (took.as_secs_f64() * 1000.0, self.address);
+        self.span.in_scope(|| tracing::debug!(status = status.as_u16(), took_ms, %address, "answered"));
+        add_headers(&mut response, self.uri.path(), self.request_id, state.behind_tls());
+        response
+    }
+}
+
+fn name_of(route: Option<&MatchedPath>) -> &str {
+    route.map_or("unmatched", MatchedPath::as_str)
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("(not a text)"), "a handler panicked");
+    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 
 /// Lets a request in, or tells why not: too many at once, an odd path, a foreign site.
-fn admit<'s>(state: &'s AppState, request: &Request) -> Result<Option<SemaphorePermit<'s>>, Problem> {
+fn admit(state: &AppState, request: &Request) -> Result<Option<OwnedSemaphorePermit>, Problem> {
     let place = overload::place(state, request.uri().path())?;
     if !is_plain(request.uri().path()) {
         return Err(Problem::of_status(StatusCode::NOT_FOUND));

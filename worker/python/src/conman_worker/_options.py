@@ -50,8 +50,9 @@ class Options:
     check: Check | None = None
     """What may refuse a configuration."""
     cache: str | PathLike[str] | None = None
-    """A file that keeps the last good configuration, to start from when the source cannot be reached, or answers nothing
-    that can be applied, for `connect_within`, or when the program refuses what is active. Every worker needs a file of its own."""
+    """A file that keeps the last good configuration, to start from when the source cannot be reached, or answers
+    nothing that can be applied, for `connect_within`, or when the program refuses what is active. Every worker needs
+    a file of its own."""
     heartbeat: float = 30.0
     """How often the worker reports and makes sure that its connection is alive."""
     answer_within: float = 10.0
