@@ -265,3 +265,21 @@ def test_what_cannot_be_reached_is_said(world: World) -> None:
             Follower.connect(world.source(url), quick)
     with pytest.raises(SetupError):
         Follower.connect(world.source(), options(" "))
+
+
+def test_a_check_that_returns_something_else_refuses(world: World) -> None:
+    """Go on following behind a check that answers with neither a reason nor None."""
+
+    def check(view: View) -> Any:
+        return {2: False, 3: 7, 4: ["no"]}.get(view.version)
+
+    world.activate(1, {"n": declared(1)})
+    with Follower.connect(world.source(), options("w", check=check)) as follower:
+        for version, kind in ((2, "bool"), (3, "int"), (4, "list")):
+            world.activate(version, {"n": declared(version)})
+            status = eventually(follower.status, lambda s, v=version: bool(s.refused and s.refused.version == v))
+            assert status.refused is not None
+            assert kind in status.refused.reason
+            assert follower.view().version == 1
+        world.activate(5, {"n": declared(5)})
+        eventually(lambda: follower.view().version, lambda found: found == 5)

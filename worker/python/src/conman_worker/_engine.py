@@ -263,7 +263,12 @@ class Engine:
         except Exception as error:
             # Its text may hold values.
             reason = f"the program's check raised {type(error).__name__}"
-        return None if reason is None else reason.replace("\0", "")[:_MAX_REASON]
+        if reason is None:
+            return None
+        if not isinstance(reason, str):
+            # Type checkers see to it, but not every program has one.
+            return f"the program's check returned {type(reason).__name__}, neither a reason nor None"
+        return reason.replace("\0", "")[:_MAX_REASON]
 
     async def _write(self, write: Callable[[Snapshot], None]) -> None:
         """Write the newest good view, off the loop that follows."""
