@@ -1,7 +1,7 @@
 //! The one task of a worker: connect, catch up, wait, report.
 
 use crate::apply::Contents;
-use crate::backoff::Backoff;
+use crate::backoff::{AskingAgain, Backoff};
 use crate::cache::{Cache, Place, Writer};
 use crate::error::ConnectError;
 use crate::gate::Gate;
@@ -45,11 +45,19 @@ pub(crate) struct Engine {
     writer: Option<Writer>,
     /// Taken once the program was told that the first configuration is there, or that there will be none.
     ready: Option<oneshot::Sender<Result<(), ConnectError>>>,
+    /// When the program is to have a configuration, from the cache at least.
+    deadline: Instant,
+    /// Whether the source ever gave an answer to wait on: nothing is active yet, or the program refuses what is.
+    answered: bool,
+    /// Since when what the source answers cannot be used, and why.
+    unusable: Option<(Instant, String)>,
 }
 
 /// Why following over one connection ended.
 enum End {
     Stopped,
+    /// There will be no configuration, and the program was told so.
+    GivenUp,
     Lost(TransportError),
 }
 
@@ -58,6 +66,8 @@ enum Event {
     Hint(Result<(), TransportError>),
     Heartbeat,
     News,
+    Again,
+    Overdue,
     Report,
 }
 
@@ -73,6 +83,7 @@ impl Engine {
             let shared = Arc::clone(&shared);
             Writer::start(cache, move |problem| shared.note_cache(problem))
         });
+        let deadline = Instant::now() + options.connect_within;
         Self {
             transport,
             shared,
@@ -84,6 +95,9 @@ impl Engine {
             cache,
             writer,
             ready: Some(ready),
+            deadline,
+            answered: false,
+            unusable: None,
         }
     }
 
@@ -106,7 +120,6 @@ impl Engine {
 
     async fn follow_until(&mut self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new();
-        let deadline = Instant::now() + self.options.connect_within;
         let mut ever_connected = false;
         loop {
             let connecting = tokio::time::timeout(
@@ -126,13 +139,14 @@ impl Engine {
                     self.shared.connection.lock().connected = true;
                     match self.follow(&mut stop, &mut backoff).await {
                         End::Stopped => return self.say_goodbye().await,
+                        End::GivenUp => return self.say_goodbye().await,
                         End::Lost(error) => error,
                     }
                 }
                 Err(error) => error,
             };
             self.note_loss(&lost, ever_connected);
-            if self.ready.is_some() && self.give_up(&lost, deadline, ever_connected) {
+            if self.ready.is_some() && self.give_up(&lost) {
                 return;
             }
             let pause = backoff.next();
@@ -152,21 +166,20 @@ impl Engine {
             return End::Lost(error);
         }
         backoff.reset();
+        let mut asking = AskingAgain::default();
+        asking.note(self.missing());
         // Every connection begins with a report: whoever watches sees that the worker is there.
         let mut report_at = Some(self.report_time());
         loop {
-            let report = async {
-                match report_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let overdue_at = self.overdue_at();
             let event = tokio::select! {
                 _ = stopped(stop) => Event::Stop,
                 hint = self.transport.hint() => Event::Hint(hint),
                 _ = heartbeat.tick() => Event::Heartbeat,
                 () = self.shared.gate.news() => Event::News,
-                () = report => Event::Report,
+                () = at(report_at) => Event::Report,
+                () = asking.due() => Event::Again,
+                () = at(overdue_at) => Event::Overdue,
             };
             let outcome = match event {
                 Event::Stop => return End::Stopped,
@@ -175,10 +188,26 @@ impl Engine {
                     let began = Instant::now();
                     self.shared.connection.lock().last_notify_at = Some(now());
                     let news = self.catch_up(began).await;
+                    asking.note(self.missing());
                     if matches!(news, Ok(true)) {
                         report_at.get_or_insert(self.report_time());
                     }
                     news.map(|_| ())
+                }
+                Event::Again => {
+                    let news = self.catch_up(Instant::now()).await;
+                    asking.note(self.missing());
+                    if matches!(news, Ok(true)) {
+                        report_at.get_or_insert(self.report_time());
+                    }
+                    news.map(|_| ())
+                }
+                Event::Overdue => {
+                    if self.give_up_the_unusable() {
+                        return End::GivenUp;
+                    }
+                    report_at.get_or_insert(self.report_time());
+                    Ok(())
                 }
                 Event::News => {
                     report_at.get_or_insert(self.report_time());
@@ -209,9 +238,15 @@ impl Engine {
     async fn catch_up(&mut self, began: Instant) -> Result<bool, TransportError> {
         let before = self.problem();
         match self.receive_newest(began).await {
-            Ok(received) => Ok(received || self.problem() != before),
+            Ok(received) => {
+                self.unusable = None;
+                self.answered = true;
+                Ok(received || self.problem() != before)
+            }
             Err(TransportError::Unusable { reason }) => {
                 tracing::warn!(problem = %reason, "the last good configuration stays");
+                let since = self.unusable.take().map_or_else(Instant::now, |(since, _)| since);
+                self.unusable = Some((since, reason.clone()));
                 self.set_problem(Some(reason));
                 Ok(self.problem() != before)
             }
@@ -385,32 +420,65 @@ impl Engine {
     }
 
     /// Tells the program that it will have no configuration, if that is so by now.
-    fn give_up(&mut self, lost: &TransportError, deadline: Instant, ever_connected: bool) -> bool {
+    fn give_up(&mut self, lost: &TransportError) -> bool {
         let refused = matches!(lost, TransportError::Refused { .. });
-        if !refused && Instant::now() >= deadline && self.start_from_cache() {
+        let late = Instant::now() >= self.deadline;
+        if !refused && late && self.start_from_cache() {
             self.set_problem(Some(format!("the source is not reached: {lost}")));
             return false;
         }
-        if ever_connected {
+        if self.answered {
             return false;
         }
         let error = match lost {
             TransportError::Refused { reason } => ConnectError::Refused { reason: reason.clone() },
-            TransportError::Lost { .. } | TransportError::Unusable { .. } if Instant::now() >= deadline => {
-                let cache = self.shared.cache_problem();
-                let cache = cache.map(|problem| format!("; the disk cache: {problem}")).unwrap_or_default();
+            TransportError::Lost { .. } | TransportError::Unusable { .. } if late => {
                 ConnectError::Unreachable {
                     within: self.options.connect_within,
-                    reason: format!("{lost}{cache}"),
+                    reason: self.with_cache_problem(&lost.to_string()),
                 }
             }
             TransportError::Lost { .. } | TransportError::Unusable { .. } => return false,
         };
+        self.fail(error);
+        true
+    }
+
+    /// When waiting for something that can be used ends; never while there is no reason to end it.
+    fn overdue_at(&self) -> Option<Instant> {
+        let (since, _) = self.unusable.as_ref().filter(|_| self.ready.is_some())?;
+        // Whoever waits for a first activation gets the usual time from there.
+        Some(if self.answered { *since + self.options.connect_within } else { self.deadline })
+    }
+
+    /// Starts from the cache in place of what cannot be used; true if there is none, and the program was told so.
+    fn give_up_the_unusable(&mut self) -> bool {
+        let Some((_, reason)) = self.unusable.clone().filter(|_| !self.start_from_cache()) else {
+            return false;
+        };
+        let reason = self.with_cache_problem(&reason);
+        self.fail(ConnectError::Unusable { within: self.options.connect_within, reason });
+        true
+    }
+
+    fn with_cache_problem(&self, reason: &str) -> String {
+        match self.shared.cache_problem() {
+            Some(problem) => format!("{reason}; the disk cache: {problem}"),
+            None => reason.to_owned(),
+        }
+    }
+
+    fn fail(&mut self, error: ConnectError) {
         if let Some(ready) = self.ready.take() {
             // Whoever waited may have given up; then the task is about to be aborted.
             let _ = ready.send(Err(error));
         }
-        true
+    }
+
+    /// The version that was hinted at, if what was received is older.
+    fn missing(&self) -> Option<ConfigVersion> {
+        let hinted = self.transport.hinted();
+        (hinted > self.received_version().unwrap_or_default()).then_some(hinted)
     }
 
     fn problem(&self) -> Option<String> {
@@ -436,6 +504,14 @@ fn behind(active: ConfigVersion, applied: Option<ConfigVersion>) -> TransportErr
     TransportError::unusable(format!(
         "the source is at version {active}, older than {applied}, which runs here"
     ))
+}
+
+/// Waits until then, if ever.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Gives the gate its heartbeats.

@@ -25,6 +25,14 @@ pub enum ConnectError {
         /// What went wrong last.
         reason: String,
     },
+    /// The source answers, but what it answers cannot be used.
+    #[error("the source has had nothing that can be used for {within:?}: {reason}")]
+    Unusable {
+        /// How long it was tried.
+        within: Duration,
+        /// What was wrong last.
+        reason: String,
+    },
     /// The task that follows ended before anything was applied.
     #[error("the worker was stopped before it had a configuration")]
     Stopped,

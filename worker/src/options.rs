@@ -111,8 +111,8 @@ pub struct Options {
     /// A file that keeps the last good configuration, to start from when the source cannot be reached for
     /// [`connect_within`](Self::connect_within), or when the program refuses what is active: none.
     ///
-    /// What was read from it is [stale](View::is_stale) until the source says what is active, and whatever the source
-    /// says then counts. Every worker needs a file of its own. It holds all values, readable by its owner alone.
+    /// What was read from it is [stale](View::is_stale) until a version of the source is accepted, and
+    /// that one counts then, even if it is older. Every worker needs a file of its own. It holds all values, readable by its owner alone.
     pub cache: Option<PathBuf>,
     /// How often the worker reports and makes sure that its connection is alive: 30 s.
     pub heartbeat: Duration,
