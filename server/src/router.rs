@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::{console, layers, openapi, sessions};
+use crate::{console, layers, openapi, routes, sessions};
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
@@ -17,7 +17,11 @@ pub fn router(state: AppState) -> Router {
         .config(utoipa_swagger_ui::Config::from("/api/openapi.json").try_it_out_enabled(true))
         .into();
     let not_allowed = || async { Problem::of_status(StatusCode::METHOD_NOT_ALLOWED) };
-    let people = people.method_not_allowed_fallback(not_allowed).layer(sessions::layer(&state));
+    let (path, called_save) = routes::called_save();
+    let people = people
+        .route(path, called_save)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(sessions::layer(&state));
     programs
         .merge(docs)
         .route(

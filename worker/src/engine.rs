@@ -1,7 +1,9 @@
 //! The one task of a worker: connect, catch up, wait, report.
 
+mod first;
+
 use crate::apply::Contents;
-use crate::backoff::Backoff;
+use crate::backoff::{AskingAgain, Backoff};
 use crate::cache::{Cache, Place, Writer};
 use crate::error::ConnectError;
 use crate::gate::Gate;
@@ -43,17 +45,20 @@ pub(crate) struct Engine {
     place: Option<Place>,
     cache: Option<Cache>,
     writer: Option<Writer>,
-    /// What is wrong with the last answer of the source, if it could not be applied.
-    unusable: Option<String>,
-    /// When the program is told, if there is no configuration until then.
-    deadline: Instant,
     /// Taken once the program was told that the first configuration is there, or that there will be none.
     ready: Option<oneshot::Sender<Result<(), ConnectError>>>,
+    /// When the program is to have a configuration, from the cache at least.
+    deadline: Instant,
+    /// Whether the source ever gave an answer to wait on: nothing is active yet, or the program refuses what is.
+    answered: bool,
+    /// Since when what the source answers cannot be used, and why.
+    unusable: Option<(Instant, String)>,
 }
 
 /// Why following over one connection ended.
 enum End {
     Stopped,
+    /// There will be no configuration, and the program was told so.
     GivenUp,
     Lost(TransportError),
 }
@@ -63,8 +68,9 @@ enum Event {
     Hint(Result<(), TransportError>),
     Heartbeat,
     News,
+    Again,
+    Overdue,
     Report,
-    Deadline,
 }
 
 impl Engine {
@@ -84,8 +90,6 @@ impl Engine {
             transport,
             shared,
             options,
-            unusable: None,
-            deadline,
             session_id: Uuid::now_v7().into(),
             started_at: now(),
             received: None,
@@ -93,6 +97,9 @@ impl Engine {
             cache,
             writer,
             ready: Some(ready),
+            deadline,
+            answered: false,
+            unusable: None,
         }
     }
 
@@ -134,14 +141,14 @@ impl Engine {
                     self.shared.connection.lock().connected = true;
                     match self.follow(&mut stop, &mut backoff).await {
                         End::Stopped => return self.say_goodbye().await,
-                        End::GivenUp => return,
+                        End::GivenUp => return self.say_goodbye().await,
                         End::Lost(error) => error,
                     }
                 }
                 Err(error) => error,
             };
             self.note_loss(&lost, ever_connected);
-            if self.ready.is_some() && self.give_up(&lost, ever_connected) {
+            if self.ready.is_some() && self.give_up(&lost) {
                 return;
             }
             let pause = backoff.next();
@@ -161,23 +168,20 @@ impl Engine {
             return End::Lost(error);
         }
         backoff.reset();
+        let mut asking = AskingAgain::default();
+        asking.note(self.missing());
         // Every connection begins with a report: whoever watches sees that the worker is there.
         let mut report_at = Some(self.report_time());
         loop {
-            let report = async {
-                match report_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let (waits, deadline) = (self.ready.is_some() && self.unusable.is_some(), self.deadline);
+            let overdue_at = self.overdue_at();
             let event = tokio::select! {
                 _ = stopped(stop) => Event::Stop,
                 hint = self.transport.hint() => Event::Hint(hint),
                 _ = heartbeat.tick() => Event::Heartbeat,
                 () = self.shared.gate.news() => Event::News,
-                () = report => Event::Report,
-                () = tokio::time::sleep_until(deadline), if waits => Event::Deadline,
+                () = at(report_at) => Event::Report,
+                () = asking.due() => Event::Again,
+                () = at(overdue_at) => Event::Overdue,
             };
             let outcome = match event {
                 Event::Stop => return End::Stopped,
@@ -186,10 +190,26 @@ impl Engine {
                     let began = Instant::now();
                     self.shared.connection.lock().last_notify_at = Some(now());
                     let news = self.catch_up(began).await;
+                    asking.note(self.missing());
                     if matches!(news, Ok(true)) {
                         report_at.get_or_insert(self.report_time());
                     }
                     news.map(|_| ())
+                }
+                Event::Again => {
+                    let news = self.catch_up(Instant::now()).await;
+                    asking.note(self.missing());
+                    if matches!(news, Ok(true)) {
+                        report_at.get_or_insert(self.report_time());
+                    }
+                    news.map(|_| ())
+                }
+                Event::Overdue => {
+                    if self.give_up_the_unusable() {
+                        return End::GivenUp;
+                    }
+                    report_at.get_or_insert(self.report_time());
+                    Ok(())
                 }
                 Event::News => {
                     report_at.get_or_insert(self.report_time());
@@ -207,14 +227,6 @@ impl Engine {
                     report_at = None;
                     self.report(false).await
                 }
-                Event::Deadline if self.start_from_cache() => {
-                    report_at.get_or_insert(self.report_time());
-                    Ok(())
-                }
-                Event::Deadline => {
-                    self.give_up_unusable();
-                    return End::GivenUp;
-                }
             };
             if let Err(error) = outcome {
                 return End::Lost(error);
@@ -230,11 +242,13 @@ impl Engine {
         match self.receive_newest(began).await {
             Ok(received) => {
                 self.unusable = None;
+                self.answered = true;
                 Ok(received || self.problem() != before)
             }
             Err(TransportError::Unusable { reason }) => {
                 tracing::warn!(problem = %reason, "the last good configuration stays");
-                self.unusable = Some(reason.clone());
+                let since = self.unusable.take().map_or_else(Instant::now, |(since, _)| since);
+                self.unusable = Some((since, reason.clone()));
                 self.set_problem(Some(reason));
                 Ok(self.problem() != before)
             }
@@ -321,37 +335,6 @@ impl Engine {
         self.become_ready();
     }
 
-    /// Starts from the last good configuration on disk, if it is there, can be believed and is accepted.
-    fn start_from_cache(&mut self) -> bool {
-        let Some(cache) = &self.cache else {
-            return false;
-        };
-        let loaded = cache.load(&self.options.files).and_then(|found| match found {
-            Some(view) => {
-                self.options.check.as_ref().map_or(Ok(()), |check| check.of(&view))?;
-                Ok(Some(view))
-            }
-            None => Ok(None),
-        });
-        match loaded {
-            Ok(Some(view)) => {
-                tracing::warn!(version = view.version().0, "started from the disk cache: it may be stale");
-                self.shared.gate.offer(Arc::new(view), None, std::time::Instant::now());
-                self.become_ready();
-                true
-            }
-            Ok(None) => false,
-            Err(reason) => {
-                self.shared.note_cache(Some(reason));
-                false
-            }
-        }
-    }
-
-    fn become_ready(&mut self) {
-        self.answer(Ok(()));
-    }
-
     async fn report(&mut self, stopped: bool) -> Result<(), TransportError> {
         let connection = self.shared.connection.lock().clone();
         let overview = self.shared.gate.overview();
@@ -404,52 +387,10 @@ impl Engine {
         }
     }
 
-    /// Tells the program that it will have no configuration, if that is so by now.
-    fn give_up(&mut self, lost: &TransportError, ever_connected: bool) -> bool {
-        let refused = matches!(lost, TransportError::Refused { .. });
-        if !refused && self.is_late() && self.start_from_cache() {
-            self.set_problem(Some(format!("the source is not reached: {lost}")));
-            return false;
-        }
-        if ever_connected {
-            return false;
-        }
-        let error = match lost {
-            TransportError::Refused { reason } => ConnectError::Refused { reason: reason.clone() },
-            TransportError::Lost { .. } | TransportError::Unusable { .. } if self.is_late() => {
-                ConnectError::Unreachable {
-                    within: self.options.connect_within,
-                    reason: self.with_cache_problem(lost),
-                }
-            }
-            TransportError::Lost { .. } | TransportError::Unusable { .. } => return false,
-        };
-        self.answer(Err(error));
-        true
-    }
-
-    /// Tells the program that there will be no configuration, since what the source answers is of no use.
-    fn give_up_unusable(&mut self) {
-        let reason = self.unusable.take().unwrap_or_default();
-        let reason = self.with_cache_problem(&reason);
-        self.answer(Err(ConnectError::Unusable { within: self.options.connect_within, reason }));
-    }
-
-    fn answer(&mut self, outcome: Result<(), ConnectError>) {
-        if let Some(ready) = self.ready.take() {
-            // Whoever waited may have given up; then the task is about to be aborted.
-            let _ = ready.send(outcome);
-        }
-    }
-
-    fn with_cache_problem(&self, reason: &dyn std::fmt::Display) -> String {
-        let cache = self.shared.cache_problem();
-        let cache = cache.map(|problem| format!("; the disk cache: {problem}")).unwrap_or_default();
-        format!("{reason}{cache}")
-    }
-
-    fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
+    /// The version that was hinted at, if what was received is older.
+    fn missing(&self) -> Option<ConfigVersion> {
+        let hinted = self.transport.hinted();
+        (hinted > self.received_version().unwrap_or_default()).then_some(hinted)
     }
 
     fn problem(&self) -> Option<String> {
@@ -475,6 +416,14 @@ fn behind(active: ConfigVersion, applied: Option<ConfigVersion>) -> TransportErr
     TransportError::unusable(format!(
         "the source is at version {active}, older than {applied}, which runs here"
     ))
+}
+
+/// Waits until then, if ever.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Gives the gate its heartbeats.

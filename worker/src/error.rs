@@ -25,12 +25,12 @@ pub enum ConnectError {
         /// What went wrong last.
         reason: String,
     },
-    /// The source was reached, and what it answers cannot be applied; nor is there a good configuration on disk.
-    #[error("what the source answers cannot be applied, for {within:?}: {reason}")]
+    /// The source answers, but what it answers cannot be used.
+    #[error("the source has had nothing that can be used for {within:?}: {reason}")]
     Unusable {
         /// How long it was tried.
         within: Duration,
-        /// What is wrong with it.
+        /// What was wrong last.
         reason: String,
     },
     /// The task that follows ended before anything was applied.

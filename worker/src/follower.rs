@@ -65,7 +65,7 @@ pub struct Status {
     pub restart_required: Vec<ParameterName>,
     /// The newest version, if the program refused it.
     pub refused: Option<Refused>,
-    /// Whether the view in use comes from the disk cache, and was not compared with the source yet.
+    /// Whether the view in use comes from the disk cache, and no version of the source was accepted since.
     pub stale: bool,
     /// How many values were applied inside a section that forbids it: always 0.
     pub forbidden_applications: u32,

@@ -173,6 +173,10 @@ impl Transport for Http {
         if status.is_success() { Ok(()) } else { Err(unexpected(status, "to the report")) }
     }
 
+    fn hinted(&self) -> ConfigVersion {
+        self.stream.as_ref().map(|stream| stream.inbox.newest()).unwrap_or_default()
+    }
+
     fn applied(&mut self, version: ConfigVersion) {
         if let Some(stream) = &self.stream {
             stream.inbox.applied(version);

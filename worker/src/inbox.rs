@@ -13,6 +13,8 @@ pub(crate) struct Inbox {
     closed: AtomicBool,
     /// The greatest version hinted at since the last look.
     hinted: AtomicU32,
+    /// The greatest version ever hinted at.
+    newest: AtomicU32,
     /// Whether there was a hint without a version since the last look.
     unclear: AtomicBool,
     /// The greatest version that was applied: hints of it and of older ones are no news.
@@ -26,6 +28,7 @@ impl Inbox {
             wake: Notify::new(),
             closed: AtomicBool::new(false),
             hinted: AtomicU32::new(0),
+            newest: AtomicU32::new(0),
             unclear: AtomicBool::new(false),
             applied: AtomicU32::new(applied.unwrap_or_default().0),
             heard_at: Mutex::new(Instant::now()),
@@ -36,11 +39,17 @@ impl Inbox {
     pub(crate) fn hint(&self, version: Option<ConfigVersion>) {
         match version {
             Some(version) => {
+                self.newest.fetch_max(version.0, Ordering::AcqRel);
                 self.hinted.fetch_max(version.0, Ordering::AcqRel);
             }
             None => self.unclear.store(true, Ordering::Release),
         }
         self.wake.notify_one();
+    }
+
+    /// The greatest version hinted at over this connection.
+    pub(crate) fn newest(&self) -> ConfigVersion {
+        ConfigVersion(self.newest.load(Ordering::Acquire))
     }
 
     pub(crate) fn applied(&self, version: ConfigVersion) {
@@ -96,6 +105,7 @@ mod tests {
         inbox.hint(Some(ConfigVersion(5)));
         assert_eq!(waits(&inbox).await, Ok(true));
         assert!(waits(&inbox).await.is_err(), "a storm is one look");
+        assert_eq!(inbox.newest(), ConfigVersion(5), "which is remembered behind the look");
         inbox.hint(Some(ConfigVersion(6)));
         inbox.applied(ConfigVersion(6));
         assert!(waits(&inbox).await.is_err(), "applied in the meantime");

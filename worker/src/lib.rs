@@ -28,7 +28,7 @@
 //!
 //! A program may refuse a version by a [`Check`]: the last good one stays, and the reason is reported. Lost and silent
 //! connections are replaced. With [`Options::cache`] the last good configuration is kept on disk to start from when the
-//! source is away; a view from there is [stale](View::is_stale) until the source has answered.
+//! source is away; a view from there is [stale](View::is_stale) until a version of the source is accepted.
 //!
 //! Configuration arrives by PostgreSQL (`LISTEN` first, then read) or by the server's HTTP stream; both are described
 //! in `docs/worker-protocol.md`. A notification is only ever a hint: what counts is the version that the database or

@@ -108,11 +108,11 @@ pub struct Options {
     pub files: FileSelection,
     /// What may refuse a configuration: nothing.
     pub check: Option<Check>,
-    /// A file that keeps the last good configuration, to start from when the source cannot be reached, or answers nothing
-    /// that can be applied, for [`connect_within`](Self::connect_within), or when the program refuses what is active: none.
+    /// A file that keeps the last good configuration, to start from when the source cannot be reached for
+    /// [`connect_within`](Self::connect_within), or when the program refuses what is active: none.
     ///
-    /// What was read from it is [stale](View::is_stale) until the source says what is active, and whatever the source
-    /// says then counts. Every worker needs a file of its own. It holds all values, readable by its owner alone.
+    /// What was read from it is [stale](View::is_stale) until a version of the source is accepted, and
+    /// that one counts then, even if it is older. Every worker needs a file of its own. It holds all values, readable by its owner alone.
     pub cache: Option<PathBuf>,
     /// How often the worker reports and makes sure that its connection is alive: 30 s.
     pub heartbeat: Duration,
@@ -120,8 +120,7 @@ pub struct Options {
     pub answer_within: Duration,
     /// How long the server's stream may be silent before it is replaced: 45 s, three of the server's own heartbeats.
     pub silence: Duration,
-    /// How long [`Follower::connect`](crate::Follower::connect) tries to reach a source that is unreachable, or whose
-    /// answers cannot be applied: 30 s.
+    /// How long [`Follower::connect`](crate::Follower::connect) tries to reach an unreachable source: 30 s.
     pub connect_within: Duration,
     /// An application is reported between one and two of these later, so that the first of many workers do not keep
     /// the database from the last: 200 ms.

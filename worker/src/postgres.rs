@@ -283,6 +283,10 @@ impl Transport for Postgres {
         Ok(())
     }
 
+    fn hinted(&self) -> ConfigVersion {
+        self.connection.as_ref().map(|connection| connection.inbox.newest()).unwrap_or_default()
+    }
+
     fn applied(&mut self, version: ConfigVersion) {
         if let Some(connection) = &self.connection {
             connection.inbox.applied(version);

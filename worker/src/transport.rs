@@ -77,6 +77,9 @@ pub(crate) trait Transport: Send {
     /// Says what the worker runs.
     async fn report(&mut self, report: &WorkerReport) -> Result<(), TransportError>;
 
+    /// The greatest version hinted at since the connection was made: what was fetched may lag behind it.
+    fn hinted(&self) -> ConfigVersion;
+
     /// Hears that a version was applied, so that hints of it are no news.
     fn applied(&mut self, version: ConfigVersion);
 }

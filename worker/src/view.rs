@@ -63,7 +63,7 @@ impl View {
         self.older.is_empty()
     }
 
-    /// True if it was read from the disk cache, and the source was not reached since.
+    /// True if it was read from the disk cache, and no version of the source was accepted since.
     pub fn is_stale(&self) -> bool {
         self.stale
     }

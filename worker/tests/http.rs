@@ -42,6 +42,9 @@ struct Faults {
     failing: AtomicBool,
     /// Answers with the snapshot whatever the worker has already.
     forgetful: AtomicBool,
+    /// Says that nothing changed, whatever did.
+    behind: AtomicBool,
+    not_modified: AtomicU32,
     streams: AtomicU32,
     whole_snapshots: AtomicU32,
 }
@@ -125,7 +128,9 @@ async fn snapshot(State(server): State<Server>, headers: HeaderMap) -> Result<Re
     };
     let tag = format!("\"{}\"", snapshot.provenance.config_version);
     let known = headers.get("if-none-match").is_some_and(|known| *known == tag);
-    if known && !server.faults.forgetful.load(SeqCst) {
+    let behind = server.faults.behind.load(SeqCst);
+    if behind || known && !server.faults.forgetful.load(SeqCst) {
+        server.faults.not_modified.fetch_add(1, SeqCst);
         return Ok(StatusCode::NOT_MODIFIED.into_response());
     }
     server.faults.whole_snapshots.fetch_add(1, SeqCst);
@@ -322,40 +327,6 @@ async fn a_file_that_does_not_fit_its_hash_is_not_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_of_no_use_is_given_up_in_time() {
-    with_server(async |server: Server| {
-        let (world, folder) = (&server.world, tempfile::tempdir().unwrap());
-        let hasty = |cache: Option<&str>| Options {
-            cache: cache.map(|name| folder.path().join(name)),
-            connect_within: Duration::from_millis(300),
-            ..quick("w")
-        };
-        world.put(&[b"one", b"two"]).await;
-        world.activate(world.version(1).file("a", b"one")).await;
-        server
-            .follow(Options { connect_within: support::PATIENCE, ..hasty(Some("good")) })
-            .await
-            .shutdown()
-            .await;
-        world.activate(world.version(2).file("a", b"two")).await;
-        server.faults.corrupt.store(true, SeqCst);
-        for cache in [None, Some("none")] {
-            let error = within(Follower::connect(server.source(TOKEN), hasty(cache))).await.unwrap_err();
-            let is_told = matches!(&error, ConnectError::Unusable { reason, .. } if reason.contains("hash"));
-            assert!(is_told, "{error:?}");
-        }
-        // What was good before is better than nothing, and what the source answers counts as soon as it is of use.
-        let follower = server.follow(hasty(Some("good"))).await;
-        assert_eq!((follower.view().version(), follower.view().is_stale()), (ConfigVersion(1), true));
-        assert!(follower.status().connected);
-        server.faults.corrupt.store(false, SeqCst);
-        reaches(&follower, 2).await;
-        assert!(!follower.view().is_stale());
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_server_is_waited_for() {
     with_server(async |server: Server| {
         server.world.tick(1).await;
@@ -396,6 +367,60 @@ async fn a_snapshot_that_is_known_is_not_applied_again() {
         server.world.tick(2).await;
         let told = [within(follower.changed()).await, within(follower.changed()).await];
         assert_eq!(told.map(|applied| applied.unwrap().provenance.config_version.0), [1, 2]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_used_is_given_up_in_time() {
+    with_server(async |server: Server| {
+        let folder = tempfile::tempdir().unwrap();
+        let world = &server.world;
+        world.put(&[b"one", b"two"]).await;
+        world.activate(world.version(1).file("a", b"one")).await;
+        server.faults.corrupt.store(true, SeqCst);
+        let hasty = || Options { connect_within: Duration::from_millis(500), ..quick("w") };
+        let error = within(Follower::connect(server.source(TOKEN), hasty())).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Unusable { .. }), "{error:?}");
+        assert!(error.to_string().contains("hash"), "{error}");
+
+        // With a good cache there is something to start from, and what becomes usable is applied.
+        let cached = || Options { cache: Some(folder.path().join("w.cache")), ..hasty() };
+        server.faults.corrupt.store(false, SeqCst);
+        server.follow(cached()).await.shutdown().await;
+        server.faults.corrupt.store(true, SeqCst);
+        world.activate(world.version(2).file("a", b"two")).await;
+        let follower = server.follow(cached()).await;
+        assert_eq!(follower.view().version(), ConfigVersion(1));
+        let status = follower.status();
+        assert!(status.stale && status.connected, "{status:?}");
+        assert!(status.problem.unwrap().contains("hash"));
+        server.faults.corrupt.store(false, SeqCst);
+        reaches(&follower, 2).await;
+        assert!(!follower.view().is_stale());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_behind_its_own_hint_is_asked_again() {
+    with_server(async |server: Server| {
+        server.world.tick(1).await;
+        let patient = Options { heartbeat: Duration::from_secs(3_600), ..quick("w") };
+        let follower = server.follow(patient).await;
+        let answers = server.faults.not_modified.load(SeqCst);
+        server.faults.behind.store(true, SeqCst);
+        server.world.tick(2).await;
+        within(async {
+            while server.faults.not_modified.load(SeqCst) < answers + 3 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        assert_eq!(follower.view().version(), ConfigVersion(1));
+        server.faults.behind.store(false, SeqCst);
+        reaches(&follower, 2).await;
+        assert_eq!(follower.status().reconnects, 0);
     })
     .await;
 }

@@ -100,7 +100,7 @@ struct AuditQuery {
     /// or `anonymous`, nobody who was signed in.
     #[serde(default)]
     by: Option<String>,
-    /// Not what happened before this instant, in ISO 8601 with an offset.
+    /// Not what happened before this instant, in ISO 8601; without an offset it is in UTC.
     #[serde(default)]
     #[param(format = DateTime)]
     from: Option<String>,

@@ -47,3 +47,4 @@ mod workers;
 mod workspaces;
 
 pub(crate) use all::{for_people, for_programs};
+pub(crate) use parameters::called_save;

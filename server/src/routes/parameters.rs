@@ -6,7 +6,7 @@ use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use conman_domain::catalog::Values;
 use conman_domain::id::EnvironmentId;
 use conman_domain::name::ParameterName;
@@ -22,12 +22,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    // A parameter may be called `save`.
+    OpenApiRouter::new().routes(routes!(save_config)).routes(routes!(
+        get_config_value,
+        set_config_value,
+        delete_config_value
+    ))
+}
+
+/// The path at which several values are saved, and what else is served there: a parameter may be called `save`, and the
+/// description has it under `{name}`.
+pub(crate) fn called_save() -> (&'static str, MethodRouter<AppState>) {
     let one = get(get_config_value).put(set_config_value).delete(delete_config_value);
-    OpenApiRouter::new()
-        .routes(routes!(save_config))
-        .route("/api/apps/{appId}/environments/{envId}/config/save", one)
-        .routes(routes!(get_config_value, set_config_value, delete_config_value))
+    ("/api/apps/{appId}/environments/{envId}/config/save", one)
 }
 
 /// Values to be saved together, and the version whose values were looked at.

@@ -260,7 +260,7 @@ async fn the_log_is_searched_by_what_who_when_and_about_what(h: &Harness) {
     let search = format!("{log}&kind=changeset&by=system");
     let (all, second) = (h.all(&search).await, format!("{search}&limit=1&page=2"));
     assert_eq!(h.author().get(&second).await.ok()["data"][0]["id"], all[1]["id"]);
-    for wrong in ["by=Rita", "from=yesterday", "until=2026-01-01", "kind=changeset&action=changeset.approved"]
+    for wrong in ["by=Rita", "from=yesterday", "until=2026-13-01", "kind=changeset&action=changeset.approved"]
     {
         h.author().get(&format!("{log}&{wrong}")).await.refused(400, "invalid");
         h.admin().get(&format!("/api/audit?{wrong}")).await.refused(400, "invalid");
