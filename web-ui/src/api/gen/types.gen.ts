@@ -6615,7 +6615,7 @@ export type GetDeploymentDiffErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -6677,7 +6677,7 @@ export type GetDeploymentRecordErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**
@@ -13844,7 +13844,7 @@ export type ListAuditEventsData = {
          */
         by?: string;
         /**
-         * Not what happened before this instant, in ISO 8601 with an offset.
+         * Not what happened before this instant, in ISO 8601; without an offset it is in UTC.
          */
         from?: string;
         /**
@@ -13942,7 +13942,7 @@ export type ListAuditKindsErrors = {
      */
     500: Problem;
     /**
-     * Too many requests at once; see Retry-After
+     * Too many requests at once, or a database does not answer; see Retry-After
      */
     503: Problem;
     /**

@@ -57,6 +57,8 @@ class Engine:
         self._problem: str | None = None
         # What is wrong with the last answer of the source, if it could not be applied.
         self._unusable: str | None = None
+        # Whether the source ever gave an answer to wait on: nothing is active yet, or the program refuses what is.
+        self._answered = False
         # When the program is told, if there is no configuration until then.
         self._deadline = time.monotonic() + options.connect_within
         self._refused: Refused | None = None
@@ -124,7 +126,7 @@ class Engine:
                 self._connected = False
                 if ever_connected or self.ready.done():
                     self._problem = f"the connection was lost: {lost}"
-                if not self.ready.done() and self._give_up(lost, ever_connected):
+                if not self.ready.done() and self._give_up(lost):
                     return
             with contextlib.suppress(TimeoutError):
                 # Jitter: workers that lost the same database do not come back all at once.
@@ -207,7 +209,7 @@ class Engine:
         before = self._problem
         try:
             received = await self._receive_newest()
-            self._unusable = None
+            self._unusable, self._answered = None, True
         except Unusable as problem:
             _log.warning("the last good configuration stays: %s", problem)
             self._problem = self._unusable = str(problem)
@@ -326,7 +328,7 @@ class Engine:
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def _give_up(self, lost: TransportError, ever_connected: bool) -> bool:
+    def _give_up(self, lost: TransportError) -> bool:
         """Tell the program that it will have no configuration, if that is so by now."""
         error: ConnectError
         if isinstance(lost, NotLetIn):
@@ -339,7 +341,7 @@ class Engine:
         else:
             within = self._options.connect_within
             error = UnreachableError(f"the source was not reached within {within} s: {lost}{self._of_cache()}")
-        if ever_connected:
+        if self._answered:
             return False
         self.ready.set_exception(error)
         return True
