@@ -10,6 +10,7 @@ pub mod problem;
 pub mod routes;
 pub mod sessions;
 
+mod connection_timer;
 mod console;
 mod etag;
 mod feeds;

@@ -1,6 +1,7 @@
 //! Connections: accepted, served, drained.
 
 use crate::config::Config;
+use crate::connection_timer::ConnectionTimer;
 use crate::layers::Peer;
 use crate::observing;
 use crate::router::router;
@@ -10,7 +11,7 @@ use crate::write_deadline::WriteDeadline;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -99,7 +100,7 @@ async fn serve(connection: Connection, app: Router, config: Arc<Config>) {
         app.clone().call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
+    http.timer(ConnectionTimer::default())
         .header_read_timeout(config.limits.header_timeout)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_HEADERS)

@@ -23,6 +23,7 @@ use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
+use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -238,7 +239,9 @@ fn headers_of(docs: bool, behind_tls: bool) -> HeaderMap {
 }
 
 fn add_headers(response: &mut Response, path: &str, request_id: RequestId, behind_tls: bool) {
-    let id = HeaderValue::try_from(request_id.to_string()).expect("a UUID is a header value");
+    // Into an array: a text would grow as it is written.
+    let id = HeaderValue::from_str(request_id.uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    let id = id.expect("a UUID is a header value");
     let docs = path.starts_with("/api/docs");
     let ours = &HEADERS[usize::from(docs)][usize::from(behind_tls)];
     let own = std::mem::replace(response.headers_mut(), ours.clone());

@@ -170,7 +170,9 @@ export function Editor({ path, stage, config, catalog, onStale }: EditorProps) {
           </ul>
         </Panel>
       ))}
-      {!canSave && <p className="text-soft">You read these values; reviewers, config managers and admins change them.</p>}
+      {!canSave && (
+        <p className="text-soft">You read these values; reviewers, config managers and admins change them.</p>
+      )}
       {Object.keys(edits).length > 0 && (
         <div className="sticky bottom-3 z-10 flex flex-wrap items-center gap-3 rounded-lg border border-line bg-raised px-4 py-2.5 shadow-float">
           <span className="flex-1" role="status">
