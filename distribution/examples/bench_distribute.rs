@@ -13,6 +13,7 @@
 use bytes::Bytes;
 use conman_distribution::{Activation, Distribution};
 use conman_domain::id::{AppId, EnvironmentId};
+use conman_domain::name::ParameterName;
 use conman_domain::path::RepoPath;
 use conman_domain::snapshot::{ChangeKind, ConfigVersion, ContentHash, Provenance, SnapshotParameter};
 use conman_domain::value::ParameterType;
@@ -253,7 +254,7 @@ impl Side {
         let activation = &mut self.activation;
         activation.source_id = format!("bench/{}", self.version);
         activation.provenance.config_version = ConfigVersion(self.version);
-        let at = format!("parameter_{}", self.version % PARAMETERS).parse()?;
+        let at: ParameterName = format!("parameter_{}", self.version % PARAMETERS).parse()?;
         if let Some(parameter) = activation.parameters.get_mut(&at) {
             parameter.value = serde_json::json!({"version": self.version});
         }

@@ -1,6 +1,7 @@
 //! Names that people give, and the Git names that are built from them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,6 +24,12 @@ macro_rules! names {
 
             /// The name as text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

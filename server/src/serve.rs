@@ -1,14 +1,15 @@
 //! Connections: accepted, served, drained.
 
-use crate::config::Config;
 use crate::connection_timer::ConnectionTimer;
 use crate::layers::Peer;
 use crate::observing;
 use crate::router::router;
+use crate::routes::answer_at_hand;
 use crate::state::AppState;
 use crate::tidy_up;
 use crate::write_deadline::WriteDeadline;
 use axum::Router;
+use futures::future::{self, Either};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -55,7 +56,7 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
                     stop: shutdown.clone(),
                     cut_off: cut_off.clone(),
                 };
-                connections.spawn(serve(connection, app.clone(), Arc::clone(&state.config)));
+                connections.spawn(serve(connection, app.clone(), state.clone()));
             }
             Err(error) => {
                 // One client's broken connection, or too many open files: the listener itself goes on.
@@ -90,22 +91,26 @@ struct Connection {
     cut_off: CancellationToken,
 }
 
-async fn serve(connection: Connection, app: Router, config: Arc<Config>) {
+async fn serve(connection: Connection, app: Router, state: AppState) {
     let Connection { stream, peer, slot, stop, cut_off } = connection;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection without TCP_NODELAY");
     }
+    let limits = state.config.limits.clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        if let Some(answer) = answer_at_hand(&state, peer, &request) {
+            return Either::Left(future::ready(Ok(answer)));
+        }
         request.extensions_mut().insert(peer);
-        app.clone().call(request)
+        Either::Right(app.clone().call(request))
     });
     let mut http = http1::Builder::new();
     http.timer(ConnectionTimer::default())
-        .header_read_timeout(config.limits.header_timeout)
+        .header_read_timeout(limits.header_timeout)
         .max_buf_size(LARGEST_HEAD)
         .max_headers(MOST_HEADERS)
         .half_close(false);
-    let stream = WriteDeadline::new(stream, config.limits.write_timeout);
+    let stream = WriteDeadline::new(stream, limits.write_timeout);
     let served = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     let ended = tokio::select! {

@@ -113,7 +113,7 @@ impl Model {
             .declared
             .keys()
             .chain(self.target.keys())
-            .filter(|name| self.applied.get(name) == self.target.get(name).map(|p| &p.value))
+            .filter(|name| self.applied.get(*name) == self.target.get(*name).map(|p| &p.value))
             .cloned()
             .collect();
         for name in settled {

@@ -57,13 +57,23 @@ impl Workflow {
         app_id: AppId,
         environment: EnvironmentId,
     ) -> Result<Arc<ConfigValues>> {
-        if let Some(version) = self.distribution().version_at_hand(app_id, environment)
-            && let Some(known) = self.values_in_memory().lock().get(&(app_id, environment))
-            && known.version >= version
-        {
-            return Ok(Arc::clone(known));
+        match self.values_in_place(app_id, environment) {
+            Some(known) => Ok(known),
+            None => self.newest_values(app_id, environment).await,
         }
-        self.newest_values(app_id, environment).await
+    }
+
+    /// The same for a program that shows a service token, where the token and the values are at hand: what needs no
+    /// waiting is answered on the thread that asks. `None` where anything must be looked for, or refused.
+    pub fn values_at_hand(&self, secret: &str) -> Option<Arc<ConfigValues>> {
+        let (app_id, environment) = self.place_at_hand(secret)?;
+        self.values_in_place(app_id, environment)
+    }
+
+    fn values_in_place(&self, app_id: AppId, environment: EnvironmentId) -> Option<Arc<ConfigValues>> {
+        let version = self.distribution().version_at_hand(app_id, environment)?;
+        let memory = self.values_in_memory().lock();
+        memory.get(&(app_id, environment)).filter(|known| known.version >= version).map(Arc::clone)
     }
 
     /// The same, as new as the distribution database itself, by a look that those who ask at once share.

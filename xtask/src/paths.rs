@@ -1,14 +1,19 @@
 //! Where things lie.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::failure::{During, Failure, Outcome};
 
-/// The root of the repository, from where this program was compiled.
+/// The root of the repository: of the checkout that Cargo runs this program for, which need not be the one that it was
+/// compiled in where several share a target folder.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies one folder below the root of the repository")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let own = std::env::var_os("CARGO_MANIFEST_DIR");
+        let own = own.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        own.parent().expect("xtask lies one folder below the root of the repository").to_owned()
+    });
+    &ROOT
 }
 
 /// Cargo's target folder.

@@ -64,35 +64,60 @@ use marks::{CommitMarks, Mark};
 
 #[cfg(unix)]
 mod marks {
+    use memmap2::{MmapOptions, MmapRaw};
     use std::fs::File;
     use std::mem::ManuallyDrop;
-    use std::os::unix::fs::FileExt;
+    use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-    /// The length of the head; a copy of it follows.
-    const HEAD: usize = 48;
+    /// The length of the head in words of four bytes; a copy of it follows.
+    const HEAD: usize = 12;
+    const WORD: usize = size_of::<u32>();
 
     /// What the head of the index held.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(super) struct Mark([u8; HEAD]);
+    pub(super) struct Mark([u32; HEAD]);
 
-    /// Reads the head of the index. Closing the file would drop all locks that this process has on it, those of other
-    /// connections too (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>),
+    /// The head of the index, in the memory that all connections to the database share, those of other processes too.
+    /// Closing the file would drop all locks that this process has on it, those of other connections too
+    /// (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>),
     /// so that it stays open to the end of the process.
     #[derive(Debug)]
-    pub(super) struct CommitMarks(ManuallyDrop<File>);
+    pub(super) struct CommitMarks {
+        memory: MmapRaw,
+        _file: ManuallyDrop<File>,
+    }
 
     impl CommitMarks {
         /// `None` where there is no such file: then every version is asked.
         pub(super) fn open(database: &str) -> Option<Self> {
-            Some(Self(ManuallyDrop::new(File::open(format!("{database}-shm")).ok()?)))
+            let file = ManuallyDrop::new(File::open(format!("{database}-shm")).ok()?);
+            let length = 2 * HEAD * WORD;
+            if file.metadata().ok()?.len() < length as u64 {
+                return None;
+            }
+            let memory = MmapOptions::new().len(length).map_raw_read_only(&*file).ok()?;
+            Some(Self { memory, _file: file })
         }
 
-        /// `None` in the moment in which a commit writes.
+        /// `None` in the moment in which a commit writes: it writes the copy first.
         pub(super) fn now(&self) -> Option<Mark> {
-            let mut heads = [0; 2 * HEAD];
-            self.0.read_exact_at(&mut heads, 0).ok()?;
-            let (head, copy) = heads.split_at(HEAD);
-            (head == copy).then(|| Mark(head.try_into().expect("it was split there")))
+            let head = self.words(0);
+            fence(Ordering::Acquire);
+            (head == self.words(HEAD)).then_some(Mark(head))
+        }
+
+        fn words(&self, first: usize) -> [u32; HEAD] {
+            std::array::from_fn(|at| {
+                let word = self.memory.as_ptr().cast::<u32>().wrapping_add(first + at);
+                #[expect(
+                    unsafe_code,
+                    reason = "the memory is mapped for as long as `self` lives, a page begins at a multiple of four, \
+                              all of it is within the file, which SQLite never makes shorter while a connection has it \
+                              open, and who writes there meanwhile is met by atomic loads"
+                )]
+                let word = unsafe { AtomicU32::from_ptr(word.cast_mut()) };
+                word.load(Ordering::Relaxed)
+            })
         }
     }
 }

@@ -167,7 +167,7 @@ fn wrong_token() -> Problem {
 }
 
 /// The token in `Authorization: Bearer …`, if there is one.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -10,6 +10,7 @@ mod member;
 mod path;
 mod query;
 
+pub(crate) use actor::bearer;
 pub use actor::{Credentials, CurrentActor, CurrentProgram, MaybeActor, SessionActor, Via};
 pub use body::{BodyLimit, JsonBody, RawBody};
 pub use context::ClientContext;

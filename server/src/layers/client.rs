@@ -2,11 +2,16 @@
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Peer {
+    /// Where there is no connection.
+    pub(crate) const UNKNOWN: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+}
 
 /// The address of the client: the peer's, or, where that is a trusted proxy, the last in `X-Forwarded-For` that is
 /// none. What a client itself writes there stands further left and is never reached.

@@ -14,7 +14,7 @@ use conman_domain::id::RequestId;
 use futures::FutureExt as _;
 use std::any::Any;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::LazyLock;
@@ -74,7 +74,13 @@ where
     // What can be done at once is done here: the future is small then, and needs no copy of the service.
     fn call(&mut self, mut request: Request) -> Self::Future {
         let state = self.state.clone();
-        let about = About::of(&state, &mut request);
+        // Without a connection, as in tests of the router alone, there is no peer.
+        let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::UNKNOWN);
+        let route = request.extensions().get::<MatchedPath>().cloned().map_or(UNMATCHED, Route::Matched);
+        let about = About::of(&state, Instant::now(), peer, route, &request);
+        let user_agent = request.headers().get(header::USER_AGENT).cloned();
+        let origin = Origin { request_id: about.request_id, address: about.address, user_agent };
+        request.extensions_mut().insert(origin);
         let begun = admit(&state, &request).map(|place| {
             let answering = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
             (place, answering)
@@ -97,31 +103,59 @@ where
     }
 }
 
+/// Counts an answer that was at hand, and gives it its final form, as if it had passed the layer.
+pub(crate) fn frame_at_once<B>(
+    state: &AppState,
+    began: Instant,
+    peer: Peer,
+    route: &'static str,
+    request: &axum::http::Request<B>,
+    response: Response,
+) -> Response {
+    About::of(state, began, peer, Route::Fixed(route), request).finish(state, response)
+}
+
+/// The route that a request is counted under.
+enum Route {
+    Matched(MatchedPath),
+    Fixed(&'static str),
+}
+
+/// What no route has.
+const UNMATCHED: Route = Route::Fixed("unmatched");
+
+impl Route {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Matched(path) => path.as_str(),
+            Self::Fixed(path) => path,
+        }
+    }
+}
+
 /// What is known of a request before it is answered.
 struct About {
     began: Instant,
     request_id: RequestId,
     address: IpAddr,
     method: &'static str,
-    route: Option<MatchedPath>,
+    route: Route,
     uri: Uri,
     span: Span,
 }
 
 impl About {
-    /// Names a request, and leaves with it where it comes from.
-    fn of(state: &AppState, request: &mut Request) -> Self {
-        let began = Instant::now();
-        let request_id = request_id(request);
-        // Without a connection, as in tests of the router alone, there is no peer.
-        let peer =
-            request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
-        let address = client_address(peer, request.headers(), &state.config.trusted_proxies);
-        let user_agent = request.headers().get(header::USER_AGENT).cloned();
-        request.extensions_mut().insert(Origin { request_id, address, user_agent });
+    fn of<B>(
+        state: &AppState,
+        began: Instant,
+        peer: Peer,
+        route: Route,
+        request: &axum::http::Request<B>,
+    ) -> Self {
+        let request_id = request_id(request.headers());
+        let address = client_address(peer.0, request.headers(), &state.config.trusted_proxies);
         let method = known_method(request.method().as_str());
-        let route = request.extensions().get::<MatchedPath>().cloned();
-        let span = tracing::info_span!("request", id = %request_id, method, route = name_of(route.as_ref()));
+        let span = tracing::info_span!("request", id = %request_id, method, route = route.as_str());
         Self { began, request_id, address, method, route, uri: request.uri().clone(), span }
     }
 
@@ -129,16 +163,12 @@ impl About {
     fn finish(self, state: &AppState, response: Response) -> Response {
         let mut response = in_form(response, self.uri.path(), self.request_id);
         let (status, took) = (response.status(), self.began.elapsed());
-        state.metrics.answered(name_of(self.route.as_ref()), self.method, status, took);
+        state.metrics.answered(self.route.as_str(), self.method, status, took);
         let (took_ms, address) = (took.as_secs_f64() * 1000.0, self.address);
         self.span.in_scope(|| tracing::debug!(status = status.as_u16(), took_ms, %address, "answered"));
         add_headers(&mut response, self.uri.path(), self.request_id, state.behind_tls());
         response
     }
-}
-
-fn name_of(route: Option<&MatchedPath>) -> &str {
-    route.map_or("unmatched", MatchedPath::as_str)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Response {
@@ -163,8 +193,8 @@ fn admit(state: &AppState, request: &Request) -> Result<Option<OwnedSemaphorePer
 }
 
 /// The id that the client gave, if it is one; otherwise a new one.
-fn request_id(request: &Request) -> RequestId {
-    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+fn request_id(headers: &HeaderMap) -> RequestId {
+    let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     given.and_then(|text| text.parse().ok()).unwrap_or_else(conman_workflow::fresh_id)
 }
 

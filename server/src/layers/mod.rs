@@ -8,5 +8,5 @@ mod same_origin;
 mod user_agent;
 
 pub(crate) use client::Peer;
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, frame_at_once};
 pub(crate) use user_agent::user_agent;

@@ -48,3 +48,4 @@ mod workspaces;
 
 pub(crate) use all::{for_people, for_programs};
 pub(crate) use parameters::called_save;
+pub(crate) use values::answer_at_hand;

@@ -1,6 +1,8 @@
 //! The plain routes for programs, to the letter: status and body, by service token, over several servers.
 
 use crate::harness::Harness;
+use chrono::TimeDelta;
+use conman_domain::Timestamp;
 use conman_domain::access::{Token, TokenHash, TokenPurpose};
 use conman_store::Batch;
 use conman_workflow::{fresh_id, random_token};
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 
 on_both! {
     values_are_set_read_and_deleted_by_programs,
+    what_is_at_hand_is_answered_as_ever,
     programs_stay_in_their_environment,
     every_server_reads_what_was_answered_before,
     a_parameter_may_be_called_save,
@@ -27,6 +30,10 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) async fn of(h: &Harness, environment: &str) -> Self {
+        Self::until(h, environment, None).await
+    }
+
+    async fn until(h: &Harness, environment: &str, expires_at: Option<Timestamp>) -> Self {
         let (secret, at) = (random_token("csvc"), h.workflow.now().await.unwrap());
         let token = Token {
             id: fresh_id(),
@@ -38,7 +45,7 @@ impl Program {
             name: "pump".parse().unwrap(),
             token_hash: TokenHash::of(&secret),
             created_at: at,
-            expires_at: None,
+            expires_at,
             last_used_at: None,
         };
         h.workflow.store().commit(Batch::new().insert(&token)).await.unwrap();
@@ -159,6 +166,86 @@ async fn values_are_set_read_and_deleted_by_programs(h: &Harness) {
         (200, &json!("healthy"), &json!({"store": "ok", "distribution": "ok"}))
     );
     assert!(health["timestamp"].is_string());
+}
+
+/// A read whose token and values are at hand does not pass the router; a name that is written in another way does.
+async fn what_is_at_hand_is_answered_as_ever(h: &Harness) {
+    let program = Program::of(h, "dev").await;
+    h.has_parameters().await;
+    let asks = async |method: Method, path: &str, headers: &[(&str, &str)]| {
+        let mut request = program.client.request(method, format!("{}{path}", h.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let mut headers: Vec<(String, String)> = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .filter(|(name, _)| name != "date")
+            .collect();
+        headers.sort();
+        (status, headers, response.text().await.unwrap())
+    };
+    let bearer = format!("Bearer {}", program.token);
+    let request_id = "018f4f7c-6f2b-7000-8000-000000000001";
+    let known = [("authorization", bearer.as_str()), ("x-request-id", request_id)];
+    // The first read looks and writes the use down; what it wrote is looked at by the next.
+    h.until("values are at hand", async || {
+        assert_eq!(program.gets("/config/mode").await, plain(200, "day"));
+        h.workflow.values_at_hand(&program.token)
+    })
+    .await;
+    let (long, short) = ("/v1/config/%6Dode", "/v1/config/mode");
+    let at_hand = asks(Method::GET, short, &known).await;
+    assert_eq!((at_hand.0, at_hand.2.as_str()), (200, "day"));
+    assert!(at_hand.1.contains(&("x-request-id".to_owned(), request_id.to_owned())), "{:?}", at_hand.1);
+    assert_eq!(at_hand, asks(Method::GET, long, &known).await);
+    assert_eq!(at_hand, asks(Method::GET, &format!("{short}?at=now"), &known).await);
+    let (status, headers, body) = asks(Method::HEAD, short, &known).await;
+    assert_eq!((status, headers, body.as_str()), (200, at_hand.1.clone(), ""));
+    // Nothing that is refused is at hand.
+    let two = [("authorization", bearer.as_str()), ("authorization", "Bearer x")];
+    for headers in [&two[..], &[("authorization", "Bearer x")], &[("authorization", "Basic eDp4")], &[]] {
+        for path in [short, long, "/v1/config"] {
+            assert_eq!(asks(Method::GET, path, headers).await.0, 401, "{path} {headers:?}");
+        }
+    }
+    for path in ["/v1/config/", "/v1/configs", "/v1/config/mode/", "/v1/config//mode"] {
+        assert_eq!(asks(Method::GET, path, &known).await.0, 404, "{path}");
+    }
+    // Both ways are counted as one.
+    let counted = async || {
+        let metrics = asks(Method::GET, "/metrics", &[]).await.2;
+        let of_values = r#"conman_http_requests_total{method="GET",route="/v1/config/{name}",status="200"} "#;
+        metrics.lines().find_map(|line| line.strip_prefix(of_values)?.parse::<u64>().ok()).unwrap()
+    };
+    let before = counted().await;
+    for path in [short, long, short] {
+        asks(Method::GET, path, &known).await;
+    }
+    assert_eq!(counted().await, before + 3);
+    // A token that ends does so at its time, whatever is remembered of it.
+    let end = h.workflow.now().await.unwrap().plus(TimeDelta::milliseconds(2_500));
+    let ending = Program::until(h, "dev", Some(end)).await;
+    let mut read = 0;
+    loop {
+        let before = h.workflow.now().await.unwrap();
+        let (status, text) = ending.gets("/config/mode").await;
+        let after = h.workflow.now().await.unwrap();
+        // The clock of a database is read to the millisecond, and a moment after it was asked.
+        assert!(
+            status == 401 || before < end.plus(TimeDelta::milliseconds(50)),
+            "{status} {text} after its end"
+        );
+        assert!(status == 200 || after >= end, "{status} {text} before its end");
+        if status == 401 {
+            break;
+        }
+        read += 1;
+    }
+    assert!(read > 10, "read {read} times");
 }
 
 async fn programs_stay_in_their_environment(h: &Harness) {

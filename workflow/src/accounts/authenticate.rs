@@ -85,6 +85,26 @@ impl KnownTokens {
         Some((Arc::clone(&known.token), known.now.plus(elapsed)))
     }
 
+    /// Whose program the token is, if it is known to be as it was read and to be valid still.
+    fn place(&self, generation: Option<u64>, hash: &str) -> Option<(AppId, EnvironmentId)> {
+        let known = self.by_hash.get(hash).filter(|known| known.holds(generation))?;
+        let elapsed = known.asked_at.elapsed();
+        // The time that went by tells little of the store's clock once it is long.
+        if elapsed >= TOKEN_MEMORY {
+            return None;
+        }
+        let now = known.now.plus(TimeDelta::from_std(elapsed).ok()?);
+        let is_valid = known.token.expires_at.is_none_or(|end| now < end);
+        match known.token.purpose {
+            TokenPurpose::Service { app_id, environment_id, .. }
+                if is_valid && !is_use_forgotten(&known.token, now) =>
+            {
+                Some((app_id, environment_id))
+            }
+            _ => None,
+        }
+    }
+
     fn keep(&mut self, hash: String, known: KnownToken) {
         if self.by_hash.len() >= MOST_TOKENS {
             self.by_hash.retain(|_, other| other.holds(known.generation));
@@ -129,6 +149,13 @@ impl Workflow {
         Ok(Some(Program { token, app_id, environment_id, context }))
     }
 
+    /// The place of a program whose service token is at hand, told on the thread that asks; `None` where
+    /// [`Workflow::authenticate_program`] must look.
+    pub(crate) fn place_at_hand(&self, secret: &str) -> Option<(AppId, EnvironmentId)> {
+        let hash = TokenHash::of(secret);
+        self.known_tokens().lock().place(self.store().generation(), hash.as_str())
+    }
+
     /// Finds a token that has not expired.
     async fn valid_token(&self, secret: &str) -> Result<Option<Arc<Versioned<Token>>>> {
         let SeenToken { token, now } = self.seen_token(secret).await?;
@@ -142,9 +169,13 @@ impl Workflow {
         let (generation, asked_at) = (self.store().generation(), Instant::now());
         let known = self.known_tokens().lock().at(generation, hash.as_str());
         if let Some((token, then)) = known {
-            // A store that is asked over a network has its clock there.
+            // A store that is asked over a network has its clock there; one in this process is asked as it costs nothing.
             let now = if generation.is_some() { self.now().await? } else { then };
             if !is_use_forgotten(&token, now) {
+                if generation.is_some() {
+                    let known = KnownToken { token: Arc::clone(&token), generation, asked_at, now };
+                    self.known_tokens().lock().keep(hash.as_str().to_owned(), known);
+                }
                 return Ok(SeenToken { token: Some(token), now });
             }
         }
