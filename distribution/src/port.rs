@@ -103,6 +103,14 @@ pub trait Distribution: RunRegistry + Send + Sync {
         version: ConfigVersion,
     ) -> Result<Option<HistoryRow>, DistributionError>;
 
+    /// Tells when versions of an environment became active; what never did is left out.
+    async fn activated_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        versions: &[ConfigVersion],
+    ) -> Result<BTreeMap<ConfigVersion, Timestamp>, DistributionError>;
+
     /// Finds the history row of the version that was active at an instant; `None` before the first.
     async fn history_at(
         &self,

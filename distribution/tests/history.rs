@@ -102,6 +102,9 @@ async fn told_as_it_was(port: &dyn Distribution, place: Place, replay: &Replay) 
         let parameters = port.parameters_at(app, environment, version).await.unwrap();
         assert_eq!(parameters.as_ref(), expected.map(|(.., parameters)| parameters), "version {number}");
     }
+    let asked: Vec<ConfigVersion> = (0..=last + 1).map(ConfigVersion).collect();
+    let expected = replay.iter().map(|(version, at, _)| (*version, *at)).collect();
+    assert_eq!(port.activated_at(app, environment, &asked).await.unwrap(), expected);
     let instants = replay.iter().flat_map(|(_, at, _)| [-1, 0, 1].map(|delta| at.millis() + delta));
     for millis in instants {
         let at = Timestamp::from_millis(millis);

@@ -7,7 +7,7 @@ use conman_distribution::{Boundary, WorkerApplication, WorkerSession};
 use conman_domain::Timestamp;
 use conman_domain::id::{AppId, EnvironmentId};
 use conman_domain::snapshot::ConfigVersion;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// After how long without a word a worker counts as lost: it says that it lives every 30 s.
 const SILENT: TimeDelta = TimeDelta::seconds(100);
@@ -96,22 +96,24 @@ impl Workflow {
         let sessions = self.distribution().workers(app_id, environment).await?;
         let now = self.now().await?;
         let version = active.as_ref().map(|active| active.provenance.config_version);
-        let mut behind: BTreeMap<ConfigVersion, Timestamp> = BTreeMap::new();
+        let behind: BTreeSet<ConfigVersion> = sessions
+            .iter()
+            .map(applied)
+            .filter(|applied| Some(*applied) < version)
+            .map(ConfigVersion::next)
+            .collect();
+        let behind: Vec<ConfigVersion> = behind.into_iter().collect();
+        let next_at = match behind.is_empty() {
+            true => BTreeMap::new(),
+            false => self.distribution().activated_at(app_id, environment, &behind).await?,
+        };
         let mut workers = Vec::new();
         for session in sessions {
             let applied = applied(&session);
             let lag = match &active {
                 Some(active) if applied < active.provenance.config_version => {
-                    let since = match behind.get(&applied) {
-                        Some(since) => *since,
-                        None => {
-                            // What is numbered next need not exist; then it is behind at least since the active one.
-                            let next = self.distribution().history_row(app_id, environment, applied.next());
-                            let since = next.await?.map_or(active.activated_at, |row| row.at);
-                            behind.insert(applied, since);
-                            since
-                        }
-                    };
+                    // What is numbered next need not exist; then it is behind at least since the active one.
+                    let since = next_at.get(&applied.next()).copied().unwrap_or(active.activated_at);
                     now.since(since).max(TimeDelta::zero())
                 }
                 Some(_) | None => TimeDelta::zero(),

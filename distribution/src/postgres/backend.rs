@@ -194,6 +194,15 @@ impl Distribution for Postgres {
         history::history_row(&self.pool.get().await?, app, environment, version).await
     }
 
+    async fn activated_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        versions: &[ConfigVersion],
+    ) -> Result<BTreeMap<ConfigVersion, Timestamp>, DistributionError> {
+        history::activated_at(&self.pool.get().await?, app, environment, versions).await
+    }
+
     async fn history_at(
         &self,
         app: AppId,

@@ -98,6 +98,19 @@ pub(super) async fn history_row(
     Ok(history_rows(client, condition, &values).await?.pop())
 }
 
+pub(super) async fn activated_at(
+    client: &impl GenericClient,
+    app: AppId,
+    environment: EnvironmentId,
+    versions: &[ConfigVersion],
+) -> Result<BTreeMap<ConfigVersion, Timestamp>, DistributionError> {
+    let versions: Vec<i64> = versions.iter().map(|version| i64::from(version.0)).collect();
+    let sql = "SELECT version, at FROM conman.config_history
+         WHERE app_id = $1 AND environment_id = $2 AND version = ANY($3)";
+    let rows = query(client, sql, &[&app.uuid(), &environment.uuid(), &versions]).await?;
+    rows.iter().map(|row| Ok((ConfigVersion(small(row.get("version"))?), instant(row, "at")))).collect()
+}
+
 pub(super) async fn history_at(
     client: &impl GenericClient,
     app: AppId,

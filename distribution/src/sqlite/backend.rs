@@ -165,6 +165,16 @@ impl Distribution for Sqlite {
         self.read(move |connection| history::history_row(connection, app, environment, version)).await
     }
 
+    async fn activated_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        versions: &[ConfigVersion],
+    ) -> Result<BTreeMap<ConfigVersion, Timestamp>, DistributionError> {
+        let versions = versions.to_vec();
+        self.read(move |connection| history::activated_at(connection, app, environment, &versions)).await
+    }
+
     async fn history_at(
         &self,
         app: AppId,

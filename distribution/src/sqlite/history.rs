@@ -90,6 +90,26 @@ pub(super) fn history_row(
     Ok(history_rows(connection, condition, &[&app, &environment, &version.0])?.pop())
 }
 
+pub(super) fn activated_at(
+    connection: &Connection,
+    app: AppId,
+    environment: EnvironmentId,
+    versions: &[ConfigVersion],
+) -> Result<BTreeMap<ConfigVersion, Timestamp>, DistributionError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT version, at FROM config_history
+         WHERE app_id = ?1 AND environment_id = ?2 AND version IN (SELECT value FROM json_each(?3))",
+    )?;
+    let numbers: Vec<u32> = versions.iter().map(|version| version.0).collect();
+    let numbers = serde_json::to_string(&numbers).expect("numbers are always JSON");
+    let (app, environment) = (app.to_string(), environment.to_string());
+    let rows = statement.query_map(params![app, environment, numbers], |row| {
+        Ok((ConfigVersion(row.get(0)?), row.get::<_, i64>(1)?))
+    })?;
+    rows.map(|row| row.map(|(version, at)| (version, Timestamp::from_millis(at))).map_err(Into::into))
+        .collect()
+}
+
 pub(super) fn history_at(
     connection: &Connection,
     app: AppId,

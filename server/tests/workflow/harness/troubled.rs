@@ -134,6 +134,15 @@ impl Distribution for Troubled {
         self.inner.history_row(app, environment, version).await
     }
 
+    async fn activated_at(
+        &self,
+        app: AppId,
+        environment: EnvironmentId,
+        versions: &[ConfigVersion],
+    ) -> Result<BTreeMap<ConfigVersion, Timestamp>, DistributionError> {
+        self.inner.activated_at(app, environment, versions).await
+    }
+
     async fn history_at(
         &self,
         app: AppId,
