@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import PATIENCE, Proxy, World, declared, eventually, options
+from support import PATIENCE, Proxy, World, declared, eventually, options, reaches
 
 from conman_worker import (
     AsyncFollower,
@@ -39,11 +39,6 @@ def three(number: int) -> dict[str, dict[str, Any]]:
 def read(view: View) -> list[int]:
     """Read these three."""
     return [view.get_int(name) for name in ("fee", "exposure", "model")]
-
-
-def reaches(follower: Follower, version: int) -> None:
-    """Wait for a version."""
-    eventually(lambda: follower.view().version, lambda found: found == version)
 
 
 def test_every_change_arrives_whole(world: World) -> None:

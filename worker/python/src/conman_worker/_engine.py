@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from ._backoff import AskingAgain, Backoff
 from ._cache import Cache, NotBelieved
 from ._errors import (
     ConnectError,
@@ -31,7 +32,6 @@ from ._view import Snapshot, View, digest_of, instant
 LIBRARY = "conman-worker-python/0.1.0"
 
 _log = logging.getLogger("conman_worker")
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 20.0
 _MAX_REASON = 2_000
 # How long a worker that stops waits for its last report to be taken.
 _GOODBYE = 2.0
@@ -108,7 +108,7 @@ class Engine:
 
     async def _follow_for_good(self) -> None:
         ever_connected = False
-        pause = _FIRST_PAUSE
+        backoff = Backoff()
         while not self._stop.is_set():
             try:
                 await self._or_stop(self._in_time(self._transport.connect(self._received_version())))
@@ -116,7 +116,7 @@ class Engine:
                     return
                 ever_connected = self._connected = True
                 await self._catch_up()
-                pause = _FIRST_PAUSE
+                backoff.reset()
                 await self._follow()
                 await self._say_goodbye()
                 return
@@ -129,17 +129,17 @@ class Engine:
                 if not self.ready.done() and self._give_up(lost):
                     return
             with contextlib.suppress(TimeoutError):
-                # Jitter: workers that lost the same database do not come back all at once.
-                await asyncio.wait_for(self._stop.wait(), pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+                await asyncio.wait_for(self._stop.wait(), backoff.next())
 
     async def _follow(self) -> None:
         """Follow over the connection that was just made, until it is lost or the worker stopped."""
         heartbeat_at = time.monotonic() + self._options.heartbeat
         # Every connection begins with a report: whoever watches sees that the worker is there.
         report_at: float | None = self._report_time()
+        asking = AskingAgain()
+        asking.note(self._missing())
         while not self._stop.is_set():
-            wake_at = heartbeat_at if report_at is None else min(heartbeat_at, report_at)
+            wake_at = min(at for at in (heartbeat_at, report_at, asking.at) if at is not None)
             waits = self._unusable is not None and not self.ready.done()
             if waits:
                 wake_at = min(wake_at, self._deadline)
@@ -151,7 +151,10 @@ class Engine:
                 report_at = report_at or self._report_time()
             if hinted:
                 self._last_notify_at = datetime.now(UTC)
-                if await self._catch_up():
+            if hinted or (asking.at is not None and time.monotonic() >= asking.at):
+                news = await self._catch_up()
+                asking.note(self._missing())
+                if news:
                     report_at = report_at or self._report_time()
             now = time.monotonic()
             if waits and self._unusable is not None and now >= self._deadline:
@@ -389,6 +392,11 @@ class Engine:
             "forbidden_applications": overview.forbidden_applications,
             "stopped": stopped,
         }
+
+    def _missing(self) -> int | None:
+        """Give the version that was hinted at, if what was received is older."""
+        hinted = self._transport.hinted()
+        return hinted if hinted > (self._received_version() or 0) else None
 
     def _received_version(self) -> int | None:
         return self._received.version if self._received else None

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from ._errors import NotLetIn, SetupError, TransportError, Unusable
+from ._inbox import Inbox
 from ._options import HttpSource, Options
 from ._sse import Parser
 from ._transport import Nothing, Unchanged
@@ -36,14 +37,13 @@ class Http:
         )
         self._reader: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._hinted = False
+        self._inbox = Inbox(None)
         self._ended: str | None = None
-        self._received = 0
 
     async def connect(self, received: int | None) -> None:
         """Open the stream; what is read from then on is either the newest, or a hint of a newer one follows."""
         await self._stop_reading()
-        self._hinted, self._ended, self._received = False, None, received or 0
+        self._inbox, self._ended = Inbox(received), None
         timeout = httpx.Timeout(self._client.timeout.connect, read=self._silence)
         request = self._client.build_request(
             "GET", "/v1/worker/stream", headers={"accept": "text/event-stream"}, timeout=timeout
@@ -79,25 +79,29 @@ class Http:
 
     def _hear(self, data: str) -> None:
         try:
-            news = loads(data)["version"] > self._received
-        except (Unusable, KeyError, TypeError):
-            news = True
-        if news:
-            self._hinted = True
-            self._wake.set()
+            self._inbox.hint(loads(data)["version"])
+        except (Unusable, LookupError, TypeError):
+            # Not understood, so perhaps news.
+            self._inbox.hint(None)
+        self._wake.set()
+
+    def hinted(self) -> int:
+        """Give the greatest version hinted at over this stream."""
+        return self._inbox.newest
 
     def received(self, version: int) -> None:
         """Hear that hints of this version are no news."""
-        self._received = version
+        self._inbox.received(version)
 
     async def hint(self) -> None:
         """Wait for an event of the stream."""
-        while not self._hinted:
+        while True:
             if self._ended is not None:
                 raise TransportError(self._ended)
+            if self._inbox.take():
+                return
             self._wake.clear()
             await self._wake.wait()
-        self._hinted = False
 
     async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
         """Ask for the snapshot, unless it is the one at hand."""

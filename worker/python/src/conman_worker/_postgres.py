@@ -13,6 +13,7 @@ from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
 
 from ._errors import NotLetIn, SetupError, TransportError, Unusable
+from ._inbox import Inbox
 from ._options import Options, PostgresSource
 from ._transport import Nothing, Unchanged
 from ._view import Snapshot, loads, snapshot_after, snapshot_of
@@ -66,15 +67,14 @@ class Postgres:
         self._place = (source.app_id, source.environment_id)
         self._options = options
         self._connection: AsyncConnection[tuple[Any, ...]] | None = None
-        self._hinted = False
-        self._received = 0
+        self._inbox = Inbox(None)
         # What was read last, on which newer versions follow.
         self._fetched: Snapshot | None = None
 
     async def connect(self, received: int | None) -> None:
         """Listen; what is read from then on is either the newest, or a hint of a newer one follows."""
         await self.close()
-        self._hinted, self._received = False, received or 0
+        self._inbox = Inbox(received)
         with _told():
             self._connection = await AsyncConnection.connect(
                 self._url,
@@ -92,33 +92,38 @@ class Postgres:
         connection = self._open()
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
-        while not self._hinted:
+        while True:
+            with _told():
+                # First what the driver has read already, where the system sees nothing to read any more.
+                connection.pgconn.consume_input()
+                while (notify := connection.pgconn.notifies()) is not None:
+                    self._hear(notify.extra.decode("utf-8", "replace"))
+                handle = connection.fileno()
+            if self._inbox.take():
+                return
             readable.clear()
-            handle = connection.fileno()
             loop.add_reader(handle, readable.set)
             try:
                 await readable.wait()
             finally:
                 loop.remove_reader(handle)
-            with _told():
-                connection.pgconn.consume_input()
-                while (notify := connection.pgconn.notifies()) is not None:
-                    self._hear(notify.extra.decode("utf-8", "replace"))
-        self._hinted = False
 
     def _hear(self, payload: str) -> None:
         try:
             data = loads(payload)
-            place = (data["app_id"], data["environment_id"])
-            if place == tuple(map(str, self._place)) and data["version"] > self._received:
-                self._hinted = True
-        except (Unusable, KeyError, TypeError):
+            if (data["app_id"], data["environment_id"]) == tuple(map(str, self._place)):
+                self._inbox.hint(data["version"])
+        except (Unusable, LookupError, TypeError):
             # Not understood, so perhaps ours.
-            self._hinted = True
+            self._inbox.hint(None)
+
+    def hinted(self) -> int:
+        """Give the greatest version hinted at over this connection."""
+        return self._inbox.newest
 
     def received(self, version: int) -> None:
         """Hear that hints of this version are no news."""
-        self._received = version
+        self._inbox.received(version)
 
     async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
         """Ask for what is newer: by what it changes, where that follows on what was read before."""
