@@ -213,6 +213,8 @@ class Proxy:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._all: list[socket.socket] = []
         self._swallowed: set[socket.socket] = set()
+        self._trigger: bytes | None = None
+        self._swallows_new = False
         port = self._listener.getsockname()[1]
         self.url = urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -232,10 +234,20 @@ class Proxy:
             for pair in self._pairs:
                 self._swallowed.update(pair)
 
-    def open(self) -> None:
-        """Take connections again."""
+    def swallow_all(self) -> None:
+        """Take new connections, and let nothing through them either."""
+        self.swallow()
         with self._lock:
-            self._is_cut = False
+            self._is_cut, self._swallows_new = False, True
+
+    def swallow_from(self, words: bytes | None) -> None:
+        """Let nothing more through a connection from where a client says these words on."""
+        self._trigger = words
+
+    def open(self) -> None:
+        """Take connections again, and let everything through new ones."""
+        with self._lock:
+            self._is_cut = self._swallows_new = False
 
     def close(self) -> None:
         """End everything."""
@@ -256,12 +268,16 @@ class Proxy:
                 with self._lock:
                     self._pairs.append((client, server))
                     self._all += (client, server)
+                    if self._swallows_new:
+                        self._swallowed.update((client, server))
                 for one, other in ((client, server), (server, client)):
                     threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
 
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while piece := one.recv(65_536):
+                if self._trigger is not None and self._trigger in piece:
+                    self._swallowed.update((one, other))
                 if one not in self._swallowed:
                     other.sendall(piece)
         # Even the end is swallowed: the other side never hears of it.

@@ -10,7 +10,7 @@ import pytest
 from faulty import Faulty
 from support import PATIENCE, World, declared, eventually, quick, reaches
 
-from conman_worker import Follower, RefusedError, SetupError, UnreachableError, UnusableError
+from conman_worker import Follower, HttpSource, RefusedError, SetupError, UnreachableError, UnusableError
 
 
 def n_and_file(number: int, content: bytes) -> tuple[int, dict[str, Any], dict[str, bytes]]:
@@ -204,3 +204,36 @@ def test_a_snapshot_that_is_none_is_not_applied(world: World, faulty: Faulty, bo
         assert (follower.view().version, follower.status().connected) == (1, True)
         faulty.snapshot = None
         reaches(follower, 2)
+
+
+def test_a_first_activation_of_no_use_is_waited_for_the_usual_time(world: World, faulty: Faulty) -> None:
+    """Wait long for a first activation, which cannot be used at first: the time runs from there."""
+    made: list[Follower] = []
+    thread = threading.Thread(target=lambda: made.append(Follower.connect(faulty.source(), quick(connect_within=2))))
+    thread.start()
+    eventually(lambda: faulty.reports, problem("nothing was activated"))
+    thread.join(2.5)
+    faulty.corrupt = True
+    world.activate(*n_and_file(1, b"one"))
+    eventually(lambda: faulty.reports, problem("hash"))
+    faulty.corrupt = False
+    thread.join(PATIENCE)
+    with made[0] as follower:
+        assert follower.view().file("a") == b"one"
+
+
+def test_many_files_are_fetched_side_by_side(world: World, faulty: Faulty) -> None:
+    """Take a while for each of many files: together they fit the time that one connection has for them."""
+    faulty.slow_files = 0.2
+    world.activate(1, {}, {f"f{number}": bytes([number]) for number in range(64)})
+    with Follower.connect(faulty.source(), quick(answer_within=1, connect_within=20, silence=10)) as follower:
+        assert all(follower.view().file(f"f{number}") == bytes([number]) for number in range(64))
+
+
+def test_what_is_no_server_is_no_setup(world: World, faulty: Faulty) -> None:
+    """Name servers that are none."""
+    assert "cst_" not in repr(HttpSource(faulty.url, "cst_secret"))
+    for url in ("http://127.0.0.1:99999", "http://[::1", "http://x y", "//x", "x"):
+        with pytest.raises((SetupError, UnreachableError)) as told:
+            Follower.connect(HttpSource(url, "cst_secret"), quick(connect_within=0.3))
+        assert "cst_secret" not in f"{told.value!r}"

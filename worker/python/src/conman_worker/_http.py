@@ -14,6 +14,9 @@ from ._sse import Parser
 from ._transport import Nothing, Unchanged
 from ._view import Snapshot, loads, snapshot_of
 
+# How many contents are fetched side by side.
+_CONTENTS_AT_ONCE = 8
+
 
 class Http:
     """One stream and a pool of connections to the server."""
@@ -25,6 +28,8 @@ class Http:
             raise SetupError(f"the server's URL: {error}") from None
         if url.scheme not in ("http", "https") or not url.host:
             raise SetupError("the server's URL is not http or https")
+        if url.port is not None and not 0 < url.port <= 65_535:
+            raise SetupError("the server's URL has a port that there is not")
         if not source.token.isprintable() or not source.token.isascii():
             raise SetupError("the token has characters that no token has")
         self._silence = options.silence
@@ -69,12 +74,12 @@ class Http:
             self._ended = "the server closed the stream"
         except httpx.ReadTimeout:
             self._ended = "the server's stream is silent"
-        except (httpx.HTTPError, httpx.StreamError):
+        except Exception:
             self._ended = "the server broke off the stream"
         finally:
             self._ended = self._ended or "the stream was dropped"
             self._wake.set()
-            with contextlib.suppress(httpx.HTTPError):
+            with contextlib.suppress(Exception):
                 await response.aclose()
 
     def _hear(self, data: str) -> None:
@@ -121,15 +126,26 @@ class Http:
 
     async def contents(self, digests: Sequence[str]) -> Mapping[str, bytes]:
         """Read contents by hash."""
-        found = {}
-        for digest in digests:
-            with _told():
-                response = await self._client.get(f"/v1/worker/files/{digest}")
-            _welcome(response)
-            if response.status_code == httpx.codes.OK:
-                found[digest] = response.content
-            elif response.status_code != httpx.codes.NOT_FOUND:
-                raise _unexpected(response.status_code, "for a file")
+        found: dict[str, bytes] = {}
+        waiting = iter(digests)
+
+        async def fetch() -> None:
+            for digest in waiting:
+                with _told():
+                    response = await self._client.get(f"/v1/worker/files/{digest}")
+                _welcome(response)
+                if response.status_code == httpx.codes.OK:
+                    found[digest] = response.content
+                elif response.status_code != httpx.codes.NOT_FOUND:
+                    raise _unexpected(response.status_code, "for a file")
+
+        tasks = [asyncio.create_task(fetch()) for _ in range(min(_CONTENTS_AT_ONCE, len(digests)))]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return found
 
     async def report(self, report: Mapping[str, Any]) -> None:
@@ -144,13 +160,15 @@ class Http:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+            # Whoever is cancelled while waiting is cancelled, and not the reader alone.
+            await asyncio.wait([reader])
 
     async def close(self) -> None:
         """Drop the stream and all connections."""
-        await self._stop_reading()
-        await self._client.aclose()
+        try:
+            await self._stop_reading()
+        finally:
+            await self._client.aclose()
 
 
 def _welcome(response: httpx.Response) -> None:

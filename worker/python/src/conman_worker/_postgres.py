@@ -6,10 +6,11 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from ._errors import NotLetIn, SetupError, TransportError, Unusable
@@ -82,10 +83,11 @@ class Postgres:
                 fallback_application_name="conman worker",
                 connect_timeout=max(2, round(self._options.answer_within)),
                 keepalives_idle=max(1, round(self._options.heartbeat)),
+                tcp_user_timeout=round((self._options.heartbeat + self._options.answer_within) * 1_000),
             )
             # Hints that come with the answer to a query.
             self._connection.add_notify_handler(lambda notify: self._hear(notify.payload))
-            await self._connection.execute("LISTEN config_changed")
+        await self._rows("LISTEN config_changed", ())
 
     async def hint(self) -> None:
         """Wait for a notification on the connection that is otherwise idle."""
@@ -244,7 +246,13 @@ def _checked(url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("postgres", "postgresql") or not parts.hostname:
             raise ValueError("it is not postgres://…")
-        query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        if "," not in parts.netloc and parts.port == 0:
+            raise ValueError("there is no such port")
+        # As the driver reads it: a plus is no space.
+        pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
+        query = {unquote(name): unquote(value) for name, _, value in pairs}
+        if not all(separator for _, separator, _ in pairs):
+            raise ValueError("it has an option without a value")
     except ValueError as error:
         raise SetupError(f"the database's URL: {error}") from None
     if query.get("sslmode") == "require" or "sslrootcert" in query:
@@ -252,7 +260,14 @@ def _checked(url: str) -> str:
         query.setdefault("sslrootcert", "system")
     else:
         query["sslmode"] = "disable"
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    options = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query.items())
+    url = urlunsplit(parts._replace(query=options))
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # What the driver says of it may hold the password.
+        raise SetupError("the database's URL: the driver does not understand it") from None
+    return url
 
 
 _REFUSALS = (
@@ -260,6 +275,14 @@ _REFUSALS = (
     errors.InvalidAuthorizationSpecification,
     errors.InsufficientPrivilege,
     errors.InvalidCatalogName,
+)
+
+_REFUSING_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "permission denied",
+    "is not permitted to log in",
+    "no pg_hba.conf entry",
 )
 
 
@@ -277,7 +300,7 @@ def _told() -> Any:
             raise TransportError(f"the database refused (SQLSTATE {error.sqlstate})") from None
         # While a connection is made, the driver knows the refusal as text alone.
         text = str(error)
-        if "authentication failed" in text or "does not exist" in text:
+        if any(words in text for words in _REFUSING_WORDS):
             raise NotLetIn("the database refused") from None
         raise TransportError("the database is not reachable") from None
     except OSError:
