@@ -283,8 +283,12 @@ def test_what_cannot_be_reached_is_said(world: World) -> None:
     assert "pa55word" not in repr(closed)
     with pytest.raises(RefusedError):
         Follower.connect(world.source(f"{world.url}_missing"), quick)
-    for url in ("mysql://x/y", "postgres://"):
-        with pytest.raises(SetupError):
+    for url in (
+        "mysql://x/y", "postgres://", "postgres://x:notaport/", "postgres://x:99999/", "postgres://x:0/",
+        "postgres://u:pa55word@x/y?nooption=1", "postgres://u:pa55word@x/y?sslmode",
+    ):  # fmt: skip
+        with pytest.raises(SetupError) as unusable:
             Follower.connect(world.source(url), quick)
+        assert "pa55word" not in f"{unusable.value!r}"
     with pytest.raises(SetupError):
         Follower.connect(world.source(), options(" "))
