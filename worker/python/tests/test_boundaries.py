@@ -61,7 +61,8 @@ def test_what_waits_is_refused_with_its_version(world: World) -> None:
         cycle.close()
         assert read(follower.view()) == [2, 2, 1]
         eventually(
-            world.sessions, lambda found: (found[0]["version"], found[0]["refused_reason"]) == (2, "the fee is prime")
+            world.sessions,
+            lambda found: [(each["version"], each["refused_reason"]) for each in found] == [(2, "the fee is prime")],
         )
         world.activate(4, three(4))
         reaches(follower, 4)

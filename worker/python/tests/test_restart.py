@@ -91,7 +91,10 @@ def test_a_worker_outlives_its_database(cluster: Cluster) -> None:
         assert position.view.get_int("n") == 1
         status = eventually(follower.status, lambda status: status.connected and status.problem is None)
         assert status.reconnects >= 2
-        (session,) = eventually(world.sessions, lambda found: found[0]["version"] == 3 and found[0]["problem"] is None)
+        eventually(
+            world.sessions,
+            lambda found: [(each["version"], each["problem"]) for each in found] == [(3, None)],
+        )
         position.close()
     assert world.sessions()[0]["stopped"]
 
