@@ -34,11 +34,15 @@ class Faulty:
         self.forgetful = False
         # Says that nothing changed, whatever did.
         self.behind = False
+        # Takes no report.
+        self.deaf = False
         # Seconds that each answer with a file's content takes.
         self.slow_files = 0.0
         # The snapshot in place of the real one.
         self.snapshot: bytes | None = None
         self.not_modified = self.streams = self.whole_snapshots = 0
+        # What streams may be encoded with.
+        self.encodings: list[str] = []
         self.reports: list[dict[str, Any]] = []
         self.closing = threading.Event()
         self.cuts = 0
@@ -89,7 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Keep a report."""
         body = self.rfile.read(int(self.headers["content-length"]))
-        if self._lets_in():
+        if self.faults.deaf:
+            self._answer(503)
+        elif self._lets_in():
             with self.faults.lock:
                 self.faults.reports.append(json.loads(body))
             self._answer(204)
@@ -127,6 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
         faults.streams += 1
+        faults.encodings.append(self.headers["accept-encoding"])
         if faults.mute:
             faults.closing.wait()
             return

@@ -237,3 +237,24 @@ def test_what_is_no_server_is_no_setup(world: World, faulty: Faulty) -> None:
         with pytest.raises((SetupError, UnreachableError)) as told:
             Follower.connect(HttpSource(url, "cst_secret"), quick(connect_within=0.3))
         assert "cst_secret" not in f"{told.value!r}"
+
+
+def test_a_server_that_takes_no_report_is_not_pestered(world: World, faulty: Faulty) -> None:
+    """Answer everything but reports: the pauses between connections grow, and changes arrive all the same."""
+    world.tick(1)
+    faulty.deaf = True
+    with Follower.connect(faulty.source(), quick()) as follower:
+        time.sleep(3)
+        # With pauses of 100 ms it would be a connection every 120 ms.
+        assert 2 <= faulty.streams <= 9
+        world.tick(2)
+        reaches(follower, 2)
+        faulty.deaf = False
+        eventually(lambda: faulty.reports, lambda found: bool(found) and found[-1]["problem"] is None)
+
+
+def test_a_stream_is_not_compressed(world: World, faulty: Faulty) -> None:
+    """Ask for a stream that nothing on the way keeps back until it is worth compressing."""
+    world.tick(1)
+    with Follower.connect(faulty.source(), quick()):
+        assert faulty.encodings == ["identity"]

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -346,3 +348,74 @@ def test_an_unread_follower_takes_no_endless_memory(world: World) -> None:
             assert told == list(range(2_999 - 1_023, 3_000))
 
     asyncio.run(program())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"files": "queues"},
+        {"heartbeat": 0},
+        {"heartbeat": float("nan")},
+        {"answer_within": -1},
+        {"silence": 0},
+        {"connect_within": float("nan")},
+        {"report_delay": -1},
+    ],
+    ids=str,
+)
+def test_options_that_cannot_be_meant_are_told(world: World, odd: dict[str, Any]) -> None:
+    """Choose one path where a list of paths is expected, and times that are none."""
+    with pytest.raises(SetupError, match=next(iter(odd))):
+        Follower.connect(world.source(), options(**odd))
+
+
+PROGRAM = """
+import sys
+from uuid import UUID
+from conman_worker import Follower, Options, PostgresSource
+url, app, environment, cache, then = sys.argv[1:]
+source = PostgresSource(url, UUID(app), UUID(environment))
+print("begins", flush=True)
+follower = Follower.connect(source, Options("w", cache=cache, heartbeat=0.05, report_delay=0.01))
+if then == "waits":
+    with follower:
+        follower.changed()
+        print("waits", flush=True)
+        follower.changed()
+"""
+
+
+def start(world: World, cache: Path, then: str) -> subprocess.Popen[str]:
+    """Start a program that follows, and then does as told."""
+    arguments = [world.url, str(world.app), str(world.environment), str(cache), then]
+    pipe = subprocess.PIPE
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdout=pipe, stderr=pipe, text=True)
+    assert program.stdout is not None
+    assert program.stdout.readline() == "begins\n"
+    return program
+
+
+def test_a_program_that_ends_without_a_goodbye_is_not_kept_alive(world: World, tmp_path: Path) -> None:
+    """End at once behind the first configuration, while it is written and reported; it ends without a word."""
+    world.tick(1)
+    for turn in range(5):
+        with start(world, tmp_path / f"{turn}.cache", "ends") as program:
+            assert program.communicate(timeout=PATIENCE) == ("", "")
+            assert program.returncode == 0
+
+
+def test_a_program_that_is_interrupted_says_goodbye(world: World, tmp_path: Path) -> None:
+    """Interrupt it while it waits for the first activation, and while it waits for a change."""
+    for then in ("first", "waits"):
+        with start(world, tmp_path / "w.cache", "waits") as program:
+            eventually(lambda: [each for each in world.sessions() if not each["stopped"]])
+            if then == "waits":
+                assert program.stdout is not None
+                assert program.stdout.readline() == "waits\n"
+            program.send_signal(signal.SIGINT)
+            _, said = program.communicate(timeout=PATIENCE)
+            assert said.rstrip().endswith("KeyboardInterrupt"), said
+            assert "Task was destroyed" not in said
+        assert all(session["stopped"] for session in world.sessions())
+        if then == "first":
+            world.tick(1)

@@ -240,7 +240,10 @@ def test_a_worker_fills_the_report_as_the_protocol_says(world: World, faulty: Fa
         for follower in (one, other):
             eventually(follower.status, lambda status: status.applied == 2)
         world.activate(3, three(3))
-        report = eventually(lambda: faulty.reports[-1], lambda said: bool(is_full(said) and said["refused"]))
+        reports = eventually(
+            lambda: faulty.reports[-1:], lambda said: bool(said and is_full(said[0]) and said[0]["refused"])
+        )
+        report = reports[0]
         (row,) = eventually(
             world.sessions, lambda found: len(found) == 1 and is_full(found[0]) and found[0]["refused_version"] == 3
         )

@@ -120,8 +120,7 @@ class Engine:
                     return
                 ever_connected = self._connected = True
                 await self._catch_up()
-                backoff.reset()
-                await self._follow()
+                await self._follow(backoff)
                 await self._say_goodbye()
                 return
             except Exception as error:
@@ -136,7 +135,7 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), backoff.next())
 
-    async def _follow(self) -> None:
+    async def _follow(self, backoff: Backoff) -> None:
         """Follow over the connection that was just made, until it is lost or the worker stopped."""
         heartbeat_at = time.monotonic() + self._options.heartbeat
         # Every connection begins with a report: whoever watches sees that the worker is there.
@@ -173,6 +172,8 @@ class Engine:
             if report_at is not None and now >= report_at:
                 report_at = None
                 await self._report(stopped=False)
+                # Only now: a source that answers, and takes no report, is not to be asked ten times a second.
+                backoff.reset()
 
     async def _wait(self, seconds: float) -> bool:
         """Wait for a hint, news, the stop or the time; true if there was a hint."""

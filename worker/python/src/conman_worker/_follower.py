@@ -65,10 +65,9 @@ class AsyncFollower(Sections):
 
     def __init__(self, source: Source, options: Options) -> None:
         """For `connect` alone."""
-        if not options.name.strip():
-            raise SetupError("a worker needs a name")
-        if "\0" in options.name or options.name != options.name.encode("utf-8", "replace").decode():
-            raise SetupError("the worker's name has characters that no text has")
+        fault = options.fault()
+        if fault is not None:
+            raise SetupError(fault)
         self._loop = asyncio.get_running_loop()
         self._changes: asyncio.Queue[Applied | None] = asyncio.Queue()
         self._is_over = False

@@ -51,7 +51,10 @@ class Http:
         self._inbox, self._ended = Inbox(received), None
         timeout = httpx.Timeout(self._client.timeout.connect, read=self._silence)
         request = self._client.build_request(
-            "GET", "/v1/worker/stream", headers={"accept": "text/event-stream"}, timeout=timeout
+            "GET",
+            "/v1/worker/stream",
+            headers={"accept": "text/event-stream", "accept-encoding": "identity"},
+            timeout=timeout,
         )
         with _told():
             response = await self._client.send(request, stream=True)

@@ -1,7 +1,6 @@
 """Hints from a connection to the engine that follows."""
 
-# The greatest version there can be.
-_GREATEST = 0xFFFF_FFFF
+from ._view import GREATEST_VERSION
 
 
 class Inbox:
@@ -18,7 +17,7 @@ class Inbox:
 
     def hint(self, version: object) -> None:
         """Hear that the environment has this version; what is no version says that it may have any."""
-        if type(version) is int and 0 <= version <= _GREATEST:
+        if type(version) is int and 0 <= version <= GREATEST_VERSION:
             self._hinted = max(self._hinted, version)
             self.newest = max(self.newest, version)
         else:

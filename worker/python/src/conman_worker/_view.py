@@ -21,6 +21,7 @@ JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict
 _T = TypeVar("_T", bool, int, str)
 _E = TypeVar("_E")
 
+GREATEST_VERSION = 0xFFFF_FFFF
 # As deep as the server's own JSON.
 _DEEPEST = 128
 _TYPES = frozenset({"string", "int", "number", "bool", "enum", "duration", "json"})
@@ -277,8 +278,8 @@ def _snapshot(data: Any, parameters: dict[str, Parameter], files: dict[str, str]
         _typed(str, data["release_tag"]),
         _typed(str, data["release_commit"]),
         _typed(str, data["tree_id"]),
-        _typed(int, data["profile_revision"]),
-        _typed(int, data["config_version"]),
+        _number(data["profile_revision"]),
+        _number(data["config_version"]),
     )
     activated_at = data["activated_at"]
     if not isinstance(activated_at, datetime):
@@ -295,6 +296,14 @@ def _typed(kind: type[_T], value: Any) -> _T:
     if type(value) is not kind:
         raise TypeError(f"{kind.__name__} is expected")
     return value
+
+
+def _number(value: Any) -> int:
+    """Read a version, or a revision."""
+    number = _typed(int, value)
+    if not 0 <= number <= GREATEST_VERSION:
+        raise ValueError("there is no such version")
+    return number
 
 
 def instant(at: datetime) -> str:
