@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty import Faulty
-from support import PATIENCE, World, declared, eventually, quick, reaches
+from faulty import TOKEN, Faulty
+from support import PATIENCE, Proxy, World, declared, eventually, quick, reaches
 
 from conman_worker import Follower, HttpSource, RefusedError, SetupError, UnreachableError, UnusableError
 
@@ -70,6 +70,23 @@ def test_a_silent_stream_is_replaced(world: World, faulty: Faulty) -> None:
         reaches(follower, 3)
         time.sleep(1.5)
         assert faulty.streams == streams
+
+
+def test_a_silent_network_is_noticed_by_the_heartbeat(world: World, faulty: Faulty) -> None:
+    """Swallow everything of all connections at once: no reset, no end, no answer."""
+    files = {f"f{number}": bytes([number]) for number in range(20)}
+    world.activate(1, {}, files)
+    proxy = Proxy(faulty.url.replace("http://", "tcp://x@"))
+    source = HttpSource(proxy.url.replace("tcp://x@", "http://"), TOKEN)
+    try:
+        with Follower.connect(source, quick(answer_within=1, silence=3_600)) as follower:
+            for number in (2, 3):
+                proxy.swallow()
+                world.activate(number, {"n": declared(number)}, files)
+                reaches(follower, number)
+                assert follower.status().reconnects >= number - 1
+    finally:
+        proxy.close()
 
 
 def test_a_closed_stream_is_opened_again_and_caught_up(world: World, faulty: Faulty) -> None:

@@ -255,6 +255,22 @@ def test_a_shutdown_that_is_interrupted_ends_what_follows(world: World, faulty: 
     gc.collect()
 
 
+def test_a_shutdown_ends_in_time(world: World, faulty: Faulty, proxy: Proxy) -> None:
+    """Stop a follower whose source takes its time, or falls silent, in the midst of an answer."""
+    world.tick(1)
+    patient = options(files="all", answer_within=60)
+    for source in (faulty.source(), world.source(proxy.url)):
+        follower = Follower.connect(source, patient)
+        faulty.slow_files = 12
+        proxy.swallow()
+        world.activate(follower.view().version + 1, {}, {"a": b"one"})
+        time.sleep(0.5)
+        begun = time.monotonic()
+        in_time(follower.shutdown)
+        assert time.monotonic() - begun < 9
+        assert not follower.status().connected
+
+
 def test_nothing_is_told_behind_the_end(world: World) -> None:
     """Leave a section that held something back after the follower was stopped."""
     world.tick(1)

@@ -20,6 +20,8 @@ from ._view import View
 
 # How many applications a program may leave unread.
 _UNREAD = 1_024
+# How long what follows may take to end by itself, in seconds: time for an answer under way, and for a goodbye.
+_ENDS_WITHIN = 5.0
 
 
 class Sections:
@@ -129,10 +131,19 @@ class AsyncFollower(Sections):
         return self._engine.status()
 
     async def shutdown(self) -> None:
-        """Stop following, report that the session ended, and wait for both. The last view stays readable."""
+        """
+        Stop following, report that the session ended, and wait for both. The last view stays readable.
+
+        A source that does not answer is not waited for longer than a few seconds.
+        """
         # The loop that followed may have ended, and the task with it.
-        if not self._task.done():
-            self._engine.stop()
+        if self._task.done():
+            return
+        self._engine.stop()
+        try:
+            await asyncio.wait([self._task], timeout=_ENDS_WITHIN)
+        finally:
+            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def __aenter__(self) -> Self:

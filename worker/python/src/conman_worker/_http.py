@@ -33,13 +33,19 @@ class Http:
         if not source.token.isprintable() or not source.token.isascii():
             raise SetupError("the token has characters that no token has")
         self._silence = options.silence
-        # A token is for this server alone: redirects are not followed.
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers={"authorization": f"Bearer {source.token}", "user-agent": library},
-            timeout=options.answer_within,
-            follow_redirects=False,
-        )
+        tls = httpx.create_ssl_context()
+
+        def client() -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                base_url=url,
+                headers={"authorization": f"Bearer {source.token}", "user-agent": library},
+                timeout=options.answer_within,
+                # A token is for this server alone.
+                follow_redirects=False,
+                verify=tls,
+            )
+
+        self._fresh_client, self._client = client, client()
         self._reader: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._inbox = Inbox(None)
@@ -48,6 +54,9 @@ class Http:
     async def connect(self, received: int | None) -> None:
         """Open the stream; what is read from then on is either the newest, or a hint of a newer one follows."""
         await self._stop_reading()
+        # What else was open to the server may be as dead as the stream.
+        used, self._client = self._client, self._fresh_client()
+        await used.aclose()
         self._inbox, self._ended = Inbox(received), None
         timeout = httpx.Timeout(self._client.timeout.connect, read=self._silence)
         request = self._client.build_request(

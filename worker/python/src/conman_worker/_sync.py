@@ -14,8 +14,8 @@ from ._options import Options, Source
 from ._status import Status
 
 _T = TypeVar("_T")
-# How long what still runs on a loop may go on when the loop is closed: longer than a goodbye.
-_LAST_WORDS = 5.0
+# How long what still runs on a loop may go on when the loop is closed: longer than any shutdown.
+_LAST_WORDS = 10.0
 
 
 class Follower(Sections):
