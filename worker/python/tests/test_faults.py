@@ -270,6 +270,17 @@ def test_a_server_that_takes_no_report_is_not_pestered(world: World, faulty: Fau
         eventually(lambda: faulty.reports, lambda found: bool(found) and found[-1]["problem"] is None)
 
 
+def test_times_may_be_endless(world: World, faulty: Faulty) -> None:
+    """Never beat, never give up."""
+    world.tick(1)
+    endless: dict[str, Any] = dict.fromkeys(("heartbeat", "answer_within", "silence", "connect_within"), float("inf"))
+    for source in (world.source(), faulty.source()):
+        with Follower.connect(source, quick(**endless)) as follower:
+            newer = follower.view().version + 1
+            world.tick(newer)
+            reaches(follower, newer)
+
+
 def test_a_stream_is_not_compressed(world: World, faulty: Faulty) -> None:
     """Ask for a stream that nothing on the way keeps back until it is worth compressing."""
     world.tick(1)

@@ -299,8 +299,9 @@ def test_a_disk_that_takes_nothing_does_not_end_the_worker(world: World, tmp_pat
     for path in (tmp_path / "file" / "w.cache", tmp_path / "x\0y", tmp_path / ("l" * 300)):
         with Follower.connect(world.source(), options(cache=path)) as follower:
             eventually(follower.status, lambda status: bool(status.cache_problem))
-            world.tick(follower.view().version + 1)
-            reaches(follower, follower.view().version + 1)
+            newer = follower.view().version + 1
+            world.tick(newer)
+            reaches(follower, newer)
         assert not follower.status().connected
     sessions = world.sessions()
     assert [session["stopped"] for session in sessions] == [True] * 3

@@ -286,9 +286,27 @@ def test_what_cannot_be_reached_is_said(world: World) -> None:
     for url in (
         "mysql://x/y", "postgres://", "postgres://x:notaport/", "postgres://x:99999/", "postgres://x:0/",
         "postgres://u:pa55word@x/y?nooption=1", "postgres://u:pa55word@x/y?sslmode",
+        "postgres://u:pa55word@x/y?sslmode=verify-ca", "postgres://x/y?sslmode=allow", "postgres://x/y?sslmode=",
     ):  # fmt: skip
         with pytest.raises(SetupError) as unusable:
             Follower.connect(world.source(url), quick)
         assert "pa55word" not in f"{unusable.value!r}"
     with pytest.raises(SetupError):
         Follower.connect(world.source(), options(" "))
+
+
+@pytest.mark.parametrize("asked", ["sslmode=require", "sslmode=verify-full", "sslrootcert=/dev/null"])
+def test_who_asks_for_encryption_gets_no_plain_connection(world: World, asked: str) -> None:
+    """Ask a database without encryption for it."""
+    world.tick(1)
+    with pytest.raises((UnreachableError, RefusedError)):
+        Follower.connect(world.source(f"{world.url}?{asked}"), options(connect_within=0.3))
+
+
+def test_a_plain_connection_to_elsewhere_is_warned_of(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Warn where passwords and values travel readable, and not of the own machine."""
+    Postgres(world.source(), options())
+    assert not caplog.records
+    Postgres(world.source("postgres://u:pa55word@db.example/x"), options())
+    assert "not encrypted" in caplog.text
+    assert "pa55word" not in caplog.text

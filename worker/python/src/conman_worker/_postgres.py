@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from ._inbox import Inbox
 from ._options import Options, PostgresSource
 from ._transport import Nothing, Unchanged
 from ._view import Snapshot, loads, snapshot_after, snapshot_of
+
+_log = logging.getLogger("conman_worker")
 
 _ACTIVE = "SELECT version FROM conman.active_config WHERE app_id = %s AND environment_id = %s"
 
@@ -81,9 +84,10 @@ class Postgres:
                 self._url,
                 autocommit=True,
                 fallback_application_name="conman worker",
-                connect_timeout=max(2, round(self._options.answer_within)),
-                keepalives_idle=max(1, round(self._options.heartbeat)),
-                tcp_user_timeout=round((self._options.heartbeat + self._options.answer_within) * 1_000),
+                connect_timeout=_whole(self._options.answer_within, least=2),
+                # Linux takes no more.
+                keepalives_idle=_whole(self._options.heartbeat, most=32_767),
+                tcp_user_timeout=_whole((self._options.heartbeat + self._options.answer_within) * 1_000),
             )
             # Hints that come with the answer to a query.
             self._connection.add_notify_handler(lambda notify: self._hear(notify.payload))
@@ -240,6 +244,11 @@ class Postgres:
         return self._connection
 
 
+def _whole(time: float, least: int = 1, most: int = 2_000_000_000) -> int:
+    """Round to what the driver and the system can take."""
+    return max(least, round(min(time, most)))
+
+
 def _checked(url: str) -> str:
     """Turn the URL into one that the driver understands: TLS means a checked certificate, or there is none."""
     try:
@@ -253,13 +262,18 @@ def _checked(url: str) -> str:
         query = {unquote(name): unquote(value) for name, _, value in pairs}
         if not all(separator for _, separator, _ in pairs):
             raise ValueError("it has an option without a value")
+        mode = query.get("sslmode", "prefer")
+        if mode not in ("disable", "prefer", "require", "verify-full"):
+            raise ValueError("sslmode is neither disable, prefer, require nor verify-full")
     except ValueError as error:
         raise SetupError(f"the database's URL: {error}") from None
-    if query.get("sslmode") == "require" or "sslrootcert" in query:
+    if mode in ("require", "verify-full") or "sslrootcert" in query:
         query["sslmode"] = "verify-full"
         query.setdefault("sslrootcert", "system")
     else:
         query["sslmode"] = "disable"
+        if parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            _log.warning("the connection to PostgreSQL is not encrypted: add sslmode=require to its URL")
     options = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query.items())
     url = urlunsplit(parts._replace(query=options))
     try:
