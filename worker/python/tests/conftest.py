@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from faulty import Faulty, serving
 from support import Proxy, World, fresh_world
 
 
@@ -19,3 +20,10 @@ def proxy(world: World) -> Iterator[Proxy]:
     proxy = Proxy(world.url)
     yield proxy
     proxy.close()
+
+
+@pytest.fixture
+def faulty(world: World) -> Iterator[Faulty]:
+    """Give a server that can misbehave, before the database."""
+    with serving(world) as server:
+        yield server

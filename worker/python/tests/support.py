@@ -1,6 +1,7 @@
 """A distribution database to follow, what to put into it, and a proxy that can be cut."""
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from conman_worker import Options, PostgresSource
+from conman_worker import AsyncFollower, Follower, Options, PostgresSource
 
 MIGRATIONS = Path(__file__).parents[3] / "distribution" / "migrations" / "postgres"
 # Longer than anything here takes on a busy machine.
@@ -45,6 +46,25 @@ def options(name: str = "w", **more: Any) -> Options:
     return Options(**{"name": name, "heartbeat": 0.3, "report_delay": 0.01, "connect_within": PATIENCE, **more})
 
 
+def quick(name: str = "w", **more: Any) -> Options:
+    """Give options with which little is waited for."""
+    return options(name, **{"files": "all", "silence": 0.6, **more})
+
+
+def reaches(follower: Follower | AsyncFollower, version: int) -> None:
+    """Wait until a worker has a version, and see that versions only grow on the way."""
+    seen = 0
+
+    def look() -> int:
+        nonlocal seen
+        found = follower.view().version
+        assert found >= seen, "versions only grow"
+        seen = found
+        return found
+
+    eventually(look, lambda found: found == version)
+
+
 class World:
     """One environment in a database of its own."""
 
@@ -61,6 +81,16 @@ class World:
     def source(self, url: str | None = None) -> PostgresSource:
         """Name the environment as a worker does."""
         return PostgresSource(url or self.url, self.app, self.environment)
+
+    def elsewhere(self) -> "World":
+        """Give another environment in the same database."""
+        other = copy.copy(self)
+        other.app, other.environment, other._active = uuid4(), uuid4(), (0, {}, {})
+        return other
+
+    def tick(self, number: int) -> None:
+        """Make a version active whose one parameter `n` is its number."""
+        self.activate(number, {"n": declared(number)})
 
     def activate(
         self, version: int, parameters: dict[str, dict[str, Any]], files: dict[str, bytes] | None = None
@@ -183,6 +213,8 @@ class Proxy:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._all: list[socket.socket] = []
         self._swallowed: set[socket.socket] = set()
+        self._trigger: bytes | None = None
+        self._swallows_new = False
         port = self._listener.getsockname()[1]
         self.url = urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -202,10 +234,20 @@ class Proxy:
             for pair in self._pairs:
                 self._swallowed.update(pair)
 
-    def open(self) -> None:
-        """Take connections again."""
+    def swallow_all(self) -> None:
+        """Take new connections, and let nothing through them either."""
+        self.swallow()
         with self._lock:
-            self._is_cut = False
+            self._is_cut, self._swallows_new = False, True
+
+    def swallow_from(self, words: bytes | None) -> None:
+        """Let nothing more through a connection from where a client says these words on."""
+        self._trigger = words
+
+    def open(self) -> None:
+        """Take connections again, and let everything through new ones."""
+        with self._lock:
+            self._is_cut = self._swallows_new = False
 
     def close(self) -> None:
         """End everything."""
@@ -226,12 +268,16 @@ class Proxy:
                 with self._lock:
                     self._pairs.append((client, server))
                     self._all += (client, server)
+                    if self._swallows_new:
+                        self._swallowed.update((client, server))
                 for one, other in ((client, server), (server, client)):
                     threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
 
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while piece := one.recv(65_536):
+                if self._trigger is not None and self._trigger in piece:
+                    self._swallowed.update((one, other))
                 if one not in self._swallowed:
                     other.sendall(piece)
         # Even the end is swallowed: the other side never hears of it.

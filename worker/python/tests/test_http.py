@@ -1,20 +1,26 @@
 """Following a real server over its stream."""
 
+import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
-from support import PATIENCE, Proxy, eventually, options
+from faulty import Faulty
+from support import PATIENCE, Proxy, World, declared, eventually, options, quick
 
-from conman_worker import Follower, HttpSource, RefusedError, SetupError, UnreachableError, View
+from conman_worker import Boundary, Follower, HttpSource, RefusedError, SetupError, UnreachableError, View
+from conman_worker._errors import Unusable
+from conman_worker._http import Http
 from conman_worker._sse import Parser
 
 
@@ -150,6 +156,107 @@ def test_the_example_works_until_it_is_stopped(server: Server) -> None:
     finally:
         running.kill()
         running.communicate()
+
+
+def documented_fields() -> set[str]:
+    """Read from the protocol which fields a report has."""
+    text = (Path(__file__).parents[3] / "docs" / "worker-protocol.md").read_text()
+    table = text.partition("A **report** has these fields")[2].partition("The fields from")[0]
+    return set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE))
+
+
+def full_report() -> dict[str, Any]:
+    """Fill every field of a report with something that is not its default."""
+    commit, tree = "a" * 40, "b" * 40
+    return {
+        "session_id": "0198c0de-0000-7000-8000-000000000001",
+        "name": "full",
+        "library": "conman-worker-python/0.1.0",
+        "started_at": "2026-03-21T10:15:30.001Z",
+        "applied": {
+            "release_tag": "r2026.03.21.1", "release_commit": commit, "tree_id": tree, "profile_revision": 2,
+            "config_version": 3, "applied_at": "2026-03-21T10:15:30.002Z",
+        },
+        "last_notify_at": "2026-03-21T10:15:30.003Z",
+        "heartbeat_at": "2026-03-21T10:15:30.004Z",
+        "problem": "p",
+        "pending": [{"name": f"p{number}", "boundary": each.value} for number, each in enumerate(Boundary)],
+        "restart_required": ["b"],
+        "refused": {"version": 4, "reason": "r", "at": "2026-03-21T10:15:30.005Z"},
+        "stale": True,
+        "forbidden_applications": 6,
+        "stopped": True,
+    }  # fmt: skip
+
+
+def shape_of(value: Any) -> Any:
+    """Keep of a report the names of all fields."""
+    if isinstance(value, dict):
+        return {name: shape_of(each) for name, each in value.items()}
+    return [shape_of(value[0])] if isinstance(value, list) and value else None
+
+
+def test_both_libraries_write_the_same_report(server: Server) -> None:
+    """Let the server, which takes no field that the other library does not know, read every field back."""
+
+    async def send(report: dict[str, Any]) -> None:
+        transport = Http(HttpSource(server.url, server.token), options(), "test")
+        try:
+            await transport.report(report)
+        finally:
+            await transport.close()
+
+    report = full_report()
+    assert report.keys() == documented_fields()
+    asyncio.run(send(report))
+    shown = own(server, "full")
+    assert {name: shown[name] for name in report} == report
+    with pytest.raises(Unusable, match="4"):
+        asyncio.run(send({**report, "session_id": str(UUID(int=1)), "more": 1}))
+
+
+def test_a_worker_fills_the_report_as_the_protocol_says(world: World, faulty: Faulty) -> None:
+    """Bring a worker to where it has something to say in every field; both ways say the same."""
+
+    def three(number: int) -> dict[str, Any]:
+        return {
+            "fee": declared(number, "threshold"), "exposure": declared(number, "risk_limit"),
+            "model": declared(number, hot=False),
+        }  # fmt: skip
+
+    def check(view: View) -> str | None:
+        return "three" if view.value("fee") == 3 else None
+
+    def is_full(said: Any) -> bool:
+        return bool(said["pending"] and said["restart_required"] and said["last_notify_at"])
+
+    world.activate(1, three(1))
+    with (
+        Follower.connect(faulty.source(), quick(check=check)) as one,
+        Follower.connect(world.source(), options("x", check=check)) as other,
+    ):
+        positions = [one.open_position(), other.open_position()]
+        world.activate(2, three(2))
+        for follower in (one, other):
+            eventually(follower.status, lambda status: status.applied == 2)
+        world.activate(3, three(3))
+        reports = eventually(
+            lambda: faulty.reports[-1:], lambda said: bool(said and is_full(said[0]) and said[0]["refused"])
+        )
+        report = reports[0]
+        (row,) = eventually(
+            world.sessions, lambda found: len(found) == 1 and is_full(found[0]) and found[0]["refused_version"] == 3
+        )
+        assert shape_of(report) == shape_of({**full_report(), "problem": None})
+        assert (report["pending"], report["restart_required"]) == (row["pending"], row["restart_required"])
+        assert (report["refused"]["reason"], report["refused"]["version"]) == ("three", row["refused_version"])
+        for name in ("release_tag", "release_commit", "tree_id", "profile_revision"):
+            assert report["applied"][name] == row[name]
+        instants = [report["started_at"], report["heartbeat_at"], report["applied"]["applied_at"]]
+        instants += [report["last_notify_at"], report["refused"]["at"]]
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", each) for each in instants), instants
+        for position in positions:
+            position.close()
 
 
 def test_who_is_not_let_in_is_told(server: Server) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import PATIENCE, Proxy, World, declared, eventually, options
+from support import PATIENCE, Proxy, World, declared, eventually, options, reaches
 
 from conman_worker import (
     AsyncFollower,
@@ -39,11 +39,6 @@ def three(number: int) -> dict[str, dict[str, Any]]:
 def read(view: View) -> list[int]:
     """Read these three."""
     return [view.get_int(name) for name in ("fee", "exposure", "model")]
-
-
-def reaches(follower: Follower, version: int) -> None:
-    """Wait for a version."""
-    eventually(lambda: follower.view().version, lambda found: found == version)
 
 
 def test_every_change_arrives_whole(world: World) -> None:
@@ -288,8 +283,30 @@ def test_what_cannot_be_reached_is_said(world: World) -> None:
     assert "pa55word" not in repr(closed)
     with pytest.raises(RefusedError):
         Follower.connect(world.source(f"{world.url}_missing"), quick)
-    for url in ("mysql://x/y", "postgres://"):
-        with pytest.raises(SetupError):
+    for url in (
+        "mysql://x/y", "postgres://", "postgres://x:notaport/", "postgres://x:99999/", "postgres://x:0/",
+        "postgres://u:pa55word@x/y?nooption=1", "postgres://u:pa55word@x/y?sslmode",
+        "postgres://u:pa55word@x/y?sslmode=verify-ca", "postgres://x/y?sslmode=allow", "postgres://x/y?sslmode=",
+    ):  # fmt: skip
+        with pytest.raises(SetupError) as unusable:
             Follower.connect(world.source(url), quick)
+        assert "pa55word" not in f"{unusable.value!r}"
     with pytest.raises(SetupError):
         Follower.connect(world.source(), options(" "))
+
+
+@pytest.mark.parametrize("asked", ["sslmode=require", "sslmode=verify-full", "sslrootcert=/dev/null"])
+def test_who_asks_for_encryption_gets_no_plain_connection(world: World, asked: str) -> None:
+    """Ask a database without encryption for it."""
+    world.tick(1)
+    with pytest.raises((UnreachableError, RefusedError)):
+        Follower.connect(world.source(f"{world.url}?{asked}"), options(connect_within=0.3))
+
+
+def test_a_plain_connection_to_elsewhere_is_warned_of(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Warn where passwords and values travel readable, and not of the own machine."""
+    Postgres(world.source(), options())
+    assert not caplog.records
+    Postgres(world.source("postgres://u:pa55word@db.example/x"), options())
+    assert "not encrypted" in caplog.text
+    assert "pa55word" not in caplog.text

@@ -52,6 +52,8 @@ class Cache:
             return None
         except OSError as error:
             raise NotBelieved(f"it cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise NotBelieved("it has a name that no file has") from error
         return self._parse(content, options)
 
     def _parse(self, content: bytes, options: Options) -> View:

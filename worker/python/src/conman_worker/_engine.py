@@ -5,13 +5,16 @@ import contextlib
 import logging
 import os
 import random
+import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from ._backoff import AskingAgain, Backoff
 from ._cache import Cache, NotBelieved
 from ._errors import (
     ConnectError,
@@ -31,7 +34,6 @@ from ._view import Snapshot, View, digest_of, instant
 LIBRARY = "conman-worker-python/0.1.0"
 
 _log = logging.getLogger("conman_worker")
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 20.0
 _MAX_REASON = 2_000
 # How long a worker that stops waits for its last report to be taken.
 _GOODBYE = 2.0
@@ -55,8 +57,8 @@ class Engine:
         self._reconnects = 0
         self._last_notify_at: datetime | None = None
         self._problem: str | None = None
-        # What is wrong with the last answer of the source, if it could not be applied.
-        self._unusable: str | None = None
+        # Since when what the source answers cannot be applied, and why.
+        self._unusable: tuple[float, str] | None = None
         # Whether the source ever gave an answer to wait on: nothing is active yet, or the program refuses what is.
         self._answered = False
         # When the program is told, if there is no configuration until then.
@@ -96,10 +98,12 @@ class Engine:
         finally:
             beats.cancel()
             self._connected = False
-            if self._writing is not None:
-                await self._writing
-            with contextlib.suppress(TransportError):
-                await self._transport.close()
+            try:
+                if self._writing is not None:
+                    await self._writing
+            finally:
+                with contextlib.suppress(TransportError):
+                    await self._transport.close()
 
     async def _beat(self) -> None:
         while True:
@@ -108,7 +112,7 @@ class Engine:
 
     async def _follow_for_good(self) -> None:
         ever_connected = False
-        pause = _FIRST_PAUSE
+        backoff = Backoff()
         while not self._stop.is_set():
             try:
                 await self._or_stop(self._in_time(self._transport.connect(self._received_version())))
@@ -116,11 +120,11 @@ class Engine:
                     return
                 ever_connected = self._connected = True
                 await self._catch_up()
-                pause = _FIRST_PAUSE
-                await self._follow()
+                await self._follow(backoff)
                 await self._say_goodbye()
                 return
-            except TransportError as lost:
+            except Exception as error:
+                lost = error if isinstance(error, TransportError) else _fault(error)
                 _log.warning("listen_reconnect: the worker has no connection: %s", lost)
                 self._reconnects += self._connected
                 self._connected = False
@@ -129,20 +133,18 @@ class Engine:
                 if not self.ready.done() and self._give_up(lost):
                     return
             with contextlib.suppress(TimeoutError):
-                # Jitter: workers that lost the same database do not come back all at once.
-                await asyncio.wait_for(self._stop.wait(), pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+                await asyncio.wait_for(self._stop.wait(), backoff.next())
 
-    async def _follow(self) -> None:
+    async def _follow(self, backoff: Backoff) -> None:
         """Follow over the connection that was just made, until it is lost or the worker stopped."""
         heartbeat_at = time.monotonic() + self._options.heartbeat
         # Every connection begins with a report: whoever watches sees that the worker is there.
         report_at: float | None = self._report_time()
+        asking = AskingAgain()
+        asking.note(self._missing())
         while not self._stop.is_set():
-            wake_at = heartbeat_at if report_at is None else min(heartbeat_at, report_at)
-            waits = self._unusable is not None and not self.ready.done()
-            if waits:
-                wake_at = min(wake_at, self._deadline)
+            wakes = (heartbeat_at, report_at, asking.at, self._overdue_at())
+            wake_at = min(at for at in wakes if at is not None)
             hinted = await self._wait(wake_at - time.monotonic())
             if self._stop.is_set():
                 return
@@ -151,12 +153,15 @@ class Engine:
                 report_at = report_at or self._report_time()
             if hinted:
                 self._last_notify_at = datetime.now(UTC)
-                if await self._catch_up():
+            if hinted or (asking.at is not None and time.monotonic() >= asking.at):
+                news = await self._catch_up()
+                asking.note(self._missing())
+                if news:
                     report_at = report_at or self._report_time()
             now = time.monotonic()
-            if waits and self._unusable is not None and now >= self._deadline:
-                if not self._start_from_cache():
-                    self._fail_unusable(self._unusable)
+            overdue_at = self._overdue_at()
+            if overdue_at is not None and now >= overdue_at:
+                if self._give_up_the_unusable():
                     return
                 report_at = report_at or self._report_time()
             if now >= heartbeat_at:
@@ -167,6 +172,8 @@ class Engine:
             if report_at is not None and now >= report_at:
                 report_at = None
                 await self._report(stopped=False)
+                # Only now: a source that answers, and takes no report, is not to be asked ten times a second.
+                backoff.reset()
 
     async def _wait(self, seconds: float) -> bool:
         """Wait for a hint, news, the stop or the time; true if there was a hint."""
@@ -212,8 +219,9 @@ class Engine:
             self._unusable, self._answered = None, True
         except Unusable as problem:
             _log.warning("the last good configuration stays: %s", problem)
-            self._problem = self._unusable = str(problem)
-            received = False
+            since = self._unusable[0] if self._unusable else time.monotonic()
+            self._problem, received = str(problem), False
+            self._unusable = (since, self._problem)
         return received or self._problem != before
 
     async def _receive_newest(self) -> bool:
@@ -282,15 +290,18 @@ class Engine:
             return None
         try:
             reason = self._options.check(view)
-        except Exception as error:
-            # Its text may hold values.
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
+            # Whatever else it is refuses, and does not end the loop. Its text may hold values.
             reason = f"the program's check raised {type(error).__name__}"
         if reason is None:
             return None
         if not isinstance(reason, str):
             # Programs are not always type-checked; what they mean by it is unknown, so the last good one stays.
             reason = f"the program's check returned {type(reason).__name__}, where a reason or None is expected"
-        return reason.replace("\0", "")[:_MAX_REASON]
+        # Half a character is no text for a source.
+        return reason.replace("\0", "")[:_MAX_REASON].encode("utf-8", "replace").decode()
 
     async def _write(self, write: Callable[[Snapshot], None]) -> None:
         """Write the newest good view, off the loop that follows."""
@@ -301,6 +312,8 @@ class Engine:
                 self._cache_problem = None
             except OSError as error:
                 self._note_cache(f"it cannot be written: {error.strerror}")
+            except Exception as error:
+                self._note_cache(f"it cannot be written: {type(error).__name__}")
 
     def _start_from_cache(self) -> bool:
         if self._cache is None:
@@ -343,14 +356,29 @@ class Engine:
             error = UnreachableError(f"the source was not reached within {within} s: {lost}{self._of_cache()}")
         if self._answered:
             return False
-        self.ready.set_exception(error)
+        self.fail(error)
         return True
 
-    def _fail_unusable(self, reason: str) -> None:
-        """Tell the program that there will be no configuration, since what the source answers is of no use."""
-        within = self._options.connect_within
+    def _overdue_at(self) -> float | None:
+        """Tell when waiting for something that can be applied ends, if there is a reason to end it."""
+        if self._unusable is None or self.ready.done():
+            return None
+        # Whoever waits for a first activation gets the usual time from there.
+        return self._unusable[0] + self._options.connect_within if self._answered else self._deadline
+
+    def _give_up_the_unusable(self) -> bool:
+        """Start from the cache in place of what cannot be applied; true if there is none, and the program was told."""
+        if self._unusable is None or self._start_from_cache():
+            return False
+        within, reason = self._options.connect_within, self._unusable[1]
         told = f"what the source answers cannot be applied, for {within} s: {reason}{self._of_cache()}"
-        self.ready.set_exception(UnusableError(told))
+        self.fail(UnusableError(told))
+        return True
+
+    def fail(self, error: ConnectError) -> None:
+        """Tell the program that there will be no configuration, unless it knows better already."""
+        if not self.ready.done():
+            self.ready.set_exception(error)
 
     def _of_cache(self) -> str:
         return f"; the disk cache: {self._cache_problem}" if self._cache_problem else ""
@@ -390,6 +418,11 @@ class Engine:
             "stopped": stopped,
         }
 
+    def _missing(self) -> int | None:
+        """Give the version that was hinted at, if what was received is older."""
+        hinted = self._transport.hinted()
+        return hinted if hinted > (self._received_version() or 0) else None
+
     def _received_version(self) -> int | None:
         return self._received.version if self._received else None
 
@@ -400,6 +433,13 @@ class Engine:
 def _behind(active: int, known: int) -> Unusable:
     """Versions never go backwards: the worker keeps what it has and says so."""
     return Unusable(f"the source is at version {active}, older than {known}, which runs here")
+
+
+def _fault(error: Exception) -> TransportError:
+    """Keep of an error that nobody expects its kind and its place: its text may hold values."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}:{place.lineno}"
+    return TransportError(f"this worker's library has a fault: {type(error).__name__} at {where}")
 
 
 def _uuid7() -> UUID:

@@ -20,6 +20,8 @@ from ._view import View
 
 # How many applications a program may leave unread.
 _UNREAD = 1_024
+# How long what follows may take to end by itself, in seconds: time for an answer under way, and for a goodbye.
+_ENDS_WITHIN = 5.0
 
 
 class Sections:
@@ -65,10 +67,12 @@ class AsyncFollower(Sections):
 
     def __init__(self, source: Source, options: Options) -> None:
         """For `connect` alone."""
-        if not options.name.strip():
-            raise SetupError("a worker needs a name")
+        fault = options.fault()
+        if fault is not None:
+            raise SetupError(fault)
         self._loop = asyncio.get_running_loop()
         self._changes: asyncio.Queue[Applied | None] = asyncio.Queue()
+        self._is_over = False
         self._news = asyncio.Event()
         gate = Gate(
             on_applied=lambda applied: self._soon(lambda: self._tell(applied)),
@@ -108,14 +112,39 @@ class AsyncFollower(Sections):
             self._changes.put_nowait(None)
         return applied
 
+    async def _changed_within(self, seconds: float | None) -> Applied | None:
+        if seconds is None or not self._changes.empty():
+            return await self.changed()
+        return await asyncio.wait_for(self.changed(), seconds)
+
+    def _left_unread(self) -> Applied | None:
+        """Give what is still to be told, once nobody waits on the loop any more; from any thread."""
+        with contextlib.suppress(asyncio.QueueEmpty):
+            applied = self._changes.get_nowait()
+            if applied is not None:
+                return applied
+            self._changes.put_nowait(None)
+        return None
+
     def status(self) -> Status:
         """Tell how the worker is doing."""
         return self._engine.status()
 
     async def shutdown(self) -> None:
-        """Stop following, report that the session ended, and wait for both. The last view stays readable."""
+        """
+        Stop following, report that the session ended, and wait for both. The last view stays readable.
+
+        A source that does not answer is not waited for longer than a few seconds.
+        """
+        # The loop that followed may have ended, and the task with it.
+        if self._task.done():
+            return
         self._engine.stop()
-        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await asyncio.wait([self._task], timeout=_ENDS_WITHIN)
+        finally:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -129,11 +158,13 @@ class AsyncFollower(Sections):
         try:
             await self._engine.run()
         finally:
-            if not self._engine.ready.done():
-                self._engine.ready.set_exception(ConnectError("the worker was stopped before it had a configuration"))
+            self._engine.fail(ConnectError("the worker was stopped before it had a configuration"))
+            self._is_over = True
             self._changes.put_nowait(None)
 
     def _tell(self, applied: Applied) -> None:
+        if self._is_over:
+            return
         if self._changes.qsize() >= _UNREAD:
             self._changes.get_nowait()
         self._changes.put_nowait(applied)

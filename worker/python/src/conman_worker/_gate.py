@@ -51,13 +51,13 @@ class Section:
     def __init__(self, gate: "Gate", kind: SectionKind, view: View) -> None:
         self.kind = kind
         self.view = view
-        self._gate: Gate | None = gate
+        self.is_open = True
+        """Whether it was not closed yet; the gate alone writes this."""
+        self._gate = gate
 
     def close(self) -> None:
         """End the section; a second time does nothing."""
-        gate, self._gate = self._gate, None
-        if gate is not None:
-            gate.leave(self.kind)
+        self._gate.leave(self)
 
     def __enter__(self) -> View:
         return self.view
@@ -121,11 +121,14 @@ class Gate:
             self._inside[kind] += 1
             return Section(self, kind, self._live)
 
-    def leave(self, kind: SectionKind) -> None:
+    def leave(self, section: Section) -> None:
         """Close a section, and apply what waited for that."""
         with self._lock:
-            self._inside[kind] -= 1
-            self._open[kind] -= 1
+            if not section.is_open:
+                return
+            section.is_open = False
+            self._inside[section.kind] -= 1
+            self._open[section.kind] -= 1
             self._settle()
 
     def heartbeat(self) -> None:

@@ -8,10 +8,14 @@ from typing import Any
 import httpx
 
 from ._errors import NotLetIn, SetupError, TransportError, Unusable
+from ._inbox import Inbox
 from ._options import HttpSource, Options
 from ._sse import Parser
 from ._transport import Nothing, Unchanged
 from ._view import Snapshot, loads, snapshot_of
+
+# How many contents are fetched side by side.
+_CONTENTS_AT_ONCE = 8
 
 
 class Http:
@@ -24,29 +28,42 @@ class Http:
             raise SetupError(f"the server's URL: {error}") from None
         if url.scheme not in ("http", "https") or not url.host:
             raise SetupError("the server's URL is not http or https")
+        if url.port is not None and not 0 < url.port <= 65_535:
+            raise SetupError("the server's URL has a port that there is not")
         if not source.token.isprintable() or not source.token.isascii():
             raise SetupError("the token has characters that no token has")
         self._silence = options.silence
-        # A token is for this server alone: redirects are not followed.
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers={"authorization": f"Bearer {source.token}", "user-agent": library},
-            timeout=options.answer_within,
-            follow_redirects=False,
-        )
+        tls = httpx.create_ssl_context()
+
+        def client() -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                base_url=url,
+                headers={"authorization": f"Bearer {source.token}", "user-agent": library},
+                timeout=options.answer_within,
+                # A token is for this server alone.
+                follow_redirects=False,
+                verify=tls,
+            )
+
+        self._fresh_client, self._client = client, client()
         self._reader: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._hinted = False
+        self._inbox = Inbox(None)
         self._ended: str | None = None
-        self._received = 0
 
     async def connect(self, received: int | None) -> None:
         """Open the stream; what is read from then on is either the newest, or a hint of a newer one follows."""
         await self._stop_reading()
-        self._hinted, self._ended, self._received = False, None, received or 0
+        # What else was open to the server may be as dead as the stream.
+        used, self._client = self._client, self._fresh_client()
+        await used.aclose()
+        self._inbox, self._ended = Inbox(received), None
         timeout = httpx.Timeout(self._client.timeout.connect, read=self._silence)
         request = self._client.build_request(
-            "GET", "/v1/worker/stream", headers={"accept": "text/event-stream"}, timeout=timeout
+            "GET",
+            "/v1/worker/stream",
+            headers={"accept": "text/event-stream", "accept-encoding": "identity"},
+            timeout=timeout,
         )
         with _told():
             response = await self._client.send(request, stream=True)
@@ -69,35 +86,39 @@ class Http:
             self._ended = "the server closed the stream"
         except httpx.ReadTimeout:
             self._ended = "the server's stream is silent"
-        except (httpx.HTTPError, httpx.StreamError):
+        except Exception:
             self._ended = "the server broke off the stream"
         finally:
             self._ended = self._ended or "the stream was dropped"
             self._wake.set()
-            with contextlib.suppress(httpx.HTTPError):
+            with contextlib.suppress(Exception):
                 await response.aclose()
 
     def _hear(self, data: str) -> None:
         try:
-            news = loads(data)["version"] > self._received
-        except (Unusable, KeyError, TypeError):
-            news = True
-        if news:
-            self._hinted = True
-            self._wake.set()
+            self._inbox.hint(loads(data)["version"])
+        except (Unusable, LookupError, TypeError):
+            # Not understood, so perhaps news.
+            self._inbox.hint(None)
+        self._wake.set()
+
+    def hinted(self) -> int:
+        """Give the greatest version hinted at over this stream."""
+        return self._inbox.newest
 
     def received(self, version: int) -> None:
         """Hear that hints of this version are no news."""
-        self._received = version
+        self._inbox.received(version)
 
     async def hint(self) -> None:
         """Wait for an event of the stream."""
-        while not self._hinted:
+        while True:
             if self._ended is not None:
                 raise TransportError(self._ended)
+            if self._inbox.take():
+                return
             self._wake.clear()
             await self._wake.wait()
-        self._hinted = False
 
     async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
         """Ask for the snapshot, unless it is the one at hand."""
@@ -117,15 +138,26 @@ class Http:
 
     async def contents(self, digests: Sequence[str]) -> Mapping[str, bytes]:
         """Read contents by hash."""
-        found = {}
-        for digest in digests:
-            with _told():
-                response = await self._client.get(f"/v1/worker/files/{digest}")
-            _welcome(response)
-            if response.status_code == httpx.codes.OK:
-                found[digest] = response.content
-            elif response.status_code != httpx.codes.NOT_FOUND:
-                raise _unexpected(response.status_code, "for a file")
+        found: dict[str, bytes] = {}
+        waiting = iter(digests)
+
+        async def fetch() -> None:
+            for digest in waiting:
+                with _told():
+                    response = await self._client.get(f"/v1/worker/files/{digest}")
+                _welcome(response)
+                if response.status_code == httpx.codes.OK:
+                    found[digest] = response.content
+                elif response.status_code != httpx.codes.NOT_FOUND:
+                    raise _unexpected(response.status_code, "for a file")
+
+        tasks = [asyncio.create_task(fetch()) for _ in range(min(_CONTENTS_AT_ONCE, len(digests)))]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return found
 
     async def report(self, report: Mapping[str, Any]) -> None:
@@ -140,13 +172,15 @@ class Http:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+            # Whoever is cancelled while waiting is cancelled, and not the reader alone.
+            await asyncio.wait([reader])
 
     async def close(self) -> None:
         """Drop the stream and all connections."""
-        await self._stop_reading()
-        await self._client.aclose()
+        try:
+            await self._stop_reading()
+        finally:
+            await self._client.aclose()
 
 
 def _welcome(response: httpx.Response) -> None:

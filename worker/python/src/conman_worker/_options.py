@@ -64,6 +64,22 @@ class Options:
     report_delay: float = 0.2
     """An application is reported between one and two of these later, so that many workers do not all come at once."""
 
+    def fault(self) -> str | None:
+        """Tell what cannot be meant, if anything."""
+        if not self.name.strip():
+            return "a worker needs a name"
+        if "\0" in self.name or self.name != self.name.encode("utf-8", "replace").decode():
+            return "the worker's name has characters that no text has"
+        if isinstance(self.files, str) and self.files != "all":
+            return "files is one path, where a list of paths is expected"
+        for name in ("heartbeat", "answer_within", "silence"):
+            if not getattr(self, name) > 0:
+                return f"{name} is no time that can pass"
+        for name in ("connect_within", "report_delay"):
+            if not getattr(self, name) >= 0:
+                return f"{name} is no time"
+        return None
+
     def selects(self, path: str) -> bool:
         """Tell whether the file is wanted."""
         if self.files == "all":

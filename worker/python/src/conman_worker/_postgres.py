@@ -2,20 +2,25 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from ._errors import NotLetIn, SetupError, TransportError, Unusable
+from ._inbox import Inbox
 from ._options import Options, PostgresSource
 from ._transport import Nothing, Unchanged
 from ._view import Snapshot, loads, snapshot_after, snapshot_of
+
+_log = logging.getLogger("conman_worker")
 
 _ACTIVE = "SELECT version FROM conman.active_config WHERE app_id = %s AND environment_id = %s"
 
@@ -66,59 +71,65 @@ class Postgres:
         self._place = (source.app_id, source.environment_id)
         self._options = options
         self._connection: AsyncConnection[tuple[Any, ...]] | None = None
-        self._hinted = False
-        self._received = 0
+        self._inbox = Inbox(None)
         # What was read last, on which newer versions follow.
         self._fetched: Snapshot | None = None
 
     async def connect(self, received: int | None) -> None:
         """Listen; what is read from then on is either the newest, or a hint of a newer one follows."""
         await self.close()
-        self._hinted, self._received = False, received or 0
+        self._inbox = Inbox(received)
         with _told():
             self._connection = await AsyncConnection.connect(
                 self._url,
                 autocommit=True,
                 fallback_application_name="conman worker",
-                connect_timeout=max(2, round(self._options.answer_within)),
-                keepalives_idle=max(1, round(self._options.heartbeat)),
+                connect_timeout=_whole(self._options.answer_within, least=2),
+                # Linux takes no more.
+                keepalives_idle=_whole(self._options.heartbeat, most=32_767),
+                tcp_user_timeout=_whole((self._options.heartbeat + self._options.answer_within) * 1_000),
             )
             # Hints that come with the answer to a query.
             self._connection.add_notify_handler(lambda notify: self._hear(notify.payload))
-            await self._connection.execute("LISTEN config_changed")
+        await self._rows("LISTEN config_changed", ())
 
     async def hint(self) -> None:
         """Wait for a notification on the connection that is otherwise idle."""
         connection = self._open()
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
-        while not self._hinted:
+        while True:
+            with _told():
+                # First what the driver has read already, where the system sees nothing to read any more.
+                connection.pgconn.consume_input()
+                while (notify := connection.pgconn.notifies()) is not None:
+                    self._hear(notify.extra.decode("utf-8", "replace"))
+                handle = connection.fileno()
+            if self._inbox.take():
+                return
             readable.clear()
-            handle = connection.fileno()
             loop.add_reader(handle, readable.set)
             try:
                 await readable.wait()
             finally:
                 loop.remove_reader(handle)
-            with _told():
-                connection.pgconn.consume_input()
-                while (notify := connection.pgconn.notifies()) is not None:
-                    self._hear(notify.extra.decode("utf-8", "replace"))
-        self._hinted = False
 
     def _hear(self, payload: str) -> None:
         try:
             data = loads(payload)
-            place = (data["app_id"], data["environment_id"])
-            if place == tuple(map(str, self._place)) and data["version"] > self._received:
-                self._hinted = True
-        except (Unusable, KeyError, TypeError):
+            if (data["app_id"], data["environment_id"]) == tuple(map(str, self._place)):
+                self._inbox.hint(data["version"])
+        except (Unusable, LookupError, TypeError):
             # Not understood, so perhaps ours.
-            self._hinted = True
+            self._inbox.hint(None)
+
+    def hinted(self) -> int:
+        """Give the greatest version hinted at over this connection."""
+        return self._inbox.newest
 
     def received(self, version: int) -> None:
         """Hear that hints of this version are no news."""
-        self._received = version
+        self._inbox.received(version)
 
     async def fetch(self, received: int | None) -> Snapshot | Nothing | Unchanged:
         """Ask for what is newer: by what it changes, where that follows on what was read before."""
@@ -233,21 +244,44 @@ class Postgres:
         return self._connection
 
 
+def _whole(time: float, least: int = 1, most: int = 2_000_000_000) -> int:
+    """Round to what the driver and the system can take."""
+    return max(least, round(min(time, most)))
+
+
 def _checked(url: str) -> str:
     """Turn the URL into one that the driver understands: TLS means a checked certificate, or there is none."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("postgres", "postgresql") or not parts.hostname:
             raise ValueError("it is not postgres://…")
-        query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        if "," not in parts.netloc and parts.port == 0:
+            raise ValueError("there is no such port")
+        # As the driver reads it: a plus is no space.
+        pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
+        query = {unquote(name): unquote(value) for name, _, value in pairs}
+        if not all(separator for _, separator, _ in pairs):
+            raise ValueError("it has an option without a value")
+        mode = query.get("sslmode", "prefer")
+        if mode not in ("disable", "prefer", "require", "verify-full"):
+            raise ValueError("sslmode is neither disable, prefer, require nor verify-full")
     except ValueError as error:
         raise SetupError(f"the database's URL: {error}") from None
-    if query.get("sslmode") == "require" or "sslrootcert" in query:
+    if mode in ("require", "verify-full") or "sslrootcert" in query:
         query["sslmode"] = "verify-full"
         query.setdefault("sslrootcert", "system")
     else:
         query["sslmode"] = "disable"
-    return urlunsplit(parts._replace(query=urlencode(query)))
+        if parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            _log.warning("the connection to PostgreSQL is not encrypted: add sslmode=require to its URL")
+    options = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query.items())
+    url = urlunsplit(parts._replace(query=options))
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # What the driver says of it may hold the password.
+        raise SetupError("the database's URL: the driver does not understand it") from None
+    return url
 
 
 _REFUSALS = (
@@ -255,6 +289,14 @@ _REFUSALS = (
     errors.InvalidAuthorizationSpecification,
     errors.InsufficientPrivilege,
     errors.InvalidCatalogName,
+)
+
+_REFUSING_WORDS = (
+    "authentication failed",
+    "does not exist",
+    "permission denied",
+    "is not permitted to log in",
+    "no pg_hba.conf entry",
 )
 
 
@@ -272,7 +314,7 @@ def _told() -> Any:
             raise TransportError(f"the database refused (SQLSTATE {error.sqlstate})") from None
         # While a connection is made, the driver knows the refusal as text alone.
         text = str(error)
-        if "authentication failed" in text or "does not exist" in text:
+        if any(words in text for words in _REFUSING_WORDS):
             raise NotLetIn("the database refused") from None
         raise TransportError("the database is not reachable") from None
     except OSError:

@@ -32,6 +32,9 @@ class Transport(Protocol):
     async def report(self, report: Mapping[str, Any]) -> None:
         """Say what the worker runs."""
 
+    def hinted(self) -> int:
+        """Give the greatest version hinted at since the connection was made: what was fetched may lag behind it."""
+
     def received(self, version: int) -> None:
         """Hear that a version was received, so that hints of it are no news."""
 

@@ -1,12 +1,14 @@
 """The configuration as a program reads it."""
 
+import contextlib
 import copy
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -19,6 +21,9 @@ JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict
 _T = TypeVar("_T", bool, int, str)
 _E = TypeVar("_E")
 
+GREATEST_VERSION = 0xFFFF_FFFF
+# As deep as the server's own JSON.
+_DEEPEST = 128
 _TYPES = frozenset({"string", "int", "number", "bool", "enum", "duration", "json"})
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -114,7 +119,8 @@ class View:
         """Give the value of a number."""
         value = self._entry(name).value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+            with contextlib.suppress(OverflowError):
+                return float(value)
         raise self._wrong(name, "float")
 
     def get_bool(self, name: str) -> bool:
@@ -189,15 +195,33 @@ def digest_of(content: bytes) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """Read JSON strictly: no NaN, no endless depth."""
+    """Read JSON strictly: no NaN, no number beyond all numbers, no endless depth."""
 
     def refuse(word: str) -> None:
         raise ValueError(f"{word} is not JSON")
 
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Unusable("the source sent something that is not JSON") from error
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("there is no such number")
+    return number
+
+
+def _is_flat(value: JsonValue) -> bool:
+    """Tell whether a value is nested no deeper than what reads and copies it can bear."""
+    level: list[JsonValue] = [value]
+    for _ in range(_DEEPEST):
+        inner = [each for each in level if isinstance(each, list | dict)]
+        if not inner:
+            return True
+        level = [part for each in inner for part in (each.values() if isinstance(each, dict) else each)]
+    return False
 
 
 def snapshot_of(data: Any) -> Snapshot:
@@ -238,6 +262,8 @@ def _parameter_of(entry: Any) -> Parameter:
     category = entry.get("category")
     if entry["type"] not in _TYPES or category not in CATEGORIES:
         raise ValueError("an unknown type or category")
+    if not _is_flat(entry["value"]):
+        raise ValueError("a value that is nested too deep")
     return Parameter(entry["value"], entry["type"], category, _typed(bool, entry["hot_reloadable"]))
 
 
@@ -252,12 +278,15 @@ def _snapshot(data: Any, parameters: dict[str, Parameter], files: dict[str, str]
         _typed(str, data["release_tag"]),
         _typed(str, data["release_commit"]),
         _typed(str, data["tree_id"]),
-        _typed(int, data["profile_revision"]),
-        _typed(int, data["config_version"]),
+        _number(data["profile_revision"]),
+        _number(data["config_version"]),
     )
     activated_at = data["activated_at"]
     if not isinstance(activated_at, datetime):
         activated_at = datetime.fromisoformat(activated_at)
+    if activated_at.tzinfo is None:
+        raise ValueError("an instant of no time zone")
+    activated_at = activated_at.astimezone(UTC)
     view = View(provenance, activated_at, MappingProxyType(parameters), MappingProxyType(files))
     return Snapshot(UUID(str(data["app_id"])), UUID(str(data["environment_id"])), view)
 
@@ -267,6 +296,14 @@ def _typed(kind: type[_T], value: Any) -> _T:
     if type(value) is not kind:
         raise TypeError(f"{kind.__name__} is expected")
     return value
+
+
+def _number(value: Any) -> int:
+    """Read a version, or a revision."""
+    number = _typed(int, value)
+    if not 0 <= number <= GREATEST_VERSION:
+        raise ValueError("there is no such version")
+    return number
 
 
 def instant(at: datetime) -> str:
