@@ -30,6 +30,8 @@ const MAX_REASON: usize = 2_000;
 
 /// How long a worker that stops waits for its last report to be taken.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long an answer that is under way may take once the worker is to stop.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 const LIBRARY: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
@@ -139,7 +141,12 @@ impl Engine {
                 Ok(()) => {
                     ever_connected = true;
                     self.shared.connection.lock().connected = true;
-                    match self.follow(&mut stop, &mut backoff).await {
+                    let cut_off = stopped_for(stop.clone(), ENDS_WITHIN);
+                    let end = tokio::select! {
+                        end = self.follow(&mut stop, &mut backoff) => end,
+                        () = cut_off => End::Stopped,
+                    };
+                    match end {
                         End::Stopped => return self.say_goodbye().await,
                         End::GivenUp => return self.say_goodbye().await,
                         End::Lost(error) => error,
@@ -167,7 +174,6 @@ impl Engine {
         if let Err(error) = self.catch_up(Instant::now()).await {
             return End::Lost(error);
         }
-        backoff.reset();
         let mut asking = AskingAgain::default();
         asking.note(self.missing());
         // Every connection begins with a report: whoever watches sees that the worker is there.
@@ -219,13 +225,13 @@ impl Engine {
                 Event::Heartbeat => match self.catch_up(Instant::now()).await {
                     Ok(_) => {
                         report_at = None;
-                        self.report(false).await
+                        self.report_and_settle(backoff).await
                     }
                     Err(error) => Err(error),
                 },
                 Event::Report => {
                     report_at = None;
-                    self.report(false).await
+                    self.report_and_settle(backoff).await
                 }
             };
             if let Err(error) = outcome {
@@ -335,6 +341,14 @@ impl Engine {
         self.become_ready();
     }
 
+    /// Reports; only then does the next pause begin anew: a source that answers, and takes no report, is not to be asked ten
+    /// times a second.
+    async fn report_and_settle(&mut self, backoff: &mut Backoff) -> Result<(), TransportError> {
+        self.report(false).await?;
+        backoff.reset();
+        Ok(())
+    }
+
     async fn report(&mut self, stopped: bool) -> Result<(), TransportError> {
         let connection = self.shared.connection.lock().clone();
         let overview = self.shared.gate.overview();
@@ -440,6 +454,12 @@ async fn beat(gate: Arc<Gate>, period: Duration) {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // A dropped handle stops too.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Waits until the program has stopped the worker this long ago.
+async fn stopped_for(mut stop: watch::Receiver<bool>, time: Duration) {
+    stopped(&mut stop).await;
+    tokio::time::sleep(time).await;
 }
 
 fn now() -> Timestamp {

@@ -164,7 +164,8 @@ impl Follower {
         self.shared.status()
     }
 
-    /// Stops following, reports that the session ended, and waits for both. The last view stays readable.
+    /// Stops following, reports that the session ended, and waits for both, for some seconds at most: a source that does not
+    /// answer is not waited for. The last view stays readable.
     pub async fn shutdown(&self) {
         // Nobody listens any more if the task has ended already.
         let _ = self.stop.send(true);

@@ -40,6 +40,11 @@ struct Faults {
     mute: AtomicBool,
     corrupt: AtomicBool,
     failing: AtomicBool,
+    /// Never sends a file.
+    stuck: AtomicBool,
+    files: AtomicU32,
+    /// Takes no report.
+    deaf: AtomicBool,
     /// Answers with the snapshot whatever the worker has already.
     forgetful: AtomicBool,
     /// Says that nothing changed, whatever did.
@@ -143,6 +148,10 @@ async fn file(
     headers: HeaderMap,
 ) -> Result<Response, StatusCode> {
     server.refuse(&headers)?;
+    server.faults.files.fetch_add(1, SeqCst);
+    if server.faults.stuck.load(SeqCst) {
+        std::future::pending::<()>().await;
+    }
     if server.faults.corrupt.load(SeqCst) {
         return Ok("something else".into_response());
     }
@@ -157,6 +166,9 @@ async fn report(
     axum::Json(report): axum::Json<WorkerReport>,
 ) -> Result<StatusCode, StatusCode> {
     server.refuse(&headers)?;
+    if server.faults.deaf.load(SeqCst) {
+        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+    }
     let world = &server.world;
     world.port.report(world.app, world.environment, report).await.unwrap();
     Ok(StatusCode::NO_CONTENT)
@@ -327,6 +339,32 @@ async fn a_file_that_does_not_fit_its_hash_is_not_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_stops_though_a_file_never_comes() {
+    with_server(async |server: Server| {
+        let world = &server.world;
+        world.put(&[b"one", b"two"]).await;
+        world.activate(world.version(1).file("a", b"one")).await;
+        let follower = server.follow(quick("w")).await;
+        let asked = server.faults.files.load(SeqCst);
+        server.faults.stuck.store(true, SeqCst);
+        world.activate(world.version(2).file("a", b"two")).await;
+        within(async {
+            while server.faults.files.load(SeqCst) == asked {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        let began = std::time::Instant::now();
+        follower.shutdown().await;
+        assert!(began.elapsed() < Duration::from_secs(8), "it took {:?}", began.elapsed());
+        let sessions = world.sessions_until(|sessions| sessions.iter().any(|it| it.report.stopped)).await;
+        assert_eq!(follower.view().version(), ConfigVersion(1));
+        assert_eq!(sessions.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_server_is_waited_for() {
     with_server(async |server: Server| {
         server.world.tick(1).await;
@@ -345,6 +383,24 @@ async fn a_failing_server_is_waited_for() {
         let hasty = Options { connect_within: Duration::from_millis(300), ..quick("w") };
         let error = within(Follower::connect(server.source(TOKEN), hasty)).await.unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_takes_no_report_is_not_pestered() {
+    with_server(async |server: Server| {
+        server.world.tick(1).await;
+        server.faults.deaf.store(true, SeqCst);
+        let follower = server.follow(quick("w")).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // With pauses of 100 ms it would be several times as many.
+        let streams = server.faults.streams.load(SeqCst);
+        assert!((2..=9).contains(&streams), "{streams} streams were opened");
+        server.world.tick(2).await;
+        reaches(&follower, 2).await;
+        server.faults.deaf.store(false, SeqCst);
+        server.world.sessions_until(|sessions| sessions.iter().any(|it| it.report.problem.is_none())).await;
     })
     .await;
 }
