@@ -25,7 +25,7 @@ pub enum ParameterType {
     Json,
 }
 
-const MAX_EXACT_INT: i64 = 1 << 53;
+const MAX_EXACT_INT: u64 = 1 << 53;
 
 impl ParameterType {
     /// The type's name as the catalog spells it.
@@ -45,7 +45,7 @@ impl ParameterType {
     pub fn check(self, value: &Value) -> Result<(), &'static str> {
         let ok = match self {
             Self::String => value.is_string(),
-            Self::Int => value.as_i64().is_some_and(|n| n.abs() <= MAX_EXACT_INT),
+            Self::Int => value.as_i64().is_some_and(|n| n.unsigned_abs() <= MAX_EXACT_INT),
             Self::Number => value.as_f64().is_some_and(f64::is_finite),
             Self::Bool => value.is_boolean(),
             Self::Enum => value.is_string() || value.is_number(),
@@ -57,6 +57,9 @@ impl ParameterType {
         }
         Err(match self {
             Self::String => "a text is expected",
+            Self::Int if value.as_f64().is_some_and(|n| n.abs() >= MAX_EXACT_INT as f64) => {
+                "a whole number of at most 2^53 is expected, so that every reader has it exactly"
+            }
             Self::Int => "a whole number is expected",
             Self::Number => "a number is expected",
             Self::Bool => "true or false is expected",
@@ -107,7 +110,10 @@ mod tests {
     fn types_are_checked() {
         assert!(ParameterType::Int.check(&json!(3)).is_ok());
         assert!(ParameterType::Int.check(&json!(3.5)).is_err());
-        assert!(ParameterType::Int.check(&json!(9_007_199_254_740_993_i64)).is_err());
+        assert!(ParameterType::Int.check(&json!(9_007_199_254_740_992_i64)).is_ok());
+        for far in [json!(9_007_199_254_740_993_i64), json!(i64::MIN), json!(u64::MAX), json!(1e300)] {
+            assert!(ParameterType::Int.check(&far).unwrap_err().contains("2^53"), "{far}");
+        }
         assert!(ParameterType::Number.check(&json!(3)).is_ok());
         assert!(ParameterType::Bool.check(&json!("true")).is_err());
         assert!(ParameterType::Duration.check(&json!("15m")).is_ok());

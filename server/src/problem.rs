@@ -134,7 +134,11 @@ impl Problem {
 
     /// A body or a query that is wrong in some fields.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let texts: Vec<String> = errors.iter().map(|e| format!("{}: {}", e.pointer, e.message)).collect();
+        let text = |error: &FieldError| match error.pointer.as_str() {
+            "" => error.message.clone(),
+            pointer => format!("{pointer}: {}", error.message),
+        };
+        let texts: Vec<String> = errors.iter().map(text).collect();
         let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid", texts.join("; "));
         problem.0.body.errors = errors;
         problem

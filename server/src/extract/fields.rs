@@ -34,6 +34,19 @@ impl Fault {
     }
 }
 
+/// What is expected, without this language's names of numbers.
+fn in_words(expected: &str) -> String {
+    match expected {
+        "u8" => format!("a whole number from 0 to {}", u8::MAX),
+        "u16" => format!("a whole number from 0 to {}", u16::MAX),
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" | "usize" => "a whole number from 0 on".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.pointer, self.message)
@@ -49,11 +62,11 @@ impl de::Error for Fault {
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
         // What was sent is not repeated: it may be a secret.
-        Self::at(format_args!("expected {expected}"))
+        Self::at(format_args!("expected {}", in_words(&expected.to_string())))
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::at(format_args!("expected {expected}"))
+        Self::at(format_args!("expected {}", in_words(&expected.to_string())))
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
