@@ -375,7 +375,9 @@ mod tests {
         let read = Outer::deserialize(Node::query(&value)).unwrap();
         assert_eq!((read.name.as_str(), read.count), ("7", Some(7)));
         for bad in ["-1", "1e3", "+7", "", " 7", "1000000000000"] {
-            assert!(Outer::deserialize(Node::query(&json!({"name": "x", "count": bad}))).is_err(), "{bad:?}");
+            let refused = Outer::deserialize(Node::query(&json!({"name": "x", "count": bad}))).unwrap_err();
+            let told = "/count: expected a whole number from 0 to 4294967295";
+            assert_eq!(refused.to_string(), told, "{bad:?}");
         }
     }
 }
