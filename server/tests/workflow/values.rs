@@ -239,7 +239,9 @@ async fn what_is_at_hand_is_answered_as_ever(h: &Harness) {
             status == 401 || before < end.plus(TimeDelta::milliseconds(50)),
             "{status} {text} after its end"
         );
-        assert!(status == 200 || after >= end, "{status} {text} before its end");
+        // What is remembered of a token counts from before it was asked for, so that it may end earlier by that long.
+        let early = after.plus(TimeDelta::milliseconds(500));
+        assert!(status == 200 || early >= end, "{status} {text} long before its end");
         if status == 401 {
             break;
         }
