@@ -106,6 +106,10 @@ impl KnownTokens {
     }
 
     fn keep(&mut self, hash: String, known: KnownToken) {
+        if let Some(before) = self.by_hash.get_mut(&hash) {
+            *before = known;
+            return;
+        }
         if self.by_hash.len() >= MOST_TOKENS {
             self.by_hash.retain(|_, other| other.holds(known.generation));
         }
